@@ -178,9 +178,7 @@ class _Reader:
             return None
         return self.optional(field, parse, show)
 
-    def optional(
-        self, field: str, parse: Callable[[str], T], show: Callable[[str], str] | None = None
-    ) -> T | None:
+    def optional(self, field: str, parse: Callable[[str], T], show: Callable[[str], str] | None = None) -> T | None:
         text: str | None = getattr(self._row, field)
         if not text:
             return None

@@ -23,9 +23,7 @@ _CENTURIES: Final = ("18", "19", "20")  # 21 is not yet in use; national reserve
 _DIGITS_IN_TEXT = re.compile(
     r"(?<!\d)(?:1[89]|20)?\d{2}(?:0\d|1[0-2])(?:0\d|[12]\d|3[01]|[678]\d|9[01])[-+]?\d{4}(?!\d)"
 )
-_RESERVE_IN_TEXT = re.compile(
-    r"(?<![0-9A-Za-z])\d{8}[-+]?(?=[0-9]{0,3}[A-Zptf])[0-9A-Zptf]{4}(?![0-9A-Za-z])"
-)
+_RESERVE_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])\d{8}[-+]?(?=[0-9]{0,3}[A-Zptf])[0-9A-Zptf]{4}(?![0-9A-Za-z])")
 _MASKED: Final = "[identity]"
 
 
@@ -76,9 +74,7 @@ def shape(text: str) -> str:
 
     For error texts on resident identities: enough to see what is wrong with the form, nothing of the person.
     """
-    drawn = "".join(
-        "9" if c.isdigit() else "A" if c.isalpha() else c if c.isprintable() else "?" for c in text[:20]
-    )
+    drawn = "".join("9" if c.isdigit() else "A" if c.isalpha() else c if c.isprintable() else "?" for c in text[:20])
     return f'"{drawn}"' + (f" and {len(text) - 20} more characters" if len(text) > 20 else "")
 
 

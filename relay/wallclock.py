@@ -45,9 +45,7 @@ def parse_wall_time(text: str) -> datetime:
     if wall.year < _FIRST_YEAR:
         raise WallClockError("expected a year of four digits")
     if not _exists(wall):
-        raise WallClockError(
-            "expected a time that exists: Swedish clocks skip it on the night summer time begins"
-        )
+        raise WallClockError("expected a time that exists: Swedish clocks skip it on the night summer time begins")
     return wall
 
 
