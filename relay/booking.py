@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from relay.change import Change, Details, Kind
-from relay.post import PostKey
+from relay.post import PostKey, WantedPost
 from relay.wallclock import content_of_date, content_of_time, instant_of
 
 
@@ -48,14 +48,6 @@ class Booking:
     version: int | None
     source_system: str
     details: Details | None  # None: removed
-
-
-class WantedPost(NamedTuple):
-    """The post a booking should have, until `expires_at` (aware UTC; None: until it is removed)."""
-
-    key: PostKey
-    content: str
-    expires_at: datetime | None
 
 
 class Withheld(NamedTuple):

@@ -34,15 +34,6 @@ DEFAULT_NAME: Final = "ei_outbox"
 OUTCOME_COLUMNS: Final = ("relayed_at", "outcome", "outcome_reason")  # the relay's; all others are the writer's
 
 
-class Outcome:
-    """What became of a row."""
-
-    TAKEN: Final = "taken"
-    REJECTED: Final = "rejected"
-    DUPLICATE: Final = "duplicate"
-    SUPERSEDED: Final = "superseded"
-
-
 def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table:
     """The table under `name`, which may be schema-qualified; `dialect` decides what its defaults look like."""
     schema, _, plain = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""The lease: how one worker at a time works for a lane or a source, also when workers freeze and wake up.
+"""The lease: how one worker at a time works for a lane, also when workers freeze and wake up.
 
 A lease is two columns on the row it guards, `lease_token` and `lease_until`, and the database's clock.
 
@@ -31,10 +31,6 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Table, update
-
-from relay.store.transaction import Transaction
-
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME also counts while a machine sleeps
 
 
@@ -63,21 +59,6 @@ class Lease:
         left = self.ends - steady_seconds()
         if left < seconds:
             raise LeaseTooShort(f"{max(left, 0):.1f} s are left of the lease, a call may take {seconds:.1f} s")
-
-
-def hold(tx: Transaction, table: Table, row: object, lease: Lease) -> None:
-    """Lock the row of `table` whose primary key is `row` until commit. Raises LeaseLost."""
-    (key,) = table.primary_key.columns
-    mine = (key == row) & (table.c.lease_token == lease.token)
-    if tx.run(update(table).where(mine).values(lease_token=lease.token)).rowcount == 0:
-        raise LeaseLost(f"the lease on {table.name} {row} was taken by another worker")
-
-
-def release(tx: Transaction, table: Table, row: object, lease: Lease) -> None:
-    """Give the lease back. Where somebody else has it by now, nothing happens."""
-    (key,) = table.primary_key.columns
-    mine = (key == row) & (table.c.lease_token == lease.token)
-    tx.run(update(table).where(mine).values(lease_until=tx.now))
 
 
 def lease_end(length: timedelta) -> float:

@@ -3,7 +3,7 @@
     source ──< booking ──< post >── lane ──< call
        └────< receipt
 
-    source    one row a configured source: the lease of its intake, and how its outbox answers
+    source    one row a configured source: the lock of its intake, and how its outbox answers
     lane      one row an (index, source system): the lease, when it may call again, and why not now
     booking   what the booking system last said of each booking
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
@@ -53,7 +53,7 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         return iso(value) if value is not None and dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
@@ -69,8 +69,6 @@ source = Table(
     "source",
     metadata,
     Column("name", String(64), primary_key=True),
-    Column("lease_token", BigInteger, nullable=False, server_default="0"),
-    Column("lease_until", Instant, nullable=False, server_default=_LONG_AGO),
     Column("next_look_at", Instant, nullable=False, server_default=_LONG_AGO),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", String(500)),  # why its outbox cannot be read or marked; null: it can

@@ -58,7 +58,7 @@ class Transaction:
 
     def run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """Execute one statement."""
-        result: CursorResult[Any] = self.connection.execute(statement, parameters)  # type: ignore[assignment]
+        result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
 
 
