@@ -19,9 +19,7 @@ COLUMNS: Final = (
     "hsa_id", "name", "county", "municipality_code", "municipality", "address", "active", "data_controller",
 )  # fmt: skip
 
-_YES: Final = frozenset(
-    {"", "true", "yes", "ja", "1"}
-)  # a unit that is listed is connected unless it says not
+_YES: Final = frozenset({"", "true", "yes", "ja", "1"})  # a unit that is listed is connected unless it says not
 _NO: Final = frozenset({"false", "no", "nej", "0"})
 _LONGEST_DATA_CONTROLLER: Final = 64
 
@@ -161,8 +159,7 @@ def _unit(fields: Mapping[str, str]) -> tuple[CareUnit | None, list[str]]:
     except IdentityError as error:
         return None, [f"hsa_id: {error}", *mistakes]
     texts = {
-        column: fields.get(column, "")
-        for column in ("name", "county", "municipality_code", "municipality", "address")
+        column: fields.get(column, "") for column in ("name", "county", "municipality_code", "municipality", "address")
     }
     unit = CareUnit(hsa_id, **texts, active=active not in _NO, data_controller=data_controller or None)
     return unit, mistakes

@@ -42,9 +42,7 @@ def _examine() -> tuple[tuple[Finding, ...], tuple[Finding, ...], Settings | Non
     return tuple(check_files(settings)), settings.warnings, settings
 
 
-def _json(
-    ok: bool, mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]
-) -> str:
+def _json(ok: bool, mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]) -> str:
     report = {
         "ok": ok,
         "mistakes": [asdict(each) for each in mistakes],

@@ -34,9 +34,7 @@ CAPPED: Final = (
     "sqlalchemy.pool",
 )
 
-_STANDARD: Final = frozenset(
-    {*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName"}
-)
+_STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName"})
 
 
 def configure(level: str, format: LogFormat, stream: TextIO | None = None) -> None:

@@ -49,21 +49,23 @@ class Settled(NamedTuple):
 class OutboxReader:
     """One source's view of one outbox table.
 
-    `only` are the upper-case HSA-ids whose rows are this source's, `never` those that are other sources': both
-    empty unless several sources share the table. With `only` and `never`, a row of neither is taken too.
+    Where several sources share the table, `others` are the other sources' systems and `own` this one's, both in
+    upper case; the `first` of the sources also takes the rows that name no system or an unknown one.
     """
 
     def __init__(
         self,
         engine: Engine,
         table_name: str = DEFAULT_NAME,
-        only: frozenset[str] = frozenset(),
-        never: frozenset[str] = frozenset(),
+        *,
+        own: frozenset[str] = frozenset(),
+        others: frozenset[str] = frozenset(),
+        first: bool = True,
     ) -> None:
         self.engine = engine
         self._table = outbox_table(table_name, engine.dialect.name)
         columns = [_as_text(self._table.c[name], engine.dialect.name, name) for name in _WRITTEN]
-        mine = [self._table.c.outcome.is_(None), *self._share(only, never)]
+        mine = [self._table.c.outcome.is_(None), *self._share(own, others, first)]
         limit: BindParameter[int] = bindparam("rows")
         self._unread = select(self._table.c.id, *columns).where(*mine).order_by(self._table.c.id).limit(limit)
         self._backlog = select(func.count(), _as_text_min(self._table.c.created_at, engine.dialect.name)).where(*mine)
@@ -98,13 +100,13 @@ class OutboxReader:
             count, oldest = connection.execute(self._backlog).one()
             return int(count), oldest
 
-    def _share(self, only: frozenset[str], never: frozenset[str]) -> list[ColumnElement[bool]]:
-        if not only:
+    def _share(self, own: frozenset[str], others: frozenset[str], first: bool) -> list[ColumnElement[bool]]:
+        if not others:
             return []
         system = func.upper(self._table.c.source_system)
-        if not never:
-            return [system.in_(sorted(only))]
-        return [or_(system.is_(None), system.not_in(sorted(never)))]
+        if first:
+            return [or_(system.is_(None), system.not_in(sorted(others)))]
+        return [system.in_(sorted(own))]
 
 
 def _as_text(column: ColumnElement[Any], dialect: str, name: str) -> ColumnElement[str]:

@@ -14,9 +14,7 @@ _MOST_POSTS = 1000  # R-30
 
 def advise(settings: Settings) -> list[Finding]:
     """Every warning that the settings themselves give, in every environment alike."""
-    found = [
-        warning for name, index in settings.engagement_index.items() for warning in _about_index(name, index)
-    ]
+    found = [warning for name, index in settings.engagement_index.items() for warning in _about_index(name, index)]
     return [*found, *_shared_outboxes(settings)]
 
 
@@ -38,9 +36,7 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
         ("bulk_call_interval", index.bulk_call_interval, timedelta(seconds=5), "R-34"),
     ):
         if value < least:
-            yield Finding(
-                f"{prefix}.{key}", show(value), f"the rule is at least {format_duration(least)} ({rule})"
-            )
+            yield Finding(f"{prefix}.{key}", show(value), f"the rule is at least {format_duration(least)} ({rule})")
     if index.split_call_interval == timedelta(0):
         yield Finding(
             f"{prefix}.split_call_interval",

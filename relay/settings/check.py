@@ -29,9 +29,7 @@ _EXPECTED: Final = {
 }
 
 
-def parse(
-    document: Mapping[str, Any], folder: Path = Path(), origins: Mapping[str, str] = _NOTHING
-) -> Settings:
+def parse(document: Mapping[str, Any], folder: Path = Path(), origins: Mapping[str, str] = _NOTHING) -> Settings:
     """The settings that a document (as tomllib reads it) holds; relative paths start at `folder`.
 
     `origins` says of keys that came from the environment which variable that was.
@@ -52,9 +50,7 @@ def examine(
     try:
         settings = Settings.model_validate(document, context={"folder": folder})
     except ValidationError as refused:
-        mistakes = [
-            _finding(error, document) for error in refused.errors(include_url=False) if not _is_echo(error)
-        ]
+        mistakes = [_finding(error, document) for error in refused.errors(include_url=False) if not _is_echo(error)]
     mistakes += mistakes_between_tables(document)
     mistakes = [_with_origin(mistake, origins) for mistake in mistakes]
     if settings is None:

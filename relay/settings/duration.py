@@ -7,9 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-EXPECTED: Final = (
-    'expected a duration with its unit (ms, s, m, h or d), such as "5m", "90s", "1.5s" or "250ms"'
-)
+EXPECTED: Final = 'expected a duration with its unit (ms, s, m, h or d), such as "5m", "90s", "1.5s" or "250ms"'
 LONGEST: Final = timedelta(days=365)
 
 _MICROSECONDS: Final = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6}

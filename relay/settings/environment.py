@@ -49,9 +49,7 @@ class _Target(NamedTuple):
     from_file: bool
 
 
-def overlay(
-    document: Mapping[str, Any], environ: Mapping[str, str], read_file: Callable[[str], str]
-) -> Overlaid:
+def overlay(document: Mapping[str, Any], environ: Mapping[str, str], read_file: Callable[[str], str]) -> Overlaid:
     """Every EI_RELAY_ variable put in its place; `read_file` reads what a …_FILE variable names."""
     result = Overlaid(deepcopy(dict(document)))
     for variable in sorted(environ):

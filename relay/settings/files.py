@@ -58,9 +58,7 @@ def _certificate(prefix: str, index: EngagementIndex) -> Iterator[Finding]:
     try:
         _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), index)
     except (ssl.SSLError, OSError, ValueError) as error:
-        expected = (
-            "a certificate and, in client_key, its own private key, with client_key_password if encrypted"
-        )
+        expected = "a certificate and, in client_key, its own private key, with client_key_password if encrypted"
         yield _unusable(f"{prefix}.client_certificate", index.client_certificate, expected, error)
 
 
@@ -93,12 +91,7 @@ def _listed(key: str, path: Path, error: CatalogueError) -> Iterator[Finding]:
 
 
 def _unusable(key: str, path: Path, expected: str, error: Exception) -> Finding:
-    reason = (
-        getattr(error, "reason", None)
-        or getattr(error, "strerror", None)
-        or str(error)
-        or type(error).__name__
-    )
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
     return Finding(key, show(str(path)), f"expected {expected}; it cannot be used: {reason}")
 
 

@@ -22,9 +22,7 @@ def load(path: str | None = None, environ: Mapping[str, str] | None = None) -> S
     environ = os.environ if environ is None else environ
     file = path or environ.get(CONFIG_VARIABLE, "")
     if not file:
-        raise SettingsError(
-            [Finding(CONFIG_VARIABLE, MISSING, "required: the path of the configuration file")]
-        )
+        raise SettingsError([Finding(CONFIG_VARIABLE, MISSING, "required: the path of the configuration file")])
     document = _read(file)
     folder = Path(file).absolute().parent
     overlaid = overlay(document, environ, lambda name: (folder / name).read_text(encoding="utf-8"))

@@ -73,9 +73,7 @@ class EngagementIndex(_Table):
     split_call_interval: kinds.Duration = Field(
         timedelta(seconds=5), description="Pause between the calls that narrow down a post the index refuses."
     )
-    connect_timeout: kinds.PositiveDuration = Field(
-        timedelta(seconds=5), description="Longest wait for a connection."
-    )
+    connect_timeout: kinds.PositiveDuration = Field(timedelta(seconds=5), description="Longest wait for a connection.")
     read_timeout: kinds.PositiveDuration = Field(
         timedelta(seconds=30), description="Longest silence from a connected index."
     )
@@ -112,9 +110,7 @@ class EngagementIndex(_Table):
 class Source(_Table):
     """A booking system's outbox, and whose posts it makes."""
 
-    name: kinds.Slug = Field(
-        description="The source's name in commands, metrics and logs, a slug: [a-z0-9-]."
-    )
+    name: kinds.Slug = Field(description="The source's name in commands, metrics and logs, a slug: [a-z0-9-].")
     title: str = Field("", description="The booking system's name, for orders (R-52); left out, the name.")
     source_systems: Annotated[tuple[kinds.HsaId, ...], Field(min_length=1)] = Field(
         description="HSA-ids sent as sourceSystem, exactly as written here (R-52); the first is the default "
@@ -128,9 +124,7 @@ class Source(_Table):
     outbox_url: kinds.OutboxUrl = Field(
         "", description="The database that holds the outbox; left out, the relay's own.", repr=False
     )
-    outbox_table: kinds.TableName = Field(
-        "ei_outbox", description="The outbox table, with its schema if need be."
-    )
+    outbox_table: kinds.TableName = Field("ei_outbox", description="The outbox table, with its schema if need be.")
     care_units: kinds.CareUnitsFile = Field(
         kinds.ALL,
         description='The connected care units: "*" for all, or a CSV file (R-20). Columns: hsa_id, name, '
@@ -163,9 +157,7 @@ class Settings(_Table):
         description="Redis or Valkey, which spreads the work over workers; not needed by `ei-relay run`.",
         repr=False,
     )
-    poll_interval: kinds.PositiveDuration = Field(
-        timedelta(seconds=1), description="How often an outbox is looked at."
-    )
+    poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")
     worker_threads: kinds.Count = Field(
         16,
         description="Lanes and outboxes that one worker serves at once; they mostly wait for a network.",
@@ -174,9 +166,7 @@ class Settings(_Table):
     log_format: Literal["json", "text"] = Field(
         "json", description="json: one object a line, for machines. text: for people."
     )
-    exporter_port: kinds.Port = Field(
-        9464, description="Where `ei-relay exporter` serves metrics and health."
-    )
+    exporter_port: kinds.Port = Field(9464, description="Where `ei-relay exporter` serves metrics and health.")
     engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
         description="The indexes, by name: [engagement_index.national]."
     )

@@ -79,9 +79,7 @@ def _unknown_indexes(document: Document) -> Iterator[Finding]:
             continue
         near = get_close_matches(wanted, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none'}"
-        yield Finding(
-            f"{key}.engagement_index", show(wanted), f"expected the name of an [engagement_index.…]; {hint}"
-        )
+        yield Finding(f"{key}.engagement_index", show(wanted), f"expected the name of an [engagement_index.…]; {hint}")
 
 
 def _source_systems_used_twice(document: Document) -> Iterator[Finding]:
@@ -110,6 +108,5 @@ def _missing_test_residents(document: Document) -> Iterator[Finding]:
             yield Finding(
                 f"{key}.test_residents",
                 show(source.get("test_residents")),
-                "required in qa, where only approved test identities are used (R-55): "
-                'expected a file of them, or "*"',
+                'required in qa, where only approved test identities are used (R-55): expected a file of them, or "*"',
             )

@@ -18,6 +18,7 @@ from relay.store.schema import call
 from relay.store.transaction import Transaction
 
 LOST: Final = "lost"  # the verdict on a call whose worker died
+NOT_MADE: Final = "not made"  # the verdict on a call that was written down and then not sent
 
 
 def begin(tx: Transaction, lane_id: int, correlation_id: str, post_ids: Sequence[int], lease: timedelta) -> int:

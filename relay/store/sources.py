@@ -30,13 +30,19 @@ def lock(tx: Transaction, name: str) -> bool:
     return tx.run(row).first() is not None
 
 
-def trouble(tx: Transaction, name: str, error: str, next_look_at: datetime) -> None:
-    """Note that a source's outbox does not answer, and leave it alone for a while."""
+def failures(tx: Transaction, name: str) -> int:
+    """How often in a row the source's outbox has not answered."""
+    number: int = tx.run(select(source.c.failures).where(source.c.name == name)).scalar_one()
+    return number
+
+
+def trouble(tx: Transaction, name: str, error: str, failures: int, next_look_at: datetime) -> None:
+    """Note that a source's outbox does not answer, for the `failures`-th time, and leave it alone for a while."""
     tx.run(
         update(source)
         .where(source.c.name == name)
         .values(
-            failures=source.c.failures + 1,
+            failures=failures,
             error=error,
             error_since=func.coalesce(source.c.error_since, tx.now),
             next_look_at=next_look_at,
