@@ -17,5 +17,5 @@ def pause(failures: int, least: timedelta, most: timedelta, jitter: float) -> ti
     [5, 10, 15, 15]
     """
     doublings = min(failures - 1, 32)  # 2³² times anything is beyond any `most`
-    steady = min(least * 2**doublings, most)
+    steady = min(least * (1 << doublings), most)
     return min(steady * (1 + SPREAD * jitter), max(most, least))

@@ -24,6 +24,7 @@ from relay.booking import Withheld, wanted_post
 from relay.change import OutboxRow, event_id_of
 from relay.flow.relay import Relay, SourceRoom
 from relay.observe import metrics
+from relay.outbox.reader import Settled
 from relay.post import WantedChange, reconcile
 from relay.store import bookings, lanes, posts, receipts, sources
 from relay.store.lanes import LaneName
@@ -56,6 +57,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
     except SQLAlchemyError as error:
         _leave_alone(relay, source_name, "read", error)
         return NOTHING
+    _answers(relay, source_name)
     if not rows:
         return NOTHING
     done = relay.store.transact(partial(_settle, room, rows))
@@ -63,7 +65,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
         return NOTHING
     settlement, touched, at = done
     try:
-        room.reader.settle([(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
+        room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
     except SQLAlchemyError as error:
         _leave_alone(relay, source_name, "marked", error)
         return Taken(0, False, touched)
@@ -124,7 +126,16 @@ def _leave_alone(relay: Relay, source_name: str, verb: str, error: SQLAlchemyErr
         rest = pause(failures, _REST, _LONGEST_REST, 0.0)
         sources.trouble(tx, source_name, text, failures, tx.now + rest)
 
+    relay.troubled.add(source_name)
     relay.store.transact(work)
+
+
+def _answers(relay: Relay, source_name: str) -> None:
+    """Clear what was noted of an outbox that did not answer; asks the database only where this process noted it,
+    or has just begun."""
+    if source_name in relay.troubled:
+        relay.store.transact(lambda tx: sources.answers(tx, source_name))
+        relay.troubled.discard(source_name)
 
 
 def _tell(source_name: str, settlement: Settlement) -> None:

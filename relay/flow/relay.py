@@ -46,6 +46,7 @@ class Relay:
         self._clients: dict[str, IndexClient] = {}
         self._rooms: dict[str, SourceRoom] = {}
         self.store = Store(self._engine(settings.database_url), clock)
+        self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self._sources = {source.name: source for source in settings.source}
         self._source_of = {LaneName(s.engagement_index, system): s.name for s in settings.source
                            for system in s.source_systems}  # fmt: skip

@@ -66,7 +66,7 @@ class Sent(NamedTuple):
 
 def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
     """The condition under which a lane's post may go into a call now; its first lines are those of the index
-    `post_pending`."""
+    `ei_post_pending`."""
     return and_(
         post.c.lane_id == lane_id,
         post.c.wanted != post.c.known,

@@ -10,6 +10,7 @@
     call      one row a call: what went out and what came back; open until its answer is recorded
     receipt   what became of each outbox row, so that a row read twice gets one outcome
 
+The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
 Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
 """
 
@@ -66,7 +67,7 @@ _id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by a
 _LONG_AGO = text("'1970-01-01T00:00:00.000000+00:00'")
 
 source = Table(
-    "source",
+    "ei_source",
     metadata,
     Column("name", String(64), primary_key=True),
     Column("next_look_at", Instant, nullable=False, server_default=_LONG_AGO),
@@ -76,7 +77,7 @@ source = Table(
 )
 
 lane = Table(
-    "lane",
+    "ei_lane",
     metadata,
     Column("id", _id, Identity(), primary_key=True),
     Column("engagement_index", String(64), nullable=False),
@@ -94,11 +95,11 @@ lane = Table(
     Column("blocked_text", String(500)),
     Column("blocked_since", Instant),
     Column("last_success_at", Instant),
-    UniqueConstraint("engagement_index", "source_system", name="lane_name"),
+    UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
 )
 
 booking = Table(
-    "booking",
+    "ei_booking",
     metadata,
     Column("source", String(64), primary_key=True),
     Column("booking_id", String(128), primary_key=True),
@@ -119,7 +120,7 @@ booking = Table(
 )
 
 post = Table(
-    "post",
+    "ei_post",
     metadata,
     Column("id", _id, Identity(), primary_key=True),
     Column("lane_id", BigInteger, nullable=False),
@@ -139,13 +140,13 @@ post = Table(
     Column("parked_text", String(500)),
     Column("parked_at", Instant),
     Column("call_id", BigInteger),  # the last call that carried it
-    UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="post_key"),
+    UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
 )
 
 # The only posts a call is read from; it stays as small as what waits, whatever the history.
 _pending = (post.c.wanted != post.c.known) & post.c.parked_code.is_(None)
 Index(
-    "post_pending",
+    "ei_post_pending",
     post.c.lane_id,
     post.c.suspect,
     post.c.bulk,
@@ -154,12 +155,12 @@ Index(
     sqlite_where=_pending,
 )
 _present = post.c.expires_at.is_not(None)
-Index("post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
+Index("ei_post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
 _parked = post.c.parked_code.is_not(None)
-Index("post_parked", post.c.parked_at, postgresql_where=_parked, sqlite_where=_parked)
+Index("ei_post_parked", post.c.parked_at, postgresql_where=_parked, sqlite_where=_parked)
 
 call = Table(
-    "call",
+    "ei_call",
     metadata,
     Column("id", _id, Identity(), primary_key=True),
     Column("lane_id", BigInteger, nullable=False),
@@ -173,10 +174,10 @@ call = Table(
     Column("code", String(20)),
     Column("text", String(500)),  # masked
 )
-Index("call_started", call.c.started_at)
+Index("ei_call_started", call.c.started_at)
 
 receipt = Table(
-    "receipt",
+    "ei_receipt",
     metadata,
     Column("source", String(64), primary_key=True),
     Column("row_id", BigInteger, primary_key=True),
@@ -187,4 +188,4 @@ receipt = Table(
     Column("settled_at", Instant, nullable=False),
 )
 _took = receipt.c.event_id.is_not(None)
-Index("receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)
+Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)

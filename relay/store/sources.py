@@ -52,4 +52,5 @@ def trouble(tx: Transaction, name: str, error: str, failures: int, next_look_at:
 
 def answers(tx: Transaction, name: str) -> None:
     """Note that a source's outbox answers again."""
-    tx.run(update(source).where(source.c.name == name).values(failures=0, error=None, error_since=None))
+    noted = (source.c.name == name) & source.c.error.is_not(None)
+    tx.run(update(source).where(noted).values(failures=0, error=None, error_since=None))
