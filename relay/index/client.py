@@ -1,0 +1,113 @@
+"""The index as the rest of the relay sees it: posts go in, a verdict comes out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+from xml.etree.ElementTree import canonicalize
+
+from relay.index.endpoint import Endpoint
+from relay.index.message import encode
+from relay.index.soap import ContractError, Reply, Soap, UnreadableError
+from relay.index.transport import LARGEST_BODY, HttpAnswer, NoAnswerError, Transport
+from relay.index.verdict import Answer, Verdict, classify, parse_retry_after
+from relay.post import ABSENT, PostKey, Transaction
+
+logger = logging.getLogger(__name__)
+
+_SAMPLE: Final = (
+    Transaction(PostKey("190000000000", "UNIT", "one", "SYSTEM", "controller"), "20300101120000"),
+    Transaction(PostKey("190000000000", "UNIT", "two", "SYSTEM", "controller"), ABSENT),
+)
+
+
+class IndexClient:
+    """Calls one index; any number of threads may use one client at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Raises ContractError for a WSDL, and ValueError for an address or proxy, that no call could use."""
+        self._endpoint = endpoint
+        self._soap = Soap(endpoint.wsdl)
+        self._transport = Transport(endpoint)
+        self._encode = self._soap.encode if self._differs() else encode
+
+    def encode(self, transactions: Sequence[Transaction]) -> bytes:
+        """The envelope for these posts, apart from sending so that the last look at a lease comes after it.
+
+        Raises MessageError, which names the posts that cannot be sent.
+        """
+        return self._encode(self._endpoint.logical_address, transactions)
+
+    def send(self, envelope: bytes, *, correlation_id: str, before_first_byte: Callable[[], None]) -> Verdict:
+        """Send an envelope and judge what comes of it. All that can go wrong is a verdict, too.
+
+        before_first_byte runs when the connection stands, right before the first byte of the request. If it
+        raises, nothing is sent and its exception comes through unchanged.
+        """
+        try:
+            got = self._transport.post(envelope, self._headers(correlation_id), before_first_byte)
+        except NoAnswerError as error:
+            return classify(Answer(failure=error.failure, detail=str(error), sent=error.sent))
+        return classify(self._read(got))
+
+    def update(
+        self,
+        transactions: Sequence[Transaction],
+        *,
+        correlation_id: str,
+        before_first_byte: Callable[[], None],
+    ) -> Verdict:
+        """encode and send in one."""
+        envelope = self.encode(transactions)
+        return self.send(envelope, correlation_id=correlation_id, before_first_byte=before_first_byte)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
+
+    def _headers(self, correlation_id: str) -> dict[str, str]:
+        headers = {
+            "Content-Type": "text/xml; charset=utf-8",
+            "SOAPAction": f'"{self._soap.action}"',
+            "x-skltp-correlation-id": correlation_id,
+            "x-rivta-original-serviceconsumer-hsaid": self._endpoint.original_consumer,
+            "x-rivta-acting-on-behalf-of-hsaid": self._endpoint.on_behalf_of,
+        }
+        return {name: value for name, value in headers.items() if value}
+
+    def _read(self, got: HttpAnswer) -> Answer:
+        kind = got.headers.get("Content-Type", "no content type").partition(";")[0][:60]
+        size = (
+            f"{len(got.body)} bytes" if got.body is not None else f"incomplete, or over {LARGEST_BODY} bytes"
+        )
+        reply = Reply()
+        if got.body:
+            with suppress(UnreadableError):  # then the status alone speaks
+                reply = self._soap.read(got.body)
+        return Answer(
+            status=got.status,
+            **reply._asdict(),
+            retry_after=parse_retry_after(got.headers.get("Retry-After", ""), datetime.now(UTC)),
+            detail=f"without an answer of the index in it ({kind}, {size})",
+        )
+
+    def _differs(self) -> bool:
+        """Whether a WSDL of the region's own asks for another message than the fast encoder makes."""
+        if not self._endpoint.wsdl:
+            return False  # of the built-in one, a test says that they agree
+        address = self._endpoint.logical_address
+        try:
+            theirs = canonicalize(self._soap.encode(address, _SAMPLE), rewrite_prefixes=True)
+        except Exception as error:  # zeep raises whatever its types raise; the sample holds no personal data
+            raise ContractError(
+                f"The WSDL {self._endpoint.wsdl} does not take a post: {type(error).__name__}: {error}"
+            ) from None
+        if theirs == canonicalize(encode(address, _SAMPLE), rewrite_prefixes=True):
+            return False
+        logger.warning(
+            "The WSDL %s asks for another message; using zeep's slower encoder", self._endpoint.wsdl
+        )
+        return True

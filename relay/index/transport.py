@@ -1,0 +1,184 @@
+"""One POST to the index over HTTP: an answer within the time allowed, or an error that says what broke.
+
+urllib3 is used without a session on top, and so without redirects, cookies, retries, netrc or proxies from
+the environment. Connections are kept alive, shared by all threads, and left behind when the certificates
+change. Nothing here logs or quotes what is sent or received.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from http.client import HTTPException, RemoteDisconnected
+from typing import Final, NamedTuple
+
+import urllib3
+from urllib3.util import Timeout, make_headers, parse_url
+
+from relay.index.certificate import Validity
+from relay.index.connection import Call, PlainPool, Stage, Stopped, TlsPool
+from relay.index.endpoint import Endpoint
+from relay.index.tls import CertificateError, Credentials, Stamp, explain
+from relay.index.verdict import Failure
+
+LARGEST_BODY: Final = 1 << 20  # bytes, unpacked; an answer of the index is less than one thousand
+_POOL_SIZE: Final = 64  # idle connections kept; above any number of threads that share a client
+_POOLS: Final = {"http": PlainPool, "https": TlsPool}
+
+
+class HttpAnswer(NamedTuple):
+    """Any HTTP answer. `body` is None when it was too large, or broke off after a status other than 200."""
+
+    status: int
+    headers: Mapping[str, str]  # names without regard to case
+    body: bytes | None
+
+
+class NoAnswerError(Exception):
+    """No HTTP answer came. `sent` is False only when surely no byte of the request left."""
+
+    def __init__(self, failure: Failure, text: str, *, sent: bool) -> None:
+        super().__init__(text)
+        self.failure = failure
+        self.sent = sent
+
+
+class Transport:
+    """The way to one endpoint; any number of threads may use it at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Raises ValueError for an address or a proxy that no call could use."""
+        url = parse_url(endpoint.url)
+        if url.scheme not in _POOLS or not url.host:
+            raise ValueError("The index's url must be http://host… or https://host…")
+        if endpoint.proxy and parse_url(endpoint.proxy).scheme != "http":
+            raise ValueError("The proxy must be http://host:port")
+        self._url = endpoint.url
+        self._host = f"{url.host}:{url.port}" if url.port else url.host
+        self._secure = url.scheme == "https"
+        self._proxy = endpoint.proxy
+        self._total = endpoint.call_timeout.total_seconds()
+        self._timeout = Timeout(
+            connect=endpoint.connect_timeout.total_seconds(), read=endpoint.read_timeout.total_seconds()
+        )
+        self._credentials = Credentials(endpoint)
+        self._lock = threading.Lock()
+        self._stamp: Stamp | None = None
+        self._dates: Validity | None = None
+        self._manager: urllib3.PoolManager | None = None
+
+    def post(
+        self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[], None]
+    ) -> HttpAnswer:
+        """Send the body. Raises NoAnswerError.
+
+        before_first_byte runs when the connection stands, TLS included, right before the request's first
+        byte. If it raises, nothing is sent and its exception comes through unchanged.
+        """
+        with Call(self._total, before_first_byte) as call:
+            try:
+                manager = self._current()
+                response = manager.request(
+                    "POST",
+                    self._url,
+                    body=body,
+                    headers={"User-Agent": "ei-relay", "Accept-Encoding": "identity", **headers},
+                    retries=False,
+                    redirect=False,
+                    timeout=self._timeout,
+                    preload_content=False,
+                )
+                content = self._read(call, response)
+            except Stopped as stopped:
+                raise stopped.reason from None
+            except Exception as error:
+                raise self._no_answer(call, error) from None
+            return HttpAnswer(response.status, response.headers, content)
+
+    def close(self) -> None:
+        """Close the idle connections. A later call opens new ones."""
+        with self._lock:
+            if self._manager is not None:
+                self._manager.clear()
+            self._manager = None
+            self._stamp = None
+
+    def _current(self) -> urllib3.PoolManager:
+        """The pool for the files as they are now. Calls under way on an earlier one end undisturbed."""
+        with self._lock:
+            if not self._secure:
+                self._manager = self._manager or self._pools(None)
+                return self._manager
+            stamp = self._credentials.stamp()
+            if self._manager is None or stamp != self._stamp:
+                context, self._dates = self._credentials.context()
+                self._manager, self._stamp = self._pools(context), stamp
+            self._credentials.check(self._dates)
+            return self._manager
+
+    def _pools(self, context: ssl.SSLContext | None) -> urllib3.PoolManager:
+        manager: urllib3.PoolManager
+        if self._proxy:
+            user = parse_url(self._proxy).auth
+            manager = urllib3.ProxyManager(
+                self._proxy,
+                maxsize=_POOL_SIZE,
+                ssl_context=context,
+                proxy_headers=make_headers(proxy_basic_auth=user) if user else None,
+            )
+        else:
+            manager = urllib3.PoolManager(maxsize=_POOL_SIZE, ssl_context=context)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def _read(self, call: Call, response: urllib3.BaseHTTPResponse) -> bytes | None:
+        """The body, or None. The connection goes back to the pool only when all of it was read."""
+        try:
+            with call.noting():
+                body = response.read(LARGEST_BODY + 1, decode_content=True)
+                # The watchdog makes the peer's drip look like an end: of the headers, or of the body.
+                call.remaining()
+        except Exception:
+            response.close()
+            if response.status == 200 or call.expired:
+                raise
+            return None
+        if len(body) > LARGEST_BODY:
+            response.close()
+            return None
+        response.release_conn()
+        return body
+
+    def _no_answer(self, call: Call, error: Exception) -> NoAnswerError:
+        failure, text = self._diagnose(call, error)
+        return NoAnswerError(failure, text, sent=call.sent)
+
+    def _diagnose(self, call: Call, error: Exception) -> tuple[Failure, str]:
+        """What broke, in words of our own: an error's text may quote what was sent or received."""
+        cause = call.cause or error
+        if isinstance(error, CertificateError):
+            return Failure.TLS, str(error)
+        late = call.expired or isinstance(cause, (TimeoutError, urllib3.exceptions.ReadTimeoutError))
+        if isinstance(cause, ssl.SSLError) and (problem := explain(cause)):
+            return Failure.TLS, f"{problem} ({self._host})"
+        if call.stage is Stage.SENT:
+            if late:
+                return Failure.TIMEOUT, f"No whole answer in time from {self._host}"
+            if isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected):
+                return Failure.NONSENSE, f"{self._host} does not answer in HTTP"
+            if isinstance(cause, (OSError, HTTPException, urllib3.exceptions.HTTPError)):
+                return Failure.LOST, f"The connection to {self._host} broke before the answer was whole"
+        elif call.stage is Stage.HANDSHAKE:
+            why = "took too long" if late else "was broken off"
+            return Failure.HANDSHAKE, f"The TLS handshake with {self._host} {why}"
+        elif isinstance(cause, socket.gaierror):
+            return Failure.DNS, f"The name in {self._host} has no address"
+        elif late:
+            return Failure.CONNECT, f"No connection to {self._host} in time"
+        elif isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed"):
+            return Failure.PROXY, f"The proxy does not connect us to {self._host}"
+        elif isinstance(cause, OSError):
+            return Failure.CONNECT, f"No connection to {self._host}: {cause.strerror or 'network error'}"
+        return Failure.OTHER, f"Unexpected {type(cause).__name__} in the call to {self._host}"

@@ -1,0 +1,213 @@
+"""The message: what zeep makes of the WSDL, made faster (R-01 to R-06, R-09, R-11)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import canonicalize
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from relay.index.message import ENGAGEMENT, REGISTRY, SOAP, UPDATE, MessageError, encode
+from relay.index.soap import BUILT_IN_WSDL, Soap
+from relay.post import ABSENT, PostKey, Transaction
+from tests.index.servers import DELETE, KEY, RESIDENT, SAVE
+
+INDEX = "5565594230"
+E, U = f"{{{ENGAGEMENT}}}", f"{{{UPDATE}}}"
+FIELDS = [
+    "registeredResidentIdentification",
+    "serviceDomain",
+    "categorization",
+    "logicalAddress",
+    "businessObjectInstanceIdentifier",
+    "clinicalProcessInterestId",
+    "mostRecentContent",
+    "sourceSystem",
+    "dataController",
+]
+
+# Letters that XML, UTF-8 and Swedish make interesting, among any that XML can carry.
+texts = st.text(
+    st.sampled_from("åäöÅÄÖ&<>'\"é𝔘]") | st.characters(codec="utf-8", exclude_categories=["C"]),
+    min_size=1,
+    max_size=20,
+).map(lambda text: f"x{text}")
+residents = st.from_regex(r"[0-9]{8}[0-9A-Zptf]{4}", fullmatch=True)
+moments = st.datetimes().map(lambda moment: moment.replace(year=2030).strftime("%Y%m%d%H%M%S"))
+keys = st.builds(PostKey, residents, texts, texts, texts, texts)
+transactions = st.builds(Transaction, keys, moments | st.just(ABSENT))
+calls = st.lists(transactions, min_size=1, max_size=50, unique_by=lambda transaction: transaction.key)
+
+
+@pytest.fixture(scope="module")
+def soap() -> Soap:
+    return Soap()
+
+
+@pytest.fixture(scope="module")
+def schema() -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(BUILT_IN_WSDL.parent / "update.xsd"))
+
+
+@pytest.fixture(scope="module")
+def official() -> Path:
+    """The folder with the published contract files, which are not part of the project."""
+    folder = os.environ.get("EI_CONTRACT_DIR")
+    if not folder:
+        pytest.skip("EI_CONTRACT_DIR does not name a folder with the published contract: NOT checked against it")
+    return Path(folder)
+
+
+def parsed(*posts: Transaction) -> Any:
+    return etree.fromstring(encode(INDEX, posts))
+
+
+def update_of(message: bytes) -> Any:
+    return etree.fromstring(message).find(f"{{{SOAP}}}Body/{U}Update")
+
+
+@settings(deadline=None, max_examples=60)
+@given(posts=calls, address=texts)
+def test_the_fast_message_equals_zeeps(soap: Soap, posts: list[Transaction], address: str) -> None:
+    """R-01, R-02, R-03, R-06, R-09: for any posts the two are the same canonical XML."""
+    fast, reference = encode(address, posts), soap.encode(address, posts)
+    assert canonicalize(fast, rewrite_prefixes=True) == canonicalize(reference, rewrite_prefixes=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(posts=calls)
+def test_every_message_keeps_to_our_schema(schema: etree.XMLSchema, posts: list[Transaction]) -> None:
+    """R-03."""
+    schema.assertValid(update_of(encode(INDEX, posts)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(posts=calls)
+def test_every_message_keeps_to_the_official_contract(official: Path, posts: list[Transaction]) -> None:
+    """R-03, R-06, R-30: the published schema, and the constraints that its Schematron file states."""
+    published = etree.XMLSchema(
+        etree.parse(official / "interactions" / "UpdateInteraction" / "UpdateResponder_1.0.xsd")
+    )
+    update = update_of(encode(INDEX, posts))
+    published.assertValid(update)
+    assert not [tag for tag in ("creationTime", "updateTime", "owner") if update.findall(f".//{E}{tag}")]
+    assert all(field.text for field in update.iterfind(f".//{E}engagement/*"))
+    assert len(update) <= 1000
+    for change in update:
+        if change.find(f".//{E}mostRecentContent") is not None:
+            assert change.findtext(f"{E}deleteFlag") == "false"
+
+
+def test_our_schema_and_the_published_one_take_the_same_fields(official: Path) -> None:
+    """R-03: same names in the same order, same ones optional, for Update and FindContent."""
+
+    def fields(folder: Path) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for file in sorted(folder.rglob("*.xsd")):
+            tree = etree.parse(file)
+            space = tree.getroot().get("targetNamespace")
+            for sequence in tree.iterfind(".//{http://www.w3.org/2001/XMLSchema}sequence"):
+                elements = sequence.findall("{http://www.w3.org/2001/XMLSchema}element")
+                row = [(each.get("name"), each.get("minOccurs", "1")) for each in elements]
+                if "registry" not in str(space):  # of which we use a single element
+                    found.setdefault(str(space), []).extend(row)  # type: ignore[arg-type]
+        return found
+
+    ours, theirs = fields(BUILT_IN_WSDL.parent), fields(official)
+    assert {space: sorted(rows) for space, rows in ours.items()} == {
+        space: sorted(rows) for space, rows in theirs.items()
+    }
+
+
+def test_given_a_call_then_the_header_names_the_index() -> None:
+    """R-02."""
+    header = parsed(SAVE).find(f"{{{SOAP}}}Header")
+    assert [(child.tag, child.text) for child in header] == [(f"{{{REGISTRY}}}LogicalAddress", INDEX)]
+
+
+def test_given_a_booking_then_its_fields_stand_in_order_with_their_values() -> None:
+    """R-03, R-04."""
+    change = parsed(SAVE).find(f"{{{SOAP}}}Body/{U}Update/{U}engagementTransaction")
+    engagement = change.find(f"{E}engagement")
+    assert change.findtext(f"{E}deleteFlag") == "false"
+    assert [etree.QName(field).localname for field in engagement] == FIELDS
+    assert [field.text for field in engagement] == [
+        RESIDENT,
+        "riv:crm:scheduling",
+        "NA",
+        KEY.care_unit,
+        KEY.booking_id,
+        "NA",
+        SAVE.content,
+        KEY.source_system,
+        KEY.data_controller,
+    ]
+
+
+def test_given_a_delete_then_it_has_the_same_key_and_no_content() -> None:
+    """R-06."""
+    save, delete = (parsed(post).find(f".//{E}engagement") for post in (SAVE, DELETE))
+    assert parsed(DELETE).findtext(f".//{E}deleteFlag") == "true"
+    kept = [(field.tag, field.text) for field in save if field.tag != f"{E}mostRecentContent"]
+    assert [(field.tag, field.text) for field in delete] == kept
+
+
+def test_the_bytes_are_utf_8_and_say_so() -> None:
+    """R-09."""
+    message = encode(INDEX, [SAVE])
+    assert message.startswith(b'<?xml version="1.0" encoding="UTF-8"?>')
+    assert "bokning-åäö-1".encode() in message
+
+
+def test_given_a_carriage_return_then_it_arrives_unharmed() -> None:
+    """R-09: a parser would read a bare one as a line feed, and a delete would miss its post."""
+    post = Transaction(PostKey(RESIDENT, "a\rb", "c\td", "e\nf", "g"), ABSENT)
+    assert parsed(post).findtext(f".//{E}logicalAddress") == "a\rb"
+
+
+def test_given_two_posts_with_one_key_then_both_are_named() -> None:
+    """R-11."""
+    other = Transaction(PostKey(RESIDENT, "u", "b", "s", "d"), ABSENT)
+    with pytest.raises(MessageError, match="Posts 2 and 3 have the same key") as error:
+        encode(INDEX, [other, SAVE, DELETE])
+    assert error.value.posts == (1, 2)
+
+
+@pytest.mark.parametrize("field", ["resident_id", "care_unit", "booking_id", "source_system", "data_controller"])
+@pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe"])
+def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(
+    field: str, bad: str
+) -> None:
+    """R-03, R-38: no element may be empty, and no error tells what was in it."""
+    values = {name: getattr(KEY, name) for name in PostKey.__slots__} | {field: bad}
+    with pytest.raises(MessageError) as error:
+        encode(INDEX, [SAVE, Transaction(PostKey(**values), "20300101000000")])
+    assert error.value.posts == (1,)
+    assert "Post 2" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["?", "2030-05-17", "２０３００５１７０９３０００", "203005170930001"])
+def test_given_no_real_content_then_it_is_refused(content: str) -> None:
+    """R-05."""
+    with pytest.raises(MessageError, match="Post 1: mostRecentContent is not fourteen digits"):
+        encode(INDEX, [Transaction(KEY, content)])
+
+
+@pytest.mark.parametrize("address", ["", "a\x00"])
+def test_given_no_usable_logical_address_then_no_post_is_blamed(address: str) -> None:
+    """R-02."""
+    with pytest.raises(MessageError) as error:
+        encode(address, [SAVE])
+    assert error.value.posts == ()
+
+
+def test_given_no_posts_then_there_is_no_message() -> None:
+    """R-03."""
+    with pytest.raises(MessageError):
+        encode(INDEX, [])
