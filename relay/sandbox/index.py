@@ -59,7 +59,7 @@ class Index:
         return self._collector.dropped if self._collector else 0
 
     def find(self, criteria: Mapping[str, str]) -> list[tuple[Key, str | None]]:
-        """FindContent: the posts that equal every criterion; mostRecentContent asks for that time or later."""
+        """FindContent: posts that equal every criterion; mostRecentContent asks for that time or later."""
         if criteria.get(OWNER, self.own.owner) != self.own.owner:
             return []
         wanted = [(at, criteria[name]) for at, name in enumerate(KEY_FIELDS) if name in criteria]

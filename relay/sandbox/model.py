@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Outcome = Literal["accepted", "content", "failed"]
-"""What an answer means for the sender: `content` counts as not sent (R-32), `failed` asks for a pause (R-35)."""
+"""What an answer means for its sender: `content` is as if not sent (R-32), `failed` asks for a pause."""
 
 
 class Key(NamedTuple):
@@ -40,8 +40,8 @@ class Lane(NamedTuple):
 class Refusal(NamedTuple):
     """Why a call was not taken.
 
-    `value` is what was found at fault. Schema validators quote it, resident identities included, so the answer
-    does too (a sender must not log it); it is kept apart so that nothing else here ever shows it.
+    `value` is what was found at fault. Schema validators quote it, resident identities included, so the
+    answer does too (a sender must not log it); it is kept apart so that nothing else here ever shows it.
     """
 
     code: str

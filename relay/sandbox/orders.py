@@ -45,8 +45,8 @@ class Order(BaseModel):
     body: str = ""  # http, body
 
     applied: bool | None = None
-    """Whether the index takes the call, whatever the answer says. None: as the answer suggests, which is yes for
-    normal, OK, INFO and lost, no for the rest."""
+    """Whether the index takes the call, whatever the answer says. None: as the answer suggests, which is yes
+    for normal, OK, INFO and lost, no for the rest."""
 
     delay: _Seconds = 0.0
     """Seconds before the first byte of the answer."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -65,7 +65,7 @@ class Envelope:
             root = etree.fromstring(body, parser)
         except etree.XMLSyntaxError:
             raise UnreadableError("not well-formed XML") from None
-        document: etree.DocInfo = root.getroottree().docinfo
+        document: Any = root.getroottree().docinfo  # its type stub knows less than it has
         if document.doctype:
             raise UnreadableError("a document type is not allowed")
         if root.tag != f"{{{SOAP}}}Envelope":
@@ -74,7 +74,7 @@ class Envelope:
         if len(payload) != 1:
             raise UnreadableError("the SOAP body must hold one element")
         self.encoding: str = document.encoding or "UTF-8"
-        self.logical_address = root.findtext(f"{{{SOAP}}}Header/{{{REGISTRY}}}LogicalAddress")
+        self.logical_address: str | None = root.findtext(f"{{{SOAP}}}Header/{{{REGISTRY}}}LogicalAddress")
         self.payload: etree._Element = payload[0]
 
 
@@ -115,17 +115,16 @@ def read_find_content(envelope: Envelope) -> FindContent:
 
 def _transaction(element: etree._Element) -> tuple[Transaction | None, Refusal | None, set[str]]:
     """One engagementTransaction: what it says (None: it cannot be told), its flaw, its forbidden fields."""
-    flag = element.find(_TRANSACTION_CHILDREN[0])
-    engagement = element.find(_TRANSACTION_CHILDREN[1])
-    if flag is None or engagement is None:
-        return None, _invalid("deleteFlag or engagement is missing"), set()
+    children = list(element)
+    shape = [child.tag for child in children]
+    if shape[:2] != _TRANSACTION_CHILDREN or not all(_foreign(tag, CORE) for tag in shape[2:]):
+        return None, _invalid("engagementTransaction does not hold deleteFlag and engagement alone"), set()
+    flag, engagement = children[:2]
     delete = BOOLEANS.get((flag.text or "").strip())
     error = None if delete is not None else _invalid("deleteFlag is not a boolean")
-    if len(element) != 2 or element[0] is not flag:
-        error = error or _transaction_order(element)
-
-    tags = [child.tag for child in engagement]
-    texts = [child.text or "" for child in engagement]
+    fields = list(engagement)
+    tags = [field.tag for field in fields]
+    texts = [field.text or "" for field in fields]
     content: str | None = None
     if tags == _FULL:
         content = texts.pop(_CONTENT_AT)
@@ -163,13 +162,6 @@ def _key(texts: Sequence[str]) -> Key:
         intern(system),
         intern(controller),
     )
-
-
-def _transaction_order(element: etree._Element) -> Refusal | None:
-    tags = [child.tag for child in element]
-    if tags[:2] == _TRANSACTION_CHILDREN and all(_foreign(tag, CORE) for tag in tags[2:]):
-        return None
-    return _invalid("engagementTransaction does not hold deleteFlag and engagement in that order")
 
 
 def _order_error(names: Sequence[str], expected: Mapping[str, bool], home: str) -> Refusal | None:
