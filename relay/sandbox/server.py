@@ -93,6 +93,7 @@ class _Server(ThreadingHTTPServer):
         self.core = core
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
+        self.stopping = threading.Event()
         super().__init__(address, _Handler)
 
     def opened(self, connection: socket.socket) -> None:
@@ -106,6 +107,7 @@ class _Server(ThreadingHTTPServer):
 
     def close_connections(self) -> None:
         """Wake every handler out of whatever it waits for, and see them leave."""
+        self.stopping.set()
         with self._changed:
             for connection in self._open:
                 _shut(connection)
@@ -180,8 +182,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _update(self, body: bytes, started: float) -> None:
         core = self.server.core
         call = core.begin(body, dict(self.headers.items()), started)
+        until = time.monotonic() + call.wait
         if self._sender_left(call.wait):
             core.end(call, answered=False)
+            self.server.stopping.wait(max(until - time.monotonic(), 0.0))
         reply = core.take(call)  # also when nobody waits for the answer: that is what makes it a trap
         if call.record.ended is not None or self._sender_left(reply.wait):
             core.end(call, answered=False)
@@ -240,7 +244,9 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.connection.settimeout(None)
         if not left:
-            time.sleep(max(until - time.monotonic(), 0.0))  # it has sent its next call already: it waits
+            self.server.stopping.wait(
+                max(until - time.monotonic(), 0.0)
+            )  # its next call is here, so it waits
         return left
 
 

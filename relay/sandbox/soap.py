@@ -108,7 +108,7 @@ def read_find_content(envelope: Envelope) -> FindContent:
     if root.tag != f"{{{FIND}}}FindContent":
         return FindContent(envelope.logical_address, flaw=_invalid("the body is not a FindContent", "R-01"))
     names = {f"{{{FIND}}}{name}": name for name in CRITERIA}
-    found = [(names.get(child.tag, child.tag), child.text or "") for child in root]
+    found = [(_name(child.tag, names), child.text or "") for child in root]
     flaw = _order_error([name for name, _ in found], CRITERIA, FIND) or _pattern_error(found)
     return FindContent(envelope.logical_address, dict(found), flaw)
 
@@ -141,7 +141,7 @@ def _unusual(
     delete: bool, tags: list[str], texts: list[str], error: Refusal | None
 ) -> tuple[Transaction | None, Refusal | None, set[str]]:
     """An engagement of another shape than usual: perhaps wrong, perhaps with fields that few send."""
-    names = [_TAGS.get(tag, tag) for tag in tags]
+    names = [_name(tag, _TAGS) for tag in tags]
     found = [(name, text) for name, text in zip(names, texts, strict=True) if name in ENGAGEMENT]
     error = error or _order_error(names, ENGAGEMENT, CORE) or _pattern_error(found)
     values = dict(found)
@@ -189,6 +189,11 @@ def _pattern_error(fields: Sequence[tuple[str, str]]) -> Refusal | None:
         if pattern is not None and pattern.fullmatch(text) is None:
             return _invalid(f"'{name}' breaks its pattern", rule, text)
     return None
+
+
+def _name(tag: str, names: Mapping[str, str]) -> str:
+    """The schema's name for a tag; one that the schema does not know stays as it is, if it has a namespace."""
+    return names.get(tag, tag if tag.startswith("{") else "")
 
 
 def _foreign(tag: str, home: str) -> bool:
