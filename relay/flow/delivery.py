@@ -21,6 +21,7 @@ from typing import Final
 from relay.backoff import pause
 from relay.flow.aftermath import lane_after, posts_after
 from relay.flow.relay import Relay
+from relay.index.client import IndexClient
 from relay.index.message import MessageError
 from relay.index.verdict import Kind, Verdict
 from relay.observe import metrics
@@ -50,12 +51,13 @@ class Outgoing:
 def deliver(relay: Relay, name: LaneName) -> Verdict | None:
     """Make the lane's next call, if it may call and has something to say; None where it made none."""
     index = relay.index_of(name)
+    client = relay.client(name.engagement_index)  # before the lane is taken: one that cannot be made blocks nothing
     outgoing = begin(relay, name, index)
     if outgoing is None:
         return None
     started = steady_seconds()
     try:
-        verdict = send(relay, outgoing, index)
+        verdict = send(client, outgoing, index)
         record(relay, outgoing, index, verdict)
     except LeaseTooShort as error:
         log.warning("no call was made: %s", error, extra=_facts(outgoing))
@@ -104,9 +106,8 @@ def _hold_in_doubt(tx: Transaction, lane: TakenLane, call_id: int, index: Engage
     log.warning("a worker died during a call; its posts are in doubt", extra={"lane": str(lane.name), "call": call_id})
 
 
-def send(relay: Relay, outgoing: Outgoing, index: EngagementIndex) -> Verdict:
+def send(client: IndexClient, outgoing: Outgoing, index: EngagementIndex) -> Verdict:
     """Encode and call. Whatever the network or the index does is a verdict; raises LeaseTooShort only."""
-    client = relay.client(outgoing.lane.name.engagement_index)
     try:
         envelope = client.encode([EngagementTransaction(p.key, p.wanted) for p in outgoing.due])
     except MessageError as error:  # one of the posts cannot be said in XML: the others must not wait for it

@@ -22,6 +22,7 @@ from relay.outbox.reader import OutboxReader
 from relay.settings import ALL, EngagementIndex, Settings, Source
 from relay.store import lanes, sources
 from relay.store.lanes import LaneName
+from relay.store.migrate import check
 from relay.store.transaction import Clock, Store, Transaction
 
 
@@ -62,7 +63,11 @@ class Relay:
         return self._source_of.keys()
 
     def prepare(self) -> None:
-        """Make the rows of the configured sources and lanes. Once, before the first step."""
+        """See that the database is at our version, and make the rows of the configured sources and lanes.
+
+        Once, before the first step. Raises DatabaseNotReady.
+        """
+        check(self.store.engine)
 
         def work(tx: Transaction) -> None:
             sources.ensure(tx, self._sources)

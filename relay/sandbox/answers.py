@@ -60,9 +60,7 @@ def find_content_response(posts: Iterable[tuple[Key, str | None]], owner: str) -
         values = dict(zip(KEY_FIELDS, key, strict=True)) | {OWNER: owner}
         if content is not None:
             values[CONTENT] = content
-        fields = "".join(
-            f"<c:{name}>{_text(values[name])}</c:{name}>" for name in ENGAGEMENT if name in values
-        )
+        fields = "".join(f"<c:{name}>{_text(values[name])}</c:{name}>" for name in ENGAGEMENT if name in values)
         found.append(f"<engagement>{fields}</engagement>")
     xml = f'<FindContentResponse xmlns="{FIND}" xmlns:c="{CORE}">{"".join(found)}</FindContentResponse>'
     return Reply(200, _envelope(xml), "OK", "accepted", dict(_XML))

@@ -40,9 +40,7 @@ def handle(core: Core, method: str, target: str, body: bytes) -> Answer:
     """Answer anything but a SOAP call."""
     url = urlsplit(target)
     if (method, url.path) == ("GET", "/"):
-        return Answer(
-            200, "text/html; charset=utf-8", render(core, full=parse_qs(url.query).get("full") == ["1"])
-        )
+        return Answer(200, "text/html; charset=utf-8", render(core, full=parse_qs(url.query).get("full") == ["1"]))
     if method == "GET" and url.path in _READ:
         return _json(200, _READ[url.path](core))
     if (method, url.path) == ("POST", "/api/orders"):
@@ -59,9 +57,7 @@ def _order(core: Core, body: bytes) -> Answer:
     try:
         order = Order.model_validate_json(body)
     except ValidationError as problem:
-        return _json(
-            400, {"error": problem.errors(include_url=False, include_context=False, include_input=False)}
-        )
+        return _json(400, {"error": problem.errors(include_url=False, include_context=False, include_input=False)})
     core.order(order)
     return _json(201, order.model_dump())
 

@@ -34,8 +34,7 @@ def in_message(update: Update) -> Iterator[Finding]:
     if update.forbidden:
         yield "R-03", f"{', '.join(sorted(update.forbidden))} must not be sent"
     for domain, category, process in {
-        (t.key.service_domain, t.key.categorization, t.key.clinical_process_interest_id)
-        for t in update.transactions
+        (t.key.service_domain, t.key.categorization, t.key.clinical_process_interest_id) for t in update.transactions
     }:
         if domain == "riv:crm:scheduling" and (category, process) != ("NA", "NA"):
             yield (

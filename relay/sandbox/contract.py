@@ -60,14 +60,10 @@ FORBIDDEN: Final = ("creationTime", "updateTime", OWNER)
 
 # FindContentType: the same fields less the two times, only the first two required.
 CRITERIA: Final[dict[str, bool]] = {
-    name: name in (RESIDENT, "serviceDomain")
-    for name in ENGAGEMENT
-    if name not in ("creationTime", "updateTime")
+    name: name in (RESIDENT, "serviceDomain") for name in ENGAGEMENT if name not in ("creationTime", "updateTime")
 }
 
-_TIMESTAMP: Final = re.compile(
-    r"[1-9][0-9]{3}(0[1-9]|1[0-2])([0-2][0-9]|3[01])([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
-)
+_TIMESTAMP: Final = re.compile(r"[1-9][0-9]{3}(0[1-9]|1[0-2])([0-2][0-9]|3[01])([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]")
 # Fields whose type restricts them, and the rule that is broken by another text.
 PATTERNS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     RESIDENT: (re.compile(r"[0-9]{8}[0-9A-Zptf]{4}"), "R-07"),

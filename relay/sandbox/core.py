@@ -178,8 +178,7 @@ class Core:
             held = list(self.index.posts.items())
             told = self.index.notified_of
             return [
-                key._asdict() | {"most_recent_content": content, "notifications": told[key]}
-                for key, content in held
+                key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held
             ]
 
     def calls(self) -> list[dict[str, Any]]:

@@ -67,9 +67,7 @@ class Update:
 
     def lanes(self) -> set[Lane]:
         """The lanes that this call runs in: one, unless the sender mixes source systems."""
-        return {
-            Lane(*pair) for pair in {(t.key.source_system, t.key.service_domain) for t in self.transactions}
-        }
+        return {Lane(*pair) for pair in {(t.key.source_system, t.key.service_domain) for t in self.transactions}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,7 @@ class Order(BaseModel):
             reply = replace(normal, lost=True, answer=self.answer)
         else:
             reply = normal
-        reply = replace(
-            reply, wait=0.0 if self.late else self.delay, cut_after=self.cut_after, drip=self.drip
-        )
+        reply = replace(reply, wait=0.0 if self.late else self.delay, cut_after=self.cut_after, drip=self.drip)
         return reply if reply.whole else replace(reply, outcome="failed")
 
 

@@ -87,9 +87,7 @@ class Referee:
             state.ended = max(state.ended, at)
             if outcome == "failed" and self.limits.retry_after_fault is not None:
                 state.not_before = max(state.not_before, at + max(self.limits.retry_after_fault, pause))
-        if (
-            self.limits.key_spacing is not None and outcome != "content"
-        ):  # refused for content: as if not sent
+        if self.limits.key_spacing is not None and outcome != "content":  # refused for content: as if not sent
             for transaction in update.transactions:
                 self._key_ended[transaction.key] = at
 
@@ -102,9 +100,7 @@ class Referee:
         if started < state.not_before - TOLERANCE:
             note("R-35", f"{state.not_before - started:.3f} s too soon after a call that failed")
         state.calling[number] = frozenset(t.key for t in update.transactions)
-        running = sum(
-            len(other.calling) for at, other in self._lanes.items() if at.source_system == lane.source_system
-        )
+        running = sum(len(other.calling) for at, other in self._lanes.items() if at.source_system == lane.source_system)
         self.max_parallel[lane.source_system] = max(self.max_parallel[lane.source_system], running)
 
     def _check_spacing(self, note: _Note, started: float, update: Update) -> None:

@@ -244,9 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.connection.settimeout(None)
         if not left:
-            self.server.stopping.wait(
-                max(until - time.monotonic(), 0.0)
-            )  # its next call is here, so it waits
+            self.server.stopping.wait(max(until - time.monotonic(), 0.0))  # its next call is here, so it waits
         return left
 
 

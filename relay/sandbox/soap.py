@@ -97,9 +97,7 @@ def read_update(envelope: Envelope) -> Update:
             flaw = flaw or error
         elif not _foreign(child.tag, UPDATE):
             flaw = flaw or _invalid("Update holds an element that the schema does not know")
-    return Update(
-        envelope.logical_address, tuple(transactions), flaw, frozenset(forbidden), envelope.encoding
-    )
+    return Update(envelope.logical_address, tuple(transactions), flaw, frozenset(forbidden), envelope.encoding)
 
 
 def read_find_content(envelope: Envelope) -> FindContent:

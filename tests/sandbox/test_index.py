@@ -37,12 +37,8 @@ def test_trap_4_deletes_come_before_saves_in_one_call(core: Core) -> None:
     assert [post["logical_address"] for post in core.posts()] == ["UNIT-B"]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"unit": "se2321000016-1hz5"}, {"controller": "SE232100-0017"}, {"booking": "B-1"}]
-)
-def test_trap_5_a_delete_with_one_key_field_different_leaves_the_post(
-    core: Core, wrong: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("wrong", [{"unit": "se2321000016-1hz5"}, {"controller": "SE232100-0017"}, {"booking": "B-1"}])
+def test_trap_5_a_delete_with_one_key_field_different_leaves_the_post(core: Core, wrong: dict[str, str]) -> None:
     send(core, Post())
     assert send(core, replace(gone(Post()), **wrong)).answer == "OK"  # type: ignore[arg-type]
     assert held(core) == {"b-1": LATE}
@@ -113,9 +109,7 @@ def test_trap_3_cancelled_and_booked_again_is_lost(collecting: Core, clock: Cloc
 
 
 @pytest.mark.parametrize("content", [EARLY, LATE, None], ids=["earlier", "equal", "missing"])
-def test_trap_3_a_rebooking_to_an_earlier_time_is_lost(
-    collecting: Core, clock: Clock, content: str | None
-) -> None:
+def test_trap_3_a_rebooking_to_an_earlier_time_is_lost(collecting: Core, clock: Clock, content: str | None) -> None:
     send(collecting, Post(content=LATE))
     clock.time += 1
     assert send(collecting, Post(content=content)).answer == "OK"
@@ -184,9 +178,7 @@ def test_find_content(core: Core, more: dict[str, str], found: list[str]) -> Non
 
 def test_find_content_is_refused_when_malformed(core: Core) -> None:
     assert b"EI001" in core.find_content(find_content(serviceDomain="riv:crm:scheduling")).body
-    assert (
-        b"EI001" in core.find_content(find_content(**(TEST_RESIDENT | {"serviceDomain": "x", "y": "z"}))).body
-    )
+    assert b"EI001" in core.find_content(find_content(**(TEST_RESIDENT | {"serviceDomain": "x", "y": "z"}))).body
     wrong = find_content(**TEST_RESIDENT).replace(b"5565594230", b"other")
     assert b"EI003" in core.find_content(wrong).body
     assert b"VP015" in core.find_content(b"<").body

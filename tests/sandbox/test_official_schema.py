@@ -24,9 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def schema(interaction: str) -> etree.XMLSchema:
-    path = (
-        Path(FOLDER or "") / "interactions" / f"{interaction}Interaction" / f"{interaction}Responder_1.0.xsd"
-    )
+    path = Path(FOLDER or "") / "interactions" / f"{interaction}Interaction" / f"{interaction}Responder_1.0.xsd"
     return etree.XMLSchema(etree.parse(path))
 
 

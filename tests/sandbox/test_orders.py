@@ -78,9 +78,7 @@ def test_an_ordered_OK_does_not_make_a_bad_post_good(core: Core) -> None:
 
 
 def test_a_fault_may_carry_a_detail_and_markup_is_escaped(core: Core) -> None:
-    core.order(
-        Order(answer="fault", text="VP009: a < b\x00", faultcode="Client", detail="https://producer/<x>")
-    )
+    core.order(Order(answer="fault", text="VP009: a < b\x00", faultcode="Client", detail="https://producer/<x>"))
     text = send(core, Post()).body.decode()
     assert "<faultcode>soap:Client</faultcode><faultstring>VP009: a &lt; b?</faultstring>" in text
     assert "<detail>https://producer/&lt;x&gt;</detail>" in text

@@ -39,9 +39,7 @@ def test_R_01_SOAPAction(core: Core, action: str) -> None:
 
 
 def test_R_01_SOAPAction_without_quotes_and_in_another_case_of_header_is_fine(core: Core) -> None:
-    core.receive(
-        call(Post()), {"content-type": "text/xml;charset=UTF-8", "SOAPACTION": HEADERS["SOAPAction"][1:-1]}
-    )
+    core.receive(call(Post()), {"content-type": "text/xml;charset=UTF-8", "SOAPACTION": HEADERS["SOAPAction"][1:-1]})
     assert not core.breaches()
 
 
@@ -116,9 +114,7 @@ def test_R_31_other_lanes_may_call_at_the_same_time(strict: Core) -> None:
     assert strict.summary()["max_parallel"] == {Post().system: 1, "OTHER": 1}
 
 
-def test_R_31_a_call_that_began_before_the_last_one_ended_though_seen_after(
-    strict: Core, clock: Clock
-) -> None:
+def test_R_31_a_call_that_began_before_the_last_one_ended_though_seen_after(strict: Core, clock: Clock) -> None:
     start = clock.time
     clock.time += 3
     send(strict, Post("a"))
@@ -132,9 +128,7 @@ def test_R_32_a_key_sent_again_too_soon(strict: Core, clock: Clock) -> None:
     strict.end(under_way)
     clock.time += 299  # 399 s after its start, but 299 s after its end
     send(strict, Post("c"), gone(Post("b")), Post("a"))
-    assert [(b["rule"], b["text"]) for b in strict.breaches()] == [
-        ("R-32", "a key sent again within 300 s, in #2, #3")
-    ]
+    assert [(b["rule"], b["text"]) for b in strict.breaches()] == [("R-32", "a key sent again within 300 s, in #2, #3")]
 
 
 def test_R_32_a_call_refused_for_content_counts_as_not_sent(strict: Core) -> None:
@@ -161,9 +155,7 @@ def test_R_32_is_not_watched_unless_told(core: Core) -> None:
         Order(cut_after=5, times=1),
     ],
 )
-def test_R_35_a_lane_that_calls_too_soon_after_a_failed_call(
-    strict: Core, clock: Clock, order: Order
-) -> None:
+def test_R_35_a_lane_that_calls_too_soon_after_a_failed_call(strict: Core, clock: Clock, order: Order) -> None:
     # Given a call that failed
     strict.order(order)
     send(strict, Post("a"))

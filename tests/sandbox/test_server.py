@@ -110,9 +110,7 @@ def test_ordered_drip(sandbox: Sandbox, http: requests.Session) -> None:
     order(http, sandbox, drip=0.001)
     response = post(http, sandbox, Post())
     assert "<ResultCode>OK</ResultCode>" in response.text
-    assert (
-        response.elapsed.total_seconds() < 0.2
-    )  # to the headers; every byte comes in time, the whole does not
+    assert response.elapsed.total_seconds() < 0.2  # to the headers; every byte comes in time, the whole does not
     assert sandbox.core.calls()[0]["ended"] - sandbox.core.calls()[0]["started"] > 0.2
 
 
