@@ -34,7 +34,7 @@ def verdict_on(target: str, settings: Settings) -> Verdict:
 
 @contextmanager
 def listening(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """A server that takes one connection, shakes hands if it has a context, and keeps it till it is let go."""
+    """A server that takes one connection, shakes hands if it has a context, and holds it until let go."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
