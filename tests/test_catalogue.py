@@ -56,9 +56,7 @@ def test_active_is_said_in_many_ways(active: str, expected: bool) -> None:
 
 
 def test_every_mistake_is_told_with_its_line() -> None:
-    text = (
-        "hsa_id,name,active,data_controller\nA1,x,perhaps,\nA 2,x,,\nA3,x\n\na1,,,\nA4,,," + "9" * 65 + "\n"
-    )
+    text = "hsa_id,name,active,data_controller\nA1,x,perhaps,\nA 2,x,,\nA3,x\n\na1,,,\nA4,,," + "9" * 65 + "\n"
 
     assert mistakes_in_units(text) == (
         "line 2: active: expected true or false, found 'perhaps'",

@@ -40,9 +40,7 @@ def test_warnings_do_no_harm(file: Path) -> None:
 
     assert result.exit_code == 0
     warning, count = result.output.splitlines()
-    assert warning.startswith(
-        'warning  engagement_index.practice.url = "http://127.0.0.1:1/Update": not encrypted'
-    )
+    assert warning.startswith('warning  engagement_index.practice.url = "http://127.0.0.1:1/Update": not encrypted')
     assert count == "0 mistakes, 1 warning"
 
 
@@ -65,9 +63,7 @@ def test_files_are_read(file: Path, tmp_path: Path) -> None:
     result = check()
 
     assert result.exit_code == 1
-    assert (
-        f'source.tidbok-nord.care_units = "{tmp_path}/units.csv": line 2: hsa_id: expected' in result.output
-    )
+    assert f'source.tidbok-nord.care_units = "{tmp_path}/units.csv": line 2: hsa_id: expected' in result.output
 
 
 def test_json_is_one_object(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

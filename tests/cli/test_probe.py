@@ -57,9 +57,7 @@ def listening(context: ssl.SSLContext | None = None) -> Iterator[int]:
 def authority(tmp_path: Path) -> trustme.CA:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    authority.issue_cert("relay.example").private_key_and_cert_chain_pem.write_to_path(
-        str(tmp_path / "tls.pem")
-    )
+    authority.issue_cert("relay.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "tls.pem"))
     return authority
 
 

@@ -54,9 +54,7 @@ def fail(text: str) -> None:
 def test_an_event_is_one_json_object_with_its_extras() -> None:
     stream = written("json")
 
-    logging.getLogger("relay.flow").info(
-        "sent %d posts", 3, extra={"lane": "national/å", "took": 1.5, "ok": True}
-    )
+    logging.getLogger("relay.flow").info("sent %d posts", 3, extra={"lane": "national/å", "took": 1.5, "ok": True})
 
     fields = event(stream)
     assert fields.pop("time").endswith("+00:00")
@@ -145,9 +143,7 @@ def test_in_text_nobody_can_forge_a_line() -> None:
 
 
 @pytest.mark.parametrize("format", _BOTH)
-def test_arguments_that_do_not_fit_are_not_printed(
-    format: LogFormat, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_arguments_that_do_not_fit_are_not_printed(format: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
     stream = written(format)
 
     logging.getLogger("x").info("%d posts", _IDENTITY)

@@ -45,8 +45,6 @@ def test_two_sources_may_share_a_table_with_a_warning(document: Document, source
 
 
 def test_a_table_of_ones_own_is_not_warned_of(document: Document, source: Document) -> None:
-    document["source"].append(
-        {**source, "name": "b", "source_systems": ["SE2"], "outbox_table": "booking.ei_outbox"}
-    )
+    document["source"].append({**source, "name": "b", "source_systems": ["SE2"], "outbox_table": "booking.ei_outbox"})
 
     assert parse(document).warnings == ()

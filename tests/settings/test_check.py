@@ -61,9 +61,7 @@ def test_settings_do_not_change(document: Document) -> None:
         settings.environment = "qa"
 
 
-def test_settings_can_be_printed_without_their_secrets(
-    document: Document, index: Document, source: Document
-) -> None:
+def test_settings_can_be_printed_without_their_secrets(document: Document, index: Document, source: Document) -> None:
     document["database_url"] = source["outbox_url"] = "postgresql://relay:hunter2@db/relay"
     document["broker_url"] = "redis://:hunter2@broker/0"
     index["proxy"] = "http://relay:hunter2@proxy:3128"
@@ -214,9 +212,7 @@ def test_a_source_is_named_by_a_slug(document: Document, source: Document, name:
 
     mistake = the_mistake_of(document)
 
-    assert mistake == Finding(
-        f"source.{name}.name", f'"{name}"', "expected a slug: 1 to 64 of a-z, 0-9 and -"
-    )
+    assert mistake == Finding(f"source.{name}.name", f'"{name}"', "expected a slug: 1 to 64 of a-z, 0-9 and -")
 
 
 def test_a_source_without_a_name_is_known_by_its_place(document: Document, source: Document) -> None:
@@ -305,9 +301,7 @@ def test_certificates_are_required_for_https_only(document: Document, index: Doc
     assert parse(document).engagement_index["national"].client_certificate is None
 
 
-@pytest.mark.parametrize(
-    "key", ["key_spacing", "split_call_interval", "bulk_call_interval", "retry_after_fault"]
-)
+@pytest.mark.parametrize("key", ["key_spacing", "split_call_interval", "bulk_call_interval", "retry_after_fault"])
 def test_pauses_may_be_none_at_all(document: Document, index: Document, key: str) -> None:
     index[key] = "0s"
 

@@ -36,9 +36,7 @@ def test_variables_win_over_the_document_and_leave_it_as_it_was(document: Docume
 
 
 @pytest.mark.parametrize("name", ["regional-test", "Regional_Test"])
-def test_an_index_is_found_whatever_its_case_and_dashes(
-    document: Document, index: Document, name: str
-) -> None:
+def test_an_index_is_found_whatever_its_case_and_dashes(document: Document, index: Document, name: str) -> None:
     document["engagement_index"][name] = dict(index)
 
     result = laid_over(document, EI_RELAY_ENGAGEMENT_INDEX__REGIONAL_TEST__PROXY="http://p")
@@ -131,9 +129,7 @@ def test_a_port_that_kubernetes_sets_for_a_service_is_not_taken_for_a_setting(do
     assert "exporter_port" not in result.document
 
 
-@pytest.mark.parametrize(
-    "shape", [{"source": {}}, {"source": "x"}, {"engagement_index": []}, {"source": [5]}]
-)
+@pytest.mark.parametrize("shape", [{"source": {}}, {"source": "x"}, {"engagement_index": []}, {"source": [5]}])
 def test_a_document_of_the_wrong_shape_is_left_to_validation(shape: Document) -> None:
     result = laid_over(shape, EI_RELAY_SOURCE__A__TITLE="t", EI_RELAY_ENGAGEMENT_INDEX__B__URL="u")
 

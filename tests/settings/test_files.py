@@ -88,9 +88,7 @@ def test_a_file_that_does_not_fit(
     assert mistake.expected.startswith(expected)
 
 
-def test_an_encrypted_key_is_opened_with_its_passphrase(
-    document: Document, index: Document, tmp_path: Path
-) -> None:
+def test_an_encrypted_key_is_opened_with_its_passphrase(document: Document, index: Document, tmp_path: Path) -> None:
     index.update(client_key="encrypted.key", client_key_password="hunter2")
 
     assert found(document, tmp_path) == []

@@ -45,9 +45,7 @@ def test_the_value_of_a_secret_key_is_hidden_also_when_its_name_is_mistyped() ->
 
 
 def test_an_error_is_readable_as_it_stands() -> None:
-    error = SettingsError(
-        [Finding("a.b", '"c"', "expected d", "EI_RELAY_A__B"), Finding("e", "1", "expected f")]
-    )
+    error = SettingsError([Finding("a.b", '"c"', "expected d", "EI_RELAY_A__B"), Finding("e", "1", "expected f")])
 
     assert str(error).splitlines() == [
         "2 mistakes in the configuration:",
