@@ -103,7 +103,7 @@ def _refuse_absent_sqlite_file(url: str) -> None:
 def _broker(url: str) -> str:
     options = {"socket_connect_timeout": SECONDS, "socket_timeout": SECONDS}
     with Connection(url, transport_options=options) as connection:
-        connection.channel()  # to open one pings the server; unlike the default channel, it does not try again
+        connection.channel()  # opening one pings the server, and does not try again
     return "answers"
 
 

@@ -96,7 +96,9 @@ class TextFormatter(logging.Formatter):
         time = f"{_time(record):%Y-%m-%dT%H:%M:%SZ}"
         extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
         line = f"{time} {record.levelname} {record.name}: {_message(record)}{extras}"
-        line = line.replace("\r", "\\r").replace("\n", "\\n")  # nobody may forge a line
+        # Escaped, so that nobody can forge a line; masked before, as the n of \n would hide where an identity
+        # begins.
+        line = mask(line).replace("\r", "\\r").replace("\n", "\\n")
         exception = _exception(self, record)
         return mask(f"{line}\n{exception}" if exception else line)
 

@@ -71,9 +71,10 @@ def _finding(error: ErrorDetails, document: Mapping[str, Any]) -> Finding:
         return Finding(key, MISSING, _required(loc))
     if error["type"] == "extra_forbidden":
         return Finding(key, show(error["input"], key=key), _unknown_key(loc))
-    value = show(error["input"], key=key)
-    if not _is_set(loc, document):
-        value += " (the default)" if error["input"] is not None else ""
+    written = _written(loc, document)
+    value = show(error["input"] if written is None else written, key=key)
+    if written is None and error["input"] is not None:
+        value += " (the default)"
     return Finding(key, value, _expected(error))
 
 
@@ -123,14 +124,17 @@ def _key(loc: Sequence[int | str], document: Mapping[str, Any]) -> str:
     return ".".join([str(first), *(part for part in rest if isinstance(part, str))])
 
 
-def _is_set(loc: Sequence[int | str], document: Mapping[str, Any]) -> bool:
+def _written(loc: Sequence[int | str], document: Mapping[str, Any]) -> Any:
+    """What stands in the document there, before anything was made of it; None where nothing does."""
+    if loc[-1] == "[key]":
+        return loc[-2]
     place: Any = document
     for part in loc:
         try:
             place = place[part]
         except (KeyError, IndexError, TypeError):
-            return part == "[key]"
-    return True
+            return None
+    return place
 
 
 def _with_origin(finding: Finding, origins: Mapping[str, str]) -> Finding:

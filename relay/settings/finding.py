@@ -18,7 +18,7 @@ _LONGEST_SHOWN = 200
 # Greedy up to the last @, since an unescaped @ in a password is exactly the mistake somebody will make.
 _URL_PASSWORD = re.compile(r":(?!//).*@", re.DOTALL)
 _QUERY_SECRET = re.compile(r"((?:pass|pwd|secret|token)[a-z_]*=)[^&;\s]*", re.IGNORECASE)
-_SECRET_NAME = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"pas|pwd|secret|token", re.IGNORECASE)  # pas: mistyped, it is secret still
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def show(value: object, *, key: str = "") -> str:
     """A value as it may be shown, near to how TOML writes it; `key` tells whether all of it is secret."""
     if value is None:
         return MISSING
-    if _SECRET_NAME.search(key):
+    if _SECRET_NAME.search(key.rpartition(".")[2]):
         return HIDDEN
     return _clip(_toml(value))
 
