@@ -28,6 +28,7 @@ CAPPED: Final = (
     "zeep.transports",
     "urllib3",
     "celery.pool",
+    "alembic",
     "kombu",
     "amqp",
     "sqlalchemy.engine",
