@@ -16,6 +16,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -77,6 +78,7 @@ class Core:
         self.options = options or Options()
         self.now = now
         self._lock = threading.RLock()
+        self._numbers = count(1)  # go on through a reset, so that a call under way is not taken for a new one
         self.reset()
 
     def reset(self) -> None:
@@ -103,7 +105,7 @@ class Core:
             started = self.now() if started is None else started
             self._totals["calls"] += 1
             record = CallRecord(
-                number=self._totals["calls"],
+                number=next(self._numbers),
                 source_system=source_systems(update),
                 started=started,
                 posts=len(update.transactions),
