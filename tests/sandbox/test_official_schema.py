@@ -100,8 +100,8 @@ def spoil(root: etree._Element, home: str, draw: random.Random) -> None:
 def comparable(update: etree._Element) -> bool:
     """Whether the two readings should agree.
 
-    Not where no transaction is left, which is EI000's to say; nor where one follows an extension, which libxml2
-    lets pass against the schema's own sequence.
+    Not where no transaction is left, which is EI000's to say; nor where one follows an extension, which
+    libxml2 lets pass against the schema's own sequence.
     """
     tags = [child.tag for child in update]
     transaction = f"{{{UPDATE}}}engagementTransaction"
