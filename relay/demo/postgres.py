@@ -47,7 +47,8 @@ class Postgres:
     def __init__(self, *options: str) -> None:
         self._base = Path(tempfile.mkdtemp(prefix="ei-pg-", dir="/tmp"))
         self._base.chmod(0o755)
-        self._binaries, self._as_whom = find_binaries(), self._drop_root()
+        self._binaries = find_binaries()
+        self._as_whom = self._drop_root()
         self._options = [part for option in options for part in ("-c", option)]
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None

@@ -14,9 +14,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Reversible
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from itertools import count, islice
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from relay.sandbox import answers
@@ -28,6 +29,8 @@ from relay.sandbox.orders import Order, OrderBook
 from relay.sandbox.referee import HISTORY, Limits, Referee, source_systems
 from relay.sandbox.soap import Envelope, UnreadableError, read_find_content, read_update
 from relay.sandbox.validation import Ownership, wrong_address
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Core:
         self.options = options or Options()
         self.now = now
         self._lock = threading.RLock()
+        self._numbers = count(1)  # go on through a reset, so that a call under way is not taken for a new one
         self.reset()
 
     def reset(self) -> None:
@@ -103,7 +107,7 @@ class Core:
             started = self.now() if started is None else started
             self._totals["calls"] += 1
             record = CallRecord(
-                number=self._totals["calls"],
+                number=next(self._numbers),
                 source_system=source_systems(update),
                 started=started,
                 posts=len(update.transactions),
@@ -172,24 +176,25 @@ class Core:
         with self._lock:
             self.index.settle()
 
-    def posts(self) -> list[dict[str, Any]]:
-        """Every post: the fields of its key, most_recent_content, how many notifications it has caused."""
+    def posts(self, latest: int | None = None) -> list[dict[str, Any]]:
+        """Every post, oldest first: its key, most_recent_content, how many notifications it has caused.
+
+        `latest`: only the last so many, here and below.
+        """
         with self._lock:
-            held = list(self.index.posts.items())
+            held = _last(self.index.posts.items(), latest)
             told = self.index.notified_of
-            return [
-                key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held
-            ]
+        return [key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held]
 
-    def calls(self) -> list[dict[str, Any]]:
-        """The latest calls, oldest first."""
+    def calls(self, latest: int | None = None) -> list[dict[str, Any]]:
+        """The calls that are remembered, oldest first."""
         with self._lock:
-            return [asdict(record) for record in self._calls]
+            return [asdict(record) for record in _last(self._calls, latest)]
 
-    def breaches(self) -> list[dict[str, Any]]:
-        """The latest breaches, oldest first."""
+    def breaches(self, latest: int | None = None) -> list[dict[str, Any]]:
+        """The breaches that are remembered, oldest first."""
         with self._lock:
-            return list(self.referee.noted)
+            return _last(self.referee.noted, latest)
 
     def standing_orders(self) -> list[dict[str, object]]:
         """The orders that have not been used up."""
@@ -229,6 +234,10 @@ class Core:
 
     def _unreadable(self, problem: UnreadableError) -> Refusal:
         return Refusal("EI001" if self.options.direct else "VP015", f"Malformed call: {problem}", "R-01")
+
+
+def _last(items: Reversible[_T], number: int | None) -> list[_T]:
+    return list(islice(reversed(items), number))[::-1]
 
 
 def _seconds(retry_after: str | None) -> float:

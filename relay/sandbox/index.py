@@ -42,7 +42,7 @@ class Index:
         return None
 
     @property
-    def posts(self) -> Mapping[Key, str | None]:
+    def posts(self) -> dict[Key, str | None]:
         """Every post's mostRecentContent by its key. A live view: copy it before time passes."""
         self._write_due()
         return self._posts

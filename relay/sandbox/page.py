@@ -18,7 +18,8 @@ _ROWS: Final = 200
 
 def render(core: Core, *, full: bool) -> bytes:
     """The page as it is now; `full` shows whole resident identities."""
-    summary, posts = core.summary(), core.posts()
+    summary = core.summary()
+    of = f", {_ROWS} of {summary['posts']}" if summary["posts"] > _ROWS else ""
     show = str if full else mask
     held = (
         (
@@ -29,7 +30,7 @@ def render(core: Core, *, full: bool) -> bytes:
             post["source_system"],
             post["data_controller"],
         )
-        for post in posts[: -_ROWS - 1 : -1]
+        for post in reversed(core.posts(_ROWS))
     )
     calls = (
         (
@@ -41,11 +42,10 @@ def render(core: Core, *, full: bool) -> bytes:
             c["answer"] or "",
             "yes" if c["applied"] else "no",
         )
-        for c in core.calls()[: -_ROWS - 1 : -1]
+        for c in reversed(core.calls(_ROWS))
     )
     noted = (
-        (b["rule"], _clock(b["at"]), b["call"], b["source_system"], b["text"])
-        for b in core.breaches()[: -_ROWS - 1 : -1]
+        (b["rule"], _clock(b["at"]), b["call"], b["source_system"], b["text"]) for b in reversed(core.breaches(_ROWS))
     )
     return _TEMPLATE.substitute(
         owner=escape(summary["owner"]),
@@ -75,7 +75,7 @@ def render(core: Core, *, full: bool) -> bytes:
             "No calls yet.",
         ),
         posts=_table(
-            f"Posts, latest created first{f', {_ROWS} of {len(posts)}' if len(posts) > _ROWS else ''}",
+            f"Posts, latest created first{of}",
             ("Resident", "Most recent content", "Care unit", "Booking", "Source system", "Data controller"),
             held,
             "The index is empty.",

@@ -99,29 +99,27 @@ class Referee:
             note("R-31", f"call {number} began {state.ended - started:.3f} s before the call ahead had ended")
         if started < state.not_before - TOLERANCE:
             note("R-35", f"{state.not_before - started:.3f} s too soon after a call that failed")
-        state.calling[number] = frozenset(t.key for t in update.transactions)
+        watched = update.transactions if self.limits.key_spacing is not None else ()
+        state.calling[number] = frozenset(t.key for t in watched)
         running = sum(len(other.calling) for at, other in self._lanes.items() if at.source_system == lane.source_system)
         self.max_parallel[lane.source_system] = max(self.max_parallel[lane.source_system], running)
 
     def _check_spacing(self, note: _Note, started: float, update: Update) -> None:
         spacing = self.limits.key_spacing or 0.0
-        flying = [keys for state in self._lanes.values() for keys in state.calling.values()]
+        flying: set[Key] = set().union(*(keys for s in self._lanes.values() for keys in s.calling.values()))
         horizon = started - spacing + TOLERANCE
         early = [
             n
             for n, t in enumerate(update.transactions, 1)
-            if self._key_ended.get(t.key, float("-inf")) > horizon or any(t.key in keys for keys in flying)
+            if self._key_ended.get(t.key, float("-inf")) > horizon or t.key in flying
         ]
         if early:
             note("R-32", f"a key sent again within {spacing:g} s, {breaches.which(early)}")
 
     def _check_spelling(self, note: _Note, update: Update) -> None:
         """R-08: an HSA-id that comes in another case than before makes another key of the same post."""
-        ids = {
-            (t.key.source_system.upper(), id_)
-            for t in update.transactions
-            for id_ in (t.key.logical_address, t.key.source_system, t.key.data_controller)
-        }
+        spelt = {(t.key.source_system, t.key.logical_address, t.key.data_controller) for t in update.transactions}
+        ids = {(triple[0].upper(), id_) for triple in spelt for id_ in triple}
         for system, id_ in sorted(ids):
             known = self._spelling.setdefault((system, id_.upper()), id_)
             if known != id_:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -20,12 +21,12 @@ _log = logging.getLogger(__name__)
 _LARGEST: Final = 64 * 1024 * 1024
 
 
-def steady_clock() -> float:
-    """Seconds since 1970, as the clock stood when the process began: no step of it can look like a breach."""
-    return _EPOCH + time.monotonic()
-
-
 _EPOCH: Final = time.time() - time.monotonic()
+
+
+def steady_clock() -> float:
+    """Seconds since 1970, by the clock as it stood at the start: no step of it can look like a breach."""
+    return _EPOCH + time.monotonic()
 
 
 class Sandbox:
@@ -95,6 +96,11 @@ class _Server(ThreadingHTTPServer):
         self._changed = threading.Condition()
         self.stopping = threading.Event()
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server what this host is called, which can take its time."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "sandbox", self.server_address[1]
 
     def opened(self, connection: socket.socket) -> None:
         with self._changed:

@@ -38,15 +38,22 @@ _TRANSACTION_CHILDREN: Final = [f"{{{CORE}}}deleteFlag", f"{{{CORE}}}engagement"
 _RESIDENT_PATTERN: Final = PATTERNS[RESIDENT][0]
 _CONTENT_PATTERN: Final = PATTERNS[CONTENT][0]
 
-# What the walk does not see: attributes, text between elements, elements inside a text field.
-_STRAY: Final = etree.XPath(
-    "boolean(self::*/@* | u:engagementTransaction/@* | .//c:*/@*[namespace-uri() != $xsi]"
-    " | text()[normalize-space()] | u:engagementTransaction/text()[normalize-space()]"
+# What the walks do not see: attributes, text between elements, elements inside a text field.
+_ATTRIBUTE: Final = (
+    "@*[namespace-uri() != 'http://www.w3.org/2001/XMLSchema-instance' or not(local-name() = 'type'"
+    " or local-name() = 'schemaLocation' or local-name() = 'noNamespaceSchemaLocation')]"
+)
+_STRAY_IN_UPDATE: Final = etree.XPath(
+    f"boolean({_ATTRIBUTE} | text()[normalize-space()]"
+    f" | u:engagementTransaction/{_ATTRIBUTE} | u:engagementTransaction/text()[normalize-space()]"
+    f" | u:engagementTransaction/c:*/{_ATTRIBUTE} | u:engagementTransaction/c:deleteFlag/*"
     " | u:engagementTransaction/c:engagement/text()[normalize-space()]"
-    " | u:engagementTransaction/c:engagement/c:*/* | u:engagementTransaction/c:deleteFlag/*)",
+    f" | u:engagementTransaction/c:engagement/c:*/{_ATTRIBUTE} | u:engagementTransaction/c:engagement/c:*/*)",
     namespaces={"u": UPDATE, "c": CORE},
 )
-_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_STRAY_IN_FIND: Final = etree.XPath(
+    f"boolean({_ATTRIBUTE} | text()[normalize-space()] | f:*/{_ATTRIBUTE} | f:*/*)", namespaces={"f": FIND}
+)
 
 
 class UnreadableError(Exception):
@@ -83,20 +90,21 @@ def read_update(envelope: Envelope) -> Update:
     root = envelope.payload
     if root.tag != f"{{{UPDATE}}}Update":
         return Update(envelope.logical_address, flaw=_invalid("the body is not an Update", "R-01"))
-    flaw = None
-    if _STRAY(root, xsi=_XSI):
-        flaw = _invalid("an attribute, a text or an element stands where the schema allows none")
+    flaw = _stray(_STRAY_IN_UPDATE, root)
     transactions: list[Transaction] = []
     forbidden: set[str] = set()
+    extended = False
     for child in root:
-        if child.tag == _TRANSACTION:
+        if child.tag == _TRANSACTION and not extended:
             transaction, error, extras = _transaction(child)
             if transaction is not None:
                 transactions.append(transaction)
             forbidden |= extras
             flaw = flaw or error
-        elif not _foreign(child.tag, UPDATE):
-            flaw = flaw or _invalid("Update holds an element that the schema does not know")
+        elif _foreign(child.tag, UPDATE):
+            extended = True  # by other namespaces, which the schema lets stand last
+        else:
+            flaw = flaw or _invalid("Update holds an element where the schema allows none")
     return Update(envelope.logical_address, tuple(transactions), flaw, frozenset(forbidden), envelope.encoding)
 
 
@@ -107,7 +115,11 @@ def read_find_content(envelope: Envelope) -> FindContent:
         return FindContent(envelope.logical_address, flaw=_invalid("the body is not a FindContent", "R-01"))
     names = {f"{{{FIND}}}{name}": name for name in CRITERIA}
     found = [(_name(child.tag, names), child.text or "") for child in root]
-    flaw = _order_error([name for name, _ in found], CRITERIA, FIND) or _pattern_error(found)
+    flaw = (
+        _stray(_STRAY_IN_FIND, root)
+        or _order_error([name for name, _ in found], CRITERIA, FIND)
+        or _pattern_error(found)
+    )
     return FindContent(envelope.logical_address, dict(found), flaw)
 
 
@@ -162,6 +174,12 @@ def _key(texts: Sequence[str]) -> Key:
     )
 
 
+def _stray(search: etree.XPath, root: etree._Element) -> Refusal | None:
+    if search(root):
+        return _invalid("an attribute, a text or an element stands where the schema allows none")
+    return None
+
+
 def _order_error(names: Sequence[str], expected: Mapping[str, bool], home: str) -> Refusal | None:
     """The first place where a sequence of elements leaves the schema's; None if it keeps to it."""
     left = iter(expected.items())
@@ -190,7 +208,7 @@ def _pattern_error(fields: Sequence[tuple[str, str]]) -> Refusal | None:
 
 
 def _name(tag: str, names: Mapping[str, str]) -> str:
-    """The schema's name for a tag; one that the schema does not know stays as it is, if it has a namespace."""
+    """The schema's name for a tag. One it does not know stays as it is, so that it can be told foreign."""
     return names.get(tag, tag if tag.startswith("{") else "")
 
 

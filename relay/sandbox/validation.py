@@ -43,24 +43,25 @@ def _refusals(update: Update, own: Ownership) -> Iterator[Refusal]:
         yield update.flaw
     if address := wrong_address(update.logical_address, own.owner):
         yield address
-    for transaction in transactions:
-        yield from _field_refusals(transaction)
+    yield from _field_refusals(transactions)
     yield from _reserved(transactions, own)
     yield from _same_key(transactions)
 
 
-def _field_refusals(transaction: Transaction) -> Iterator[Refusal]:
-    """EI004. The text names the field but not the post, as the index's does."""
-    for value, (name, longest) in zip(transaction.key, KEY_FIELDS.items(), strict=True):
-        if not value:
-            yield Refusal("EI004", f'mandatory field "{name}" is missing', "R-03")
-        if value.strip() != value:
-            yield Refusal("EI004", f'"{name}" contains white space in beginning or end', "R-03")
-        if len(value) > longest:
-            yield Refusal("EI004", f'"{name}" is to long', "R-03")
-    content = transaction.content
-    if content is not None and not _is_time(content):
-        yield Refusal("EI004", f'"{CONTENT}" is not a date and time', "R-05")
+def _field_refusals(transactions: tuple[Transaction, ...]) -> Iterator[Refusal]:
+    """EI004. It names the field but not the post, as the index does; so each text is looked at but once."""
+    columns = zip(*(t.key for t in transactions), strict=True)
+    for (name, longest), column in zip(KEY_FIELDS.items(), columns, strict=False):
+        for value in dict.fromkeys(column):
+            if not value:
+                yield Refusal("EI004", f'mandatory field "{name}" is missing', "R-03")
+            if value.strip() != value:
+                yield Refusal("EI004", f'"{name}" contains white space in beginning or end', "R-03")
+            if len(value) > longest:
+                yield Refusal("EI004", f'"{name}" is to long', "R-03")
+    for content in dict.fromkeys(t.content for t in transactions):
+        if content is not None and not _is_time(content):
+            yield Refusal("EI004", f'"{CONTENT}" is not a date and time', "R-05")
 
 
 def _is_time(content: str) -> bool:
@@ -85,6 +86,8 @@ def _reserved(transactions: tuple[Transaction, ...], own: Ownership) -> Iterator
 
 def _same_key(transactions: tuple[Transaction, ...]) -> Iterator[Refusal]:
     """EI002, with the first pair that share a key, counted from 1."""
+    if len({t.key for t in transactions}) == len(transactions):
+        return
     seen: dict[Key, int] = {}
     for number, transaction in enumerate(transactions, 1):
         first = seen.setdefault(transaction.key, number)
