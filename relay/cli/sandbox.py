@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 import click
 
 from relay.sandbox.command import serve
@@ -30,11 +33,14 @@ def sandbox(
     over HTTP: see docs/sandbox.md.
     """
 
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
     def ready(running: Sandbox) -> None:
         click.echo(f"updates  {running.update_url}\npage     {running.url}/")
 
     serve(
         host=host, port=port, owner=owner, collect=collect, collect_quiet=collect_quiet,
         collect_messages=collect_messages, latency=latency, key_spacing=key_spacing,
-        retry_after_fault=retry_after_fault, direct=direct, ready=ready,
+        retry_after_fault=retry_after_fault, direct=direct, ready=ready, stop=stop,
     )  # fmt: skip

@@ -68,7 +68,7 @@ class Postgres:
                 stdout=log, stderr=log, cwd=self._base, env=self._environment, **self._as_whom,
             )  # fmt: skip
         end = time.monotonic() + timeout
-        ready = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while time.monotonic() < end and self._process.poll() is None:
             if subprocess.run(ready, env=self._environment, check=False).returncode == 0:
                 return self
