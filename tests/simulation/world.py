@@ -1,0 +1,275 @@
+"""A world in one process: a booking system's outbox, the relay, a sandbox index, and a clock that only we move.
+
+Everything is the real code, SQL and XML included; simulated are time, the wire between client and index, and the
+moments at which a worker dies. So a day's trouble takes seconds, and every order of events can be had.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection
+
+from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
+from relay.flow.intake import intake
+from relay.flow.relay import Relay
+from relay.flow.schedule import due_work
+from relay.index.transport import HttpAnswer, NoAnswerError
+from relay.index.verdict import Failure
+from relay.outbox import ddl
+from relay.sandbox.collector import Collect
+from relay.sandbox.core import Core, Options
+from relay.sandbox.referee import Limits
+from relay.settings import Settings, parse
+from relay.store import lease
+from relay.store.lanes import LaneName
+from relay.store.lease import LeaseLost, LeaseTooShort
+from relay.store.migrate import upgrade
+from relay.store.transaction import Store, Transaction
+
+T = TypeVar("T")
+
+START: Final = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+SPACING: Final = 300.0
+RETRY: Final = 300.0
+CALL_TIMEOUT: Final = 60.0
+SYSTEMS: Final = ("SE2321000016-84GX", "SE2321000016-85gx")
+
+
+class Crash(BaseException):
+    """The worker is killed here: nothing after this happens in it."""
+
+
+@dataclass
+class Fate:
+    """When the worker dies: at the n-th commit point from now; never, while it is None."""
+
+    countdown: int | None = None
+    points: int = 0
+
+    def point(self) -> None:
+        """A moment at which a kill makes a difference: before and after each commit and each call."""
+        self.points += 1
+        if self.countdown is not None:
+            self.countdown -= 1
+            if self.countdown <= 0:
+                self.countdown = None
+                raise Crash
+
+
+class MortalStore(Store):
+    """A store whose user can die right before or right after each commit."""
+
+    def __init__(self, engine: Any, clock: Any, fate: Fate) -> None:
+        super().__init__(engine, clock)
+        self._fate = fate
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        def mortal(tx: Transaction) -> T:
+            result = work(tx)
+            self._fate.point()
+            return result
+
+        result = super().transact(mortal)
+        self._fate.point()
+        return result
+
+
+@dataclass
+class Wire:
+    """What the client's transport is here: it hands the call to the sandbox, as quick as the weather allows."""
+
+    world: World
+    weather: list[str] = field(default_factory=list)  # what befalls the next calls, first come first served
+
+    def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[], None]) -> HttpAnswer:
+        weather = self.weather.pop(0) if self.weather else "fair"
+        if weather == "refused":
+            raise NoAnswerError(Failure.CONNECT, "the connection was refused", sent=False)
+        self.world.fate.point()
+        before_first_byte()
+        core = self.world.core
+        call = core.begin(body, headers)
+        self.world.advance(0.02)
+        if weather == "lost before":
+            core.end(call, answered=False)
+            raise NoAnswerError(Failure.LOST, "the connection broke", sent=True)
+        reply = core.take(call)
+        if weather == "slow":
+            self.world.advance(CALL_TIMEOUT)
+            core.end(call, answered=False)
+            raise NoAnswerError(Failure.TIMEOUT, "no answer in time", sent=True)
+        core.end(call, answered=not reply.lost)
+        self.world.fate.point()
+        if reply.lost:
+            raise NoAnswerError(Failure.LOST, "the connection broke", sent=True)
+        self.world.calls += 1
+        return HttpAnswer(reply.status, reply.headers | {"Content-Type": "text/xml; charset=utf-8"}, reply.body)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class World:
+    """See the module. `collect` turns the sandbox's collect queue on."""
+
+    def __init__(self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING) -> None:
+        self.seconds = 0.0
+        self.calls = 0
+        self.fate = Fate()
+        self._path = folder / "relay.db"
+        limits = Limits(key_spacing, RETRY)
+        self.core = Core(Options(limits=limits, collect=collect), now=lambda: self.seconds)
+        self.wire = Wire(self)
+        self.settings = self._settings(key_spacing)
+        lease.steady_seconds = lambda: self.seconds
+        self.relay = self._new_relay()
+        upgrade(self.relay.store.engine)
+        ddl.create(self.relay.store.engine)
+        self.relay.prepare()
+        self.outbox = sqlite3.connect(self._path, isolation_level=None)
+        self.rows = 0
+
+    def now(self, _connection: Connection | None = None) -> datetime:
+        """The time in this world; the relay's database clock."""
+        return START + timedelta(seconds=self.seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+
+    def write(self, **row: object) -> int:
+        """A booking system commits a row; its id."""
+        row = {"created_at": self.now().isoformat()} | row
+        names = ", ".join(row)
+        marks = ", ".join("?" for _ in row)
+        self.rows += 1
+        cursor = self.outbox.execute(f"INSERT INTO ei_outbox ({names}) VALUES ({marks})", list(row.values()))
+        return int(cursor.lastrowid or 0)
+
+    def outcomes(self) -> list[tuple[int, str | None, str | None]]:
+        """(id, outcome, reason) of every row."""
+        return list(self.outbox.execute("SELECT id, outcome, outcome_reason FROM ei_outbox ORDER BY id"))
+
+    def work(self) -> int:
+        """One tick and all that follows from it; how many calls went out. A worker that dies is replaced."""
+        before = self.calls
+        try:
+            work = due_work(self.relay)
+            lanes = list(work.lanes)
+            for name in work.sources:
+                while (taken := intake(self.relay, name)).more:
+                    pass
+                lanes += [lane for lane in taken.lanes if lane not in lanes]
+            for lane in lanes:
+                while deliver(self.relay, lane) is not None:
+                    pass
+        except Crash:
+            self.replace_worker()
+        return self.calls - before
+
+    def take_lane(self, lane: LaneName) -> Outgoing | None:
+        """A second worker takes a lane's posts, and is then frozen before it calls."""
+        return begin(self.relay, lane, self.relay.index_of(lane))
+
+    def wake(self, outgoing: Outgoing) -> str:
+        """The frozen worker goes on: what it did."""
+        index = self.relay.index_of(outgoing.lane.name)
+        client = self.relay.client(outgoing.lane.name.engagement_index)
+        try:
+            verdict = send(client, outgoing, index)
+            record(self.relay, outgoing, index, verdict)
+        except LeaseTooShort:
+            give_back(self.relay, outgoing)
+            return "did not call"
+        except LeaseLost:
+            return "wrote nothing"
+        except Crash:
+            self.replace_worker()
+            return "died"
+        return "called"
+
+    def replace_worker(self) -> None:
+        """A new process takes over; the old one's memory is gone."""
+        self.fate.countdown = None
+        self.relay.close()
+        self.relay = self._new_relay()
+
+    def settle(self, limit: int = 400) -> None:
+        """Let time pass until nothing is left to do; every pause of the relay is over within an hour each."""
+        for _ in range(limit):
+            self.work()
+            if not self.is_busy():
+                return
+            self.advance(30)
+        raise AssertionError("it never came to rest")
+
+    def is_busy(self) -> bool:
+        """Whether a row has no outcome, or a post is not as it is wanted, or a call is open."""
+        unread = "SELECT count(*) FROM ei_outbox WHERE outcome IS NULL"
+        waiting = "SELECT count(*) FROM ei_post WHERE wanted <> known AND parked_code IS NULL"
+        out = "SELECT count(*) FROM ei_lane WHERE open_call IS NOT NULL"
+        return any(self.outbox.execute(question).fetchone()[0] for question in (unread, waiting, out))
+
+    def index(self) -> dict[tuple[str, ...], str]:
+        """What the index holds: {(resident, unit, booking, system, controller): content}."""
+        self.core.settle()
+        return {
+            (
+                post["registered_resident_identification"],
+                post["logical_address"],
+                post["business_object_instance_identifier"],
+                post["source_system"],
+                post["data_controller"],
+            ): post["most_recent_content"]
+            for post in self.core.posts()
+        }
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.outbox.close()
+        self.relay.close()
+
+    def _new_relay(self) -> Relay:
+        relay = Relay(self.settings, clock=self)
+        relay.store = MortalStore(relay.store.engine, self, self.fate)
+        relay.client("national")._transport = self.wire  # type: ignore[assignment]
+        room = relay.source("tidbok")
+        settle = room.reader.settle
+
+        def mortal_settle(*args: Any) -> None:
+            self.fate.point()
+            settle(*args)
+            self.fate.point()
+
+        room.reader.settle = mortal_settle  # type: ignore[method-assign]
+        return relay
+
+    def _settings(self, key_spacing: float) -> Settings:
+        return parse(
+            {
+                "environment": "qa",
+                "database_url": f"sqlite:///{self._path}",
+                "engagement_index": {
+                    "national": {
+                        "url": "http://127.0.0.1:9/Update",
+                        "logical_address": "5565594230",
+                        "key_spacing": f"{key_spacing:.0f}s",
+                    }
+                },
+                "source": [
+                    {
+                        "name": "tidbok",
+                        "source_systems": list(SYSTEMS),
+                        "data_controller": "SE232100-0016",
+                        "engagement_index": "national",
+                        "test_residents": "*",
+                    }
+                ],
+            }
+        )
