@@ -156,7 +156,7 @@ TABLE: Final[Mapping[str, Meaning]] = {
 
 _RESULT_CODES: Final = frozenset({"OK", "INFO", "ERROR"})
 _FAULT_CODE: Final = re.compile(r"\b(?:EI|VP)[0-9]{3}\b", re.IGNORECASE | re.ASCII)
-_SIZE: Final = re.compile(r"\b(?:more|less) than \d+\b", re.IGNORECASE)
+_SIZE: Final = re.compile(r"\bcontains (?:more|less) than \d", re.IGNORECASE)
 # "EngagementTransaction #3 and #7", with or without the signs: posts counted from one
 _NAMED: Final = re.compile(
     r"EngagementTransaction\s+#?(\d{1,6})(?:\s+and\s+(?:EngagementTransaction\s+)?#?(\d{1,6}))?",
@@ -239,7 +239,7 @@ def parse_retry_after(value: str, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(value[:9])), LONGEST_PAUSE)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     pause = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     return min(pause, LONGEST_PAUSE) if pause > timedelta(0) else None

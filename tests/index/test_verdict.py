@@ -172,6 +172,12 @@ def test_given_a_retry_after_then_seconds_and_dates_are_read_and_bounded(
     assert parse_retry_after(value, NOW) == pause
 
 
+@given(st.text() | st.from_regex(r"\w{3}, \d{1,6} \w{3} \d{1,9} \d\d:\d\d:\d\d [+-]\d{1,9}", fullmatch=True))
+def test_whatever_a_retry_after_holds_it_is_a_pause_or_nothing(value: str) -> None:
+    pause = parse_retry_after(value, NOW)
+    assert pause is None or timedelta(0) <= pause <= timedelta(hours=1)
+
+
 @pytest.mark.parametrize(("status", "kept"), [(503, True), (429, True), (403, False), (200, False)])
 def test_given_a_pause_asked_for_then_only_a_temporary_verdict_keeps_it(status: int, kept: bool) -> None:
     """R-35."""
