@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import canonicalize
@@ -38,7 +39,7 @@ texts = st.text(
     max_size=20,
 ).map(lambda text: f"x{text}")
 residents = st.from_regex(r"[0-9]{8}[0-9A-Zptf]{4}", fullmatch=True)
-moments = st.datetimes().map(lambda moment: moment.replace(year=2030).strftime("%Y%m%d%H%M%S"))
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1)).map("{:%Y%m%d%H%M%S}".format)
 keys = st.builds(PostKey, residents, texts, texts, texts, texts)
 transactions = st.builds(Transaction, keys, moments | st.just(ABSENT))
 calls = st.lists(transactions, min_size=1, max_size=50, unique_by=lambda transaction: transaction.key)
