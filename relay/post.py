@@ -23,7 +23,9 @@ partial index that the next call is read from.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 ABSENT: Final = ""
@@ -56,3 +58,56 @@ class Transaction(NamedTuple):
 
     key: PostKey
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPost:
+    """A post that a booking has or has had, and what is wanted of it."""
+
+    lane_id: int
+    key: PostKey
+    wanted: str
+    expires_at: datetime | None
+    parked: bool
+
+
+class WantedPost(NamedTuple):
+    """The post a booking should have, until `expires_at` (aware UTC; None: until it is removed)."""
+
+    key: PostKey
+    content: str
+    expires_at: datetime | None
+
+
+class WantedChange(NamedTuple):
+    """What shall be wanted of a post from now on; `since` is when that was registered (R-33)."""
+
+    lane_id: int
+    key: PostKey
+    wanted: str
+    since: datetime
+    expires_at: datetime | None
+
+
+def reconcile(
+    standing: Iterable[StandingPost], wanted: WantedPost | None, lane_ids: Mapping[str, int], since: datetime
+) -> list[WantedChange]:
+    """What must change so that a booking has exactly the post it should have.
+
+    Of all keys the booking ever had, the wanted one is wanted present and every other one absent: that is how a
+    move, a new identity or another data controller becomes a delete and a create (R-10). `lane_ids` are by
+    source system. A parked post is changed too, also to what it was: a new change gives it a new chance.
+    """
+    changes = []
+    found = False
+    for post in standing:
+        if wanted is not None and post.key == wanted.key:
+            found = True
+            if post.parked or (post.wanted, post.expires_at) != (wanted.content, wanted.expires_at):
+                changes.append(WantedChange(post.lane_id, post.key, wanted.content, since, wanted.expires_at))
+        elif post.parked or post.wanted != ABSENT:
+            changes.append(WantedChange(post.lane_id, post.key, ABSENT, since, None))
+    if wanted is not None and not found:
+        lane_id = lane_ids[wanted.key.source_system]
+        changes.append(WantedChange(lane_id, wanted.key, wanted.content, since, wanted.expires_at))
+    return changes

@@ -80,9 +80,7 @@ class IndexClient:
 
     def _read(self, got: HttpAnswer) -> Answer:
         kind = got.headers.get("Content-Type", "no content type").partition(";")[0][:60]
-        size = (
-            f"{len(got.body)} bytes" if got.body is not None else f"incomplete, or over {LARGEST_BODY} bytes"
-        )
+        size = f"{len(got.body)} bytes" if got.body is not None else f"incomplete, or over {LARGEST_BODY} bytes"
         reply = Reply()
         if got.body:
             with suppress(UnreadableError):  # then the status alone speaks
@@ -107,7 +105,5 @@ class IndexClient:
             ) from None
         if theirs == canonicalize(encode(address, _SAMPLE), rewrite_prefixes=True):
             return False
-        logger.warning(
-            "The WSDL %s asks for another message; using zeep's slower encoder", self._endpoint.wsdl
-        )
+        logger.warning("The WSDL %s asks for another message; using zeep's slower encoder", self._endpoint.wsdl)
         return True

@@ -30,9 +30,7 @@ _HEAD: Final = (
     f'</s:Header><s:Body><u:Update xmlns:u="{UPDATE}" xmlns="{ENGAGEMENT}">'
 )
 _TAIL: Final = "</u:Update></s:Body></s:Envelope>"
-_CONSTANT: Final = (
-    f"<serviceDomain>{SERVICE_DOMAIN}</serviceDomain><categorization>{CATEGORIZATION}</categorization>"
-)
+_CONSTANT: Final = f"<serviceDomain>{SERVICE_DOMAIN}</serviceDomain><categorization>{CATEGORIZATION}</categorization>"
 _INTEREST: Final = f"<clinicalProcessInterestId>{CLINICAL_PROCESS_INTEREST_ID}</clinicalProcessInterestId>"
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -115,9 +113,7 @@ def _fault(transactions: Sequence[Transaction]) -> MessageError:
             if not value:
                 return MessageError(f"Post {number + 1}: {name} is empty", (number,))
             if _NOT_XML.search(value):
-                return MessageError(
-                    f"Post {number + 1}: {name} holds a character that XML cannot carry", (number,)
-                )
+                return MessageError(f"Post {number + 1}: {name} holds a character that XML cannot carry", (number,))
         if content != ABSENT and not _CONTENT.fullmatch(content):
             return MessageError(f"Post {number + 1}: mostRecentContent is not fourteen digits", (number,))
     raise AssertionError("no post is at fault")

@@ -84,9 +84,7 @@ class Soap:
         except StopIteration:
             raise ContractError(f"The WSDL {wsdl} has no operation {OPERATION} over SOAP 1.1") from None
         except Exception as error:  # zeep raises whatever its parsers raise
-            raise ContractError(
-                f"The WSDL {wsdl} cannot be loaded: {type(error).__name__}: {error}"
-            ) from None
+            raise ContractError(f"The WSDL {wsdl} cannot be loaded: {type(error).__name__}: {error}") from None
         finally:
             self._transport.session.close()
         self._operation = binding.get(OPERATION)
@@ -119,9 +117,7 @@ class Soap:
 
 def _fault(fault: Any) -> Reply:
     """A SOAP 1.1 fault. Its children have no namespace, but some peers give them the envelope's."""
-    texts = {
-        etree.QName(child).localname: "".join(child.itertext()).strip() for child in fault.iterchildren("*")
-    }
+    texts = {etree.QName(child).localname: "".join(child.itertext()).strip() for child in fault.iterchildren("*")}
     code, string = _text(texts.get("faultcode")), _text(texts.get("faultstring"))
     return Reply(fault_code=code, fault_string=string or ("" if code else "A fault without a text"))
 

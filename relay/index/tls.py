@@ -105,8 +105,7 @@ class Credentials:
             )
         if dates is not None and now < dates.not_before:
             raise CertificateError(
-                f"The client certificate {self._certificate} is not valid "
-                f"until {dates.not_before:%Y-%m-%d %H:%M} UTC"
+                f"The client certificate {self._certificate} is not valid until {dates.not_before:%Y-%m-%d %H:%M} UTC"
             )
 
     def _files(self) -> dict[str, str]:

@@ -69,9 +69,7 @@ class Transport:
         self._dates: Validity | None = None
         self._manager: urllib3.PoolManager | None = None
 
-    def post(
-        self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[], None]
-    ) -> HttpAnswer:
+    def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[], None]) -> HttpAnswer:
         """Send the body. Raises NoAnswerError.
 
         before_first_byte runs when the connection stands, TLS included, right before the request's first

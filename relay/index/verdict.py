@@ -18,9 +18,7 @@ from typing import Final, NamedTuple
 from relay.identity import mask
 
 LONGEST_TEXT: Final = 500
-LONGEST_PAUSE: Final = timedelta(
-    hours=1
-)  # no Retry-After may hold posts past the hour they are due in
+LONGEST_PAUSE: Final = timedelta(hours=1)  # no Retry-After may hold posts past the hour they are due in
 
 
 class Kind(StrEnum):

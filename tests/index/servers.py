@@ -40,10 +40,7 @@ def fault(text: str, code: str = "soap:Server") -> bytes:
 
 
 def http(body: bytes, status: str = "200 OK", headers: str = "", kind: str = "text/xml") -> bytes:
-    return (
-        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode()
-        + body
-    )
+    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
 
 
 OK = http(update_response("OK"))

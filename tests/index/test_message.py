@@ -196,9 +196,7 @@ def test_given_two_posts_with_one_key_then_both_are_named() -> None:
     "field", ["resident_id", "care_unit", "booking_id", "source_system", "data_controller"]
 )
 @pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe"])
-def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(
-    field: str, bad: str
-) -> None:
+def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(field: str, bad: str) -> None:
     """R-03, R-38: no element may be empty, and no error tells what was in it."""
     values = {name: getattr(KEY, name) for name in PostKey.__slots__} | {field: bad}
     with pytest.raises(MessageError) as error:

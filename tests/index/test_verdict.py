@@ -57,10 +57,7 @@ CASES = [
     (fault("EI002: x", 403), CONTENT, "EI002", SURE),
     (fault("Access denied", 403), CONFIGURATION, "HTTP403", SURE),
     (fault("strange", 200), TEMPORARY, "FAULT", DOUBT),
-    *(
-        (bare(status), CONFIGURATION, f"HTTP{status}", SURE)
-        for status in (301, 302, 307, 308, 400, 401, 403, 404, 405)
-    ),
+    *((bare(status), CONFIGURATION, f"HTTP{status}", SURE) for status in (301, 302, 307, 308, 400, 401, 403, 404, 405)),
     (bare(413), CONTENT, "HTTP413", SURE),
     (bare(429), TEMPORARY, "HTTP429", SURE),
     *((bare(status), TEMPORARY, f"HTTP{status}", DOUBT) for status in (502, 503, 504)),
@@ -114,9 +111,7 @@ def test_every_row_of_the_table_is_tried_above() -> None:
         (fault("VP009 EngagementTransaction #1"), ()),
     ],
 )
-def test_given_posts_named_from_one_then_they_are_numbered_from_zero(
-    answer: Answer, named: tuple[int, ...]
-) -> None:
+def test_given_posts_named_from_one_then_they_are_numbered_from_zero(answer: Answer, named: tuple[int, ...]) -> None:
     """R-11."""
     assert classify(answer).named == named
 
@@ -165,9 +160,7 @@ NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
         ("²", None),
     ],
 )
-def test_given_a_retry_after_then_seconds_and_dates_are_read_and_bounded(
-    value: str, pause: timedelta | None
-) -> None:
+def test_given_a_retry_after_then_seconds_and_dates_are_read_and_bounded(value: str, pause: timedelta | None) -> None:
     """R-33, R-35: honoured, yet never past the hour in which a post is due."""
     assert parse_retry_after(value, NOW) == pause
 

@@ -1,0 +1,128 @@
+"""A booking's state, which of two changes stands, and the post it should have now.
+
+Pure: the heart of the relay is two functions. `succeed` says which state stands after a change, whatever the
+order changes arrive in. `wanted_post` says which post a booking should have at a time (R-04…R-08, R-20…R-22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from relay.change import Change, Details, Kind
+from relay.post import PostKey, WantedPost
+from relay.wallclock import content_of_date, content_of_time, instant_of
+
+
+class Unit(Protocol):
+    """What the catalogue of care units says of one."""
+
+    @property
+    def active(self) -> bool: ...
+    @property
+    def data_controller(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a source's configuration says about which bookings are published, and as whose."""
+
+    data_controller: str
+    units: Mapping[str, Unit] | None = None  # by upper-case HSA-id; None: every unit is connected
+    residents: frozenset[str] | None = None  # the test identities allowed (R-55); None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What the booking system last said of one booking.
+
+    `version` is the highest version ever taken, `row_version` that of the row that stands (None: it had none).
+    A removed booking keeps its versions, so that an older upsert that comes late cannot raise it from the dead.
+    """
+
+    booking_id: str
+    row_id: int
+    row_version: int | None
+    version: int | None
+    source_system: str
+    details: Details | None  # None: removed
+
+
+class Withheld(NamedTuple):
+    """Why a booking should have no post."""
+
+    reason: str
+
+
+REMOVED = Withheld("removed")
+
+
+def succeed(current: Booking | None, change: Change) -> Booking | None:
+    """The booking after `change`, or None where the change is superseded by what was taken before.
+
+    A version lower than any taken loses. Otherwise a higher version wins over the standing row's; among equal
+    ones, or where either row has none, the higher row id wins.
+    """
+    if current is not None and _is_superseded(current, change):
+        return None
+    highest = current.version if current is not None else None
+    return Booking(
+        booking_id=change.booking_id,
+        row_id=change.row_id,
+        row_version=change.version,
+        version=change.version if change.version is not None else highest,
+        source_system=change.source_system,
+        details=change.details,
+    )
+
+
+def _is_superseded(current: Booking, change: Change) -> bool:
+    if change.version is not None:
+        if current.version is not None and change.version < current.version:
+            return True
+        if current.row_version is not None and change.version > current.row_version:
+            return False
+    return change.row_id < current.row_id
+
+
+def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost | Withheld:
+    """The post that `booking` should have at `now` (aware UTC), or why it should have none."""
+    details = booking.details
+    if details is None:
+        return REMOVED
+    unit = policy.units.get(details.care_unit) if policy.units is not None else None
+    if policy.residents is not None and details.resident_id not in policy.residents:
+        return Withheld("not published: resident_id is not one of the test identities allowed here")
+    if policy.units is not None and (unit is None or not unit.active):
+        return Withheld("not published: care_unit is not an active unit")
+    if not details.presentable:
+        return Withheld("not published: presentable is false")
+    expires_at = expiry(details)
+    if expires_at is not None and expires_at <= now:
+        return Withheld("not published: its time has passed")
+    unit_controller = unit.data_controller if unit is not None else None
+    key = PostKey(
+        resident_id=details.resident_id,
+        care_unit=details.care_unit,
+        booking_id=booking.booking_id,
+        source_system=booking.source_system,
+        data_controller=details.data_controller or unit_controller or policy.data_controller,
+    )
+    return WantedPost(key, content_of(details), expires_at)
+
+
+def expiry(details: Details) -> datetime | None:
+    """When the booking is outdated (R-22): the earlier of its start and the end of its validity; None: never."""
+    ends = [instant_of(wall) for wall in (details.starts_at, details.valid_until) if wall is not None]
+    return min(ends, default=None)
+
+
+def content_of(details: Details) -> str:
+    """The booking's mostRecentContent (R-05)."""
+    if details.kind is Kind.OPEN_INVITATION:
+        assert details.invited_on is not None
+        return content_of_date(details.invited_on)
+    assert details.starts_at is not None
+    return content_of_time(details.starts_at)

@@ -1,0 +1,249 @@
+"""What one outbox row says: read strictly, or refused with a reason that names every field that is wrong.
+
+Pure. A row arrives as the texts its database wrote (`OutboxRow`); it leaves as a `Change`, a
+checked statement of a booking's whole state after the change, or as `Rejected`. Nothing here knows what was
+taken before: that is `relay.booking`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+from relay.identity import IdentityError, mask, parse_hsa_id, parse_resident_id, shape
+from relay.wallclock import WallClockError, parse_date, parse_instant, parse_wall_time
+
+T = TypeVar("T")
+
+UPSERT: Final = "upsert"
+REMOVE: Final = "remove"
+REASON_LIMIT: Final = 500  # characters of outcome_reason
+
+_BIGINT_LIMIT: Final = 2**63
+_VALUE_LIMIT: Final = 40  # characters of a wrong value shown in a reason
+_BOOLEANS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+class Kind(StrEnum):
+    """What is booked; decides which of the times are read."""
+
+    BOOKING = "booking"
+    INVITATION = "invitation"  # timed
+    OPEN_INVITATION = "open_invitation"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One row as its database gave it: every value but the id as text, so that none can be unreadable."""
+
+    id: int
+    event_id: str | None = None
+    operation: str | None = None
+    booking_id: str | None = None
+    version: str | None = None
+    source_system: str | None = None
+    resident_id: str | None = None
+    care_unit: str | None = None
+    kind: str | None = None
+    starts_at: str | None = None
+    invited_on: str | None = None
+    valid_until: str | None = None
+    presentable: str | None = None
+    data_controller: str | None = None
+    created_at: str | None = None
+
+    def fingerprint(self) -> str:
+        """16 hex digits that tell this row from another one that bears its id."""
+        said = (
+            self.event_id, self.operation, self.booking_id, self.version, self.source_system, self.resident_id,
+            self.care_unit, self.kind, self.starts_at, self.invited_on, self.valid_until, self.presentable,
+            self.data_controller, self.created_at,
+        )  # fmt: skip
+        return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The part of a booking that only an upsert has."""
+
+    resident_id: str
+    care_unit: str
+    kind: Kind
+    starts_at: datetime | None  # naive Swedish time
+    invited_on: date | None
+    valid_until: datetime | None  # naive Swedish time
+    presentable: bool
+    data_controller: str | None  # None: the unit's, else the source's
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A checked row. `details` is None for a remove."""
+
+    row_id: int
+    booking_id: str
+    version: int | None
+    source_system: str  # as configured (R-52)
+    registered_at: datetime | None  # aware UTC; the 60 minutes of R-33 start here; None: not readable
+    details: Details | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why a row cannot be taken: every wrong field, what was there (masked) and what was expected."""
+
+    reason: str
+
+
+def read(row: OutboxRow, source_systems: Mapping[str, str]) -> Change | Rejected:
+    """The change a row states.
+
+    `source_systems` are the source's own, as {upper-case HSA-id: as configured}, the default first.
+    """
+    reader = _Reader(row)
+    operation = reader.required("operation", _one_of(UPSERT, REMOVE))
+    booking_id = reader.required("booking_id", _plain_text(128))
+    reader.optional("event_id", _plain_text(64))
+    version = reader.optional("version", _bigint)
+    source_system = reader.optional("source_system", _member_of(source_systems))
+    details = _read_details(reader) if operation == UPSERT else None
+    if reader.mistakes:
+        return Rejected("; ".join(reader.mistakes)[:REASON_LIMIT])
+    assert booking_id is not None
+    return Change(
+        row_id=row.id,
+        booking_id=booking_id,
+        version=version,
+        source_system=source_system or next(iter(source_systems.values())),
+        registered_at=_registered_at(row),
+        details=details,
+    )
+
+
+def event_id_of(row: OutboxRow) -> str | None:
+    """The row's idempotency key; an empty one is none."""
+    return row.event_id or None
+
+
+def _read_details(reader: _Reader) -> Details | None:
+    resident_id = reader.required("resident_id", parse_resident_id, show=shape)
+    care_unit = reader.required("care_unit", parse_hsa_id)
+    kind = reader.optional("kind", lambda text: Kind(_one_of(*Kind)(text))) or Kind.BOOKING
+    starts_at = invited_on = None
+    if kind is Kind.OPEN_INVITATION:
+        invited_on = reader.required("invited_on", parse_date, why=" for an open_invitation")
+    else:
+        starts_at = reader.required("starts_at", parse_wall_time, why=f" for {_article(kind)}")
+    valid_until = reader.optional("valid_until", parse_wall_time)
+    presentable = reader.optional("presentable", _boolean)
+    data_controller = reader.optional("data_controller", lambda text: _plain_text(64)(text.strip()) or None)
+    if reader.mistakes or resident_id is None or care_unit is None:
+        return None
+    return Details(
+        resident_id=resident_id,
+        care_unit=care_unit,
+        kind=kind,
+        starts_at=starts_at,
+        invited_on=invited_on,
+        valid_until=valid_until,
+        presentable=presentable is not False,
+        data_controller=data_controller,
+    )
+
+
+def _registered_at(row: OutboxRow) -> datetime | None:
+    try:
+        return parse_instant(row.created_at) if row.created_at else None
+    except WallClockError:
+        return None
+
+
+class _Reader:
+    """Reads fields of one row and gathers what is wrong with them. An empty text counts as null."""
+
+    def __init__(self, row: OutboxRow) -> None:
+        self._row = row
+        self.mistakes: list[str] = []
+
+    def required(
+        self, field: str, parse: Callable[[str], T], show: Callable[[str], str] | None = None, why: str = ""
+    ) -> T | None:
+        if not getattr(self._row, field):
+            self.mistakes.append(f"{field}: is missing, it is required{why}")
+            return None
+        return self.optional(field, parse, show)
+
+    def optional(self, field: str, parse: Callable[[str], T], show: Callable[[str], str] | None = None) -> T | None:
+        text: str | None = getattr(self._row, field)
+        if not text:
+            return None
+        try:
+            return parse(text)
+        except (IdentityError, WallClockError, ValueError) as error:
+            self.mistakes.append(f"{field}: was {(show or _shown)(text)}, {error}")
+            return None
+
+
+def _shown(text: str) -> str:
+    masked = mask("".join(c if c.isprintable() else "?" for c in text))
+    return f'"{masked[:_VALUE_LIMIT]}"' + ("…" if len(masked) > _VALUE_LIMIT else "")
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"expected {' or '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _plain_text(limit: int) -> Callable[[str], str]:
+    """Text that XML can carry and the index accepts: no control characters, no white space at the ends."""
+
+    def parse(text: str) -> str:
+        if len(text) > limit:
+            raise ValueError(f"expected at most {limit} characters, it has {len(text)}")
+        if text != text.strip():
+            raise ValueError("expected no white space at the beginning or end")
+        if any(unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" for c in text):
+            raise ValueError("expected no control characters")
+        return text
+
+    return parse
+
+
+def _member_of(source_systems: Mapping[str, str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        configured = source_systems.get(parse_hsa_id(text))
+        if configured is None:
+            raise ValueError(f"expected one of the source's: {', '.join(source_systems.values())}")
+        return configured
+
+    return parse
+
+
+def _bigint(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError("expected a whole number") from None
+    if not -_BIGINT_LIMIT <= number < _BIGINT_LIMIT:
+        raise ValueError("expected a whole number of at most 64 bits")
+    return number
+
+
+def _boolean(text: str) -> bool:
+    value = _BOOLEANS.get(text.lower())
+    if value is None:
+        raise ValueError("expected true or false")
+    return value
+
+
+def _article(kind: Kind) -> str:
+    return f"an {kind}" if kind is Kind.INVITATION else f"a {kind}"

@@ -1,0 +1,69 @@
+"""What commands share: the settings, the store, JSON, and how a mask looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NoReturn
+
+import click
+
+from relay.database import connect
+from relay.observe.logging import configure
+from relay.settings import Settings, load
+from relay.store.migrate import check
+from relay.store.transaction import Store
+
+NOTHING_MATCHED: Final = 3
+
+
+def settings() -> Settings:
+    """The configuration, with logs as it says. Raises SettingsError."""
+    loaded = load()
+    configure(loaded.log_level, loaded.log_format)
+    return loaded
+
+
+def open_store(loaded: Settings) -> Store:
+    """The relay's own database, at the version this program needs. Raises DatabaseNotReady."""
+    engine = connect(loaded.database_url)
+    check(engine)
+    return Store(engine)
+
+
+def as_json(value: object) -> str:
+    """JSON with times as ISO text."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_encode)
+
+
+def nothing_matched(what: str) -> NoReturn:
+    """Say so and exit with the code for it."""
+    click.echo(what, err=True)
+    raise SystemExit(NOTHING_MATCHED)
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of one shape as aligned columns under their names."""
+    if not rows:
+        return ""
+    names = list(rows[0])
+    texts = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[i]) for line in texts) for i in range(len(names))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in texts
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%SZ}"
+    return str(value)
+
+
+def _encode(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)

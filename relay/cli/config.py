@@ -1,0 +1,66 @@
+"""`ei-relay config check`: everything that is wrong with the configuration, before anything is started."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from relay.cli.probe import Verdict, probes, verdict
+from relay.settings import Finding, Settings, SettingsError, load
+from relay.settings.files import check_files
+
+
+@click.group()
+def config() -> None:
+    """The configuration."""
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--connect", is_flag=True, help="Also try to reach databases, broker and indexes, 5 s each.")
+def check(as_json: bool, connect: bool) -> None:
+    """Check the configuration, the environment over it and the files it names.
+
+    Prints every mistake at once, then warnings. Connects nowhere unless told to.
+    Exits with 1 where there are mistakes, or something that cannot be reached; warnings do no harm.
+    """
+    mistakes, warnings, settings = _examine()
+    verdicts = [verdict(*probe) for probe in probes(settings)] if connect and settings else []
+    ok = not mistakes and all(each.ok for each in verdicts)
+    click.echo(_json(ok, mistakes, warnings, verdicts) if as_json else _text(mistakes, warnings, verdicts))
+    raise SystemExit(0 if ok else 1)
+
+
+def _examine() -> tuple[tuple[Finding, ...], tuple[Finding, ...], Settings | None]:
+    """Mistakes, warnings, and the settings where they could be made."""
+    try:
+        settings = load()
+    except SettingsError as error:
+        return error.mistakes, (), None
+    return tuple(check_files(settings)), settings.warnings, settings
+
+
+def _json(ok: bool, mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]) -> str:
+    report = {
+        "ok": ok,
+        "mistakes": [asdict(each) for each in mistakes],
+        "warnings": [asdict(each) for each in warnings],
+        "connections": [asdict(each) for each in verdicts],
+    }
+    return json.dumps(report, ensure_ascii=False, indent=2)
+
+
+def _text(mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]) -> str:
+    lines = [
+        *(f"mistake  {each}" for each in mistakes),
+        *(f"warning  {each}" for each in warnings),
+        *(f"connect  {each}" for each in verdicts),
+        f"{_count(mistakes, 'mistake')}, {_count(warnings, 'warning')}",
+    ]
+    return "\n".join(lines)
+
+
+def _count(findings: tuple[Finding, ...], noun: str) -> str:
+    return f"{len(findings)} {noun}{'' if len(findings) == 1 else 's'}"

@@ -1,0 +1,24 @@
+"""`ei-relay db`: the relay's own database."""
+
+from __future__ import annotations
+
+import click
+
+from relay.cli.common import settings
+from relay.database import connect
+from relay.store import migrate
+
+
+@click.group()
+def db() -> None:
+    """The relay's own database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to the version this program needs, from empty if need be.
+
+    Safe to run again, and by several at once. Workers of the version before may go on meanwhile.
+    """
+    before, after = migrate.upgrade(connect(settings().database_url))
+    click.echo(f"already at version {after}" if before == after else f"from version {before or 'none'} to {after}")

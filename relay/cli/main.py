@@ -1,0 +1,69 @@
+"""`ei-relay`: the commands, each loaded when it is called, so that `--help` costs nothing.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay import __version__
+
+# command: (module, attribute, the line that --help shows)
+_COMMANDS: Final = {
+    "config": ("relay.cli.config", "config", "The configuration."),
+    "db": ("relay.cli.db", "db", "The relay's own database."),
+    "demo": ("relay.cli.demo", "demo", "Show the main job, for real, in under a minute."),
+    "outbox": ("relay.cli.outbox", "outbox", "The table that booking systems write."),
+    "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
+    "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
+    "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
+    "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_Commands)
+@click.version_option(__version__, package_name="ei-relay")
+def cli() -> None:
+    """Keeps Engagemangsindex equal to the bookings.
+
+    The configuration is the TOML file that EI_RELAY_CONFIG names.
+    """
+
+
+def main() -> None:
+    """Run a command; a database that fails is told of in one line, without a traceback."""
+    from relay.settings import SettingsError
+    from relay.store.migrate import DatabaseNotReady
+    from relay.store.transaction import describe
+
+    try:
+        cli()
+    except SettingsError as error:
+        click.echo(f"the configuration is wrong:\n{error}", err=True)
+    except DatabaseNotReady as error:
+        click.echo(str(error), err=True)
+    except SQLAlchemyError as error:
+        click.echo(f"the database did not do it: {describe(error)}", err=True)
+    sys.exit(1)

@@ -1,0 +1,46 @@
+"""`ei-relay sandbox`: an index to practise on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+
+from relay.sandbox.command import serve
+from relay.sandbox.contract import NATIONAL_OWNER
+from relay.sandbox.server import Sandbox
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8088, show_default=True, help="0: any free one.")
+@click.option("--owner", default=NATIONAL_OWNER, show_default=True, help="The index's own logical address.")
+@click.option("--collect", is_flag=True, help="Gather single-post calls before applying them, as the real index does.")
+@click.option("--collect-quiet", default=5.0, show_default=True, help="Seconds without a call that end a gathering.")
+@click.option("--collect-messages", default=10, show_default=True, help="Calls that end a gathering.")
+@click.option("--latency", default=0.0, show_default=True, help="Seconds that every answer takes longer.")
+@click.option("--key-spacing", type=float, help="Note a key that comes sooner than this, in seconds (R-32).")
+@click.option("--retry-after-fault", type=float, help="Note a call that is repeated sooner, in seconds (R-35).")
+@click.option("--direct", is_flag=True, help="As without the platform: demand the correlation id header.")
+def sandbox(
+    host: str, port: int, owner: str, collect: bool, collect_quiet: float, collect_messages: int, latency: float,
+    key_spacing: float | None, retry_after_fault: float | None, direct: bool,
+) -> None:  # fmt: skip
+    """Run an index to practise on, until told to stop.
+
+    It checks every call against the contract's rules, and its page shows what it holds. Answers can be ordered
+    over HTTP: see docs/sandbox.md.
+    """
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def ready(running: Sandbox) -> None:
+        click.echo(f"updates  {running.update_url}\npage     {running.url}/")
+
+    serve(
+        host=host, port=port, owner=owner, collect=collect, collect_quiet=collect_quiet,
+        collect_messages=collect_messages, latency=latency, key_spacing=key_spacing,
+        retry_after_fault=retry_after_fault, direct=direct, ready=ready, stop=stop,
+    )  # fmt: skip

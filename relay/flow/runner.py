@@ -1,0 +1,83 @@
+"""Everything in one process, without a broker: what `ei-relay run` and the smallest demo are.
+
+The same steps as the workers make, in a pool of threads, for a site of one machine. Stopping finishes the calls
+that are out, records them and gives their lanes back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.flow.delivery import deliver
+from relay.flow.hands import Hands
+from relay.flow.intake import intake
+from relay.flow.relay import Relay
+from relay.flow.schedule import due_work
+from relay.store.lanes import LaneName
+from relay.store.transaction import describe
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs the steps of `relay` until told to stop."""
+
+    def __init__(self, relay: Relay) -> None:
+        settings = relay.settings
+        self._relay = relay
+        self._stop = Event()
+        self._hands = Hands(settings.worker_threads, len(settings.engagement_index))
+        self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
+
+    def stop(self) -> None:
+        """Ask the run to end; safe from a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Look for work every poll interval until stopped, then wait for what is being done."""
+        interval = self._relay.settings.poll_interval.total_seconds()
+        while not self._stop.is_set():
+            self._guarded("schedule", self._look)
+            self._stop.wait(interval)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _look(self) -> None:
+        work = due_work(self._relay)
+        for name in work.sources:
+            self._submit(self._intake, name)
+        for lane in work.lanes:
+            self._submit(self._deliver, lane)
+
+    def _intake(self, name: str) -> None:
+        with self._hands.on(name) as free:
+            taken = intake(self._relay, name) if free else None
+        if taken is not None:
+            for lane in taken.lanes:
+                self._submit(self._deliver, lane)
+            if taken.more:
+                self._submit(self._intake, name)
+
+    def _deliver(self, lane: LaneName) -> None:
+        with self._hands.on(str(lane), lane.engagement_index) as free:
+            verdict = deliver(self._relay, lane) if free else None
+        if verdict is not None:
+            self._submit(self._deliver, lane)  # until the lane has nothing more to say
+
+    def _submit(self, step: Callable[[Any], None], name: object) -> None:
+        if not self._stop.is_set():
+            self._pool.submit(self._guarded, f"{step.__name__.strip('_')} {name}", step, name)
+
+    def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
+        """One failing step must not end the run: it comes again with the next look."""
+        try:
+            step(*args)
+        except SQLAlchemyError as error:
+            log.error("%s: the relay's database did not do it: %s", what, describe(error))
+        except Exception:
+            log.exception("%s failed", what)

@@ -1,0 +1,35 @@
+"""Counters and histograms of what workers do. What stands in the database is told by the exporter instead.
+
+No label ever holds a resident, a booking or a care unit; sources, indexes and source systems are as many as the
+configuration names.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+OUTBOX_ROWS: Final = Counter(
+    "ei_relay_outbox_rows_total", "Outbox rows settled, by what became of them.", ["source", "outcome"]
+)
+CALLS: Final = Counter(
+    "ei_relay_calls_total",
+    "Update calls, by the verdict on their answer and its code.",
+    ["index", "source_system", "verdict", "code"],
+)
+CALL_SECONDS: Final = Histogram(
+    "ei_relay_call_seconds",
+    "How long a call took, from connecting to its answer.",
+    ["index"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+)
+CALL_POSTS: Final = Histogram(
+    "ei_relay_call_posts", "Posts in a call.", ["index"], buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+)
+DELIVERY_DELAY: Final = Histogram(
+    "ei_relay_delivery_delay_seconds",
+    "From a change's registration in the booking system to the index's acceptance (at most an hour, R-33).",
+    ["source"],
+    buckets=(0.5, 1, 1.5, 2, 5, 15, 60, 300, 360, 600, 900, 1800, 2700, 3600, 7200),
+)

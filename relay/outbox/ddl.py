@@ -1,0 +1,87 @@
+"""The outbox table as SQL that a database administrator can read and run: table, indexes, roles, grants.
+
+Plain statements for one transaction, where the database has transactions for DDL. Each CREATE ROLE, GRANT and
+REVOKE stands on one line of its own, so that a site with its own ideas of roles can take them out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Engine, Index, Table
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from relay.outbox.table import DEFAULT_NAME, OUTCOME_COLUMNS, outbox_table
+
+DIALECTS: Final[dict[str, type[Dialect]]] = {
+    "postgresql": postgresql.dialect,
+    "mysql": mysql.dialect,
+    "mssql": mssql.dialect,
+    "oracle": oracle.dialect,
+    "sqlite": sqlite.dialect,
+}
+WRITER: Final = "ei_outbox_writer"
+READER: Final = "ei_outbox_reader"
+CLEANER: Final = "ei_outbox_cleaner"
+
+
+def ddl(dialect_name: str, table_name: str = DEFAULT_NAME) -> str:
+    """The SQL for one of `DIALECTS`, ending with a newline."""
+    table = outbox_table(table_name, dialect_name)
+    dialect = DIALECTS[dialect_name]()
+    statements = [str(CreateTable(table).compile(dialect=dialect)).strip()]
+    statements += [str(CreateIndex(index).compile(dialect=dialect)).strip() for index in _indexes(table)]
+    lines = [
+        f"-- The outbox of the Engagemangsindex update relay, for {dialect_name}.",
+        "-- One row is the state of one booking after a change. The table refuses nothing but a missing",
+        "-- operation or booking_id, so it can never make a booking fail.",
+        *(f"{_tidy(statement)};\n" for statement in statements),
+        *_grants(dialect_name, table_name),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def create(engine: Engine, table_name: str = DEFAULT_NAME) -> bool:
+    """Make the table with its indexes where it is not there; says whether it was made."""
+    table = outbox_table(table_name, engine.dialect.name)
+    with engine.begin() as connection:
+        if engine.dialect.has_table(connection, table.name, schema=table.schema):
+            return False
+        table.create(connection)
+    return True
+
+
+def _indexes(table: Table) -> list[Index]:
+    return sorted(table.indexes, key=lambda index: str(index.name))
+
+
+def _tidy(statement: str) -> str:
+    return "\n".join(line.rstrip().replace("\t", "    ") for line in statement.splitlines() if line.strip())
+
+
+def _grants(dialect: str, table: str) -> list[str]:
+    outcome = ", ".join(OUTCOME_COLUMNS)
+    if dialect == "sqlite":
+        return ["-- SQLite has no roles: whoever may write the file may write the table."]
+    reads = f"GRANT SELECT ON {table} TO {READER};"
+    match dialect:
+        case "mssql":
+            marks = f"GRANT UPDATE ON {table} ({outcome}) TO {READER};"
+            selects = f"GRANT SELECT ON {table} (id, {outcome}) TO {CLEANER};"
+        case "oracle":
+            marks = f"GRANT UPDATE ({outcome}) ON {table} TO {READER};"
+            selects = f"GRANT SELECT ON {table} TO {CLEANER};"  # Oracle grants reading on whole tables only
+        case _:
+            marks = f"GRANT UPDATE ({outcome}) ON {table} TO {READER};"
+            selects = f"GRANT SELECT (id, {outcome}) ON {table} TO {CLEANER};"
+    return [
+        "-- The booking system writes, the relay reads and marks, a clean-up job may delete what is settled.",
+        *(f"CREATE ROLE {role};" for role in (WRITER, READER, CLEANER)),
+        f"GRANT INSERT ON {table} TO {WRITER};",
+        reads,
+        marks,
+        selects,
+        f"GRANT DELETE ON {table} TO {CLEANER};",
+    ]

@@ -1,0 +1,120 @@
+"""The shape of the outbox table, the contract with every booking system.
+
+The table refuses nothing but a missing operation or booking_id: a relay must never be able to make a booking
+fail. So there is no check, no foreign key, no unique index but the primary key, and every text column is
+wider than what intake accepts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TextClause,
+    Unicode,
+    text,
+)
+from sqlalchemy.dialects import mssql, mysql, oracle
+from sqlalchemy.types import TypeEngine
+
+DEFAULT_NAME: Final = "ei_outbox"
+OUTCOME_COLUMNS: Final = ("relayed_at", "outcome", "outcome_reason")  # the relay's; all others are the writer's
+
+
+def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table:
+    """The table under `name`, which may be schema-qualified; `dialect` decides what its defaults look like."""
+    schema, _, plain = name.rpartition(".")
+    table = Table(
+        plain,
+        MetaData(),
+        Column("id", _bigint(), Identity(always=False), primary_key=True),
+        Column("event_id", String(255).with_variant(Text(), "postgresql").with_variant(Text(), "sqlite")),
+        Column("operation", _words(), nullable=False),
+        Column("booking_id", _words(), nullable=False),
+        Column("version", BigInteger),
+        Column("source_system", _words()),
+        Column("resident_id", _words()),
+        Column("care_unit", _words()),
+        Column("kind", _words(), server_default=text("'booking'")),
+        Column("starts_at", _wall_time()),
+        Column("invited_on", Date().with_variant(Text(), "sqlite").with_variant(mssql.DATE(), "mssql")),
+        Column("valid_until", _wall_time()),
+        Column("presentable", Boolean().with_variant(Numeric(1), "oracle"), server_default=_true(dialect)),
+        Column("data_controller", _words()),
+        Column("created_at", _instant(), server_default=_now(dialect)),
+        Column("relayed_at", _instant()),
+        Column("outcome", _words()),
+        Column("outcome_reason", String(500)),
+        schema=schema or None,
+        sqlite_autoincrement=True,  # ids are never given twice, also after old rows are deleted
+    )
+    Index(f"{plain}_event_id", table.c.event_id)
+    if dialect in ("postgresql", "sqlite"):
+        unread = table.c.outcome.is_(None)
+        Index(f"{plain}_unread", table.c.id, postgresql_where=unread, sqlite_where=unread)
+    else:
+        Index(f"{plain}_unread", table.c.outcome, table.c.id)
+    return table
+
+
+def _words() -> TypeEngine[str]:
+    """Text wide enough that no booking fails on it."""
+    return (
+        String(255)
+        .with_variant(Text(), "postgresql")
+        .with_variant(Text(), "sqlite")
+        .with_variant(Unicode(400), "mssql")
+        .with_variant(oracle.VARCHAR2(1000), "oracle")
+    )
+
+
+def _bigint() -> TypeEngine[int]:
+    return BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by an INTEGER key only
+
+
+def _wall_time() -> TypeEngine[Any]:
+    """Swedish wall-clock time without a zone; ISO text on SQLite."""
+    return (
+        DateTime()
+        .with_variant(Text(), "sqlite")
+        .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+        .with_variant(mssql.DATETIME2, "mssql")
+        .with_variant(oracle.TIMESTAMP(), "oracle")
+    )
+
+
+def _instant() -> TypeEngine[Any]:
+    return (
+        DateTime(timezone=True)
+        .with_variant(Text(), "sqlite")
+        .with_variant(mysql.TIMESTAMP(fsp=6), "mysql", "mariadb")
+        .with_variant(mssql.DATETIMEOFFSET, "mssql")
+        .with_variant(oracle.TIMESTAMP(timezone=True), "oracle")
+    )
+
+
+def _true(dialect: str) -> TextClause:
+    return text("true" if dialect in ("postgresql", "mysql", "mariadb") else "1")
+
+
+def _now(dialect: str) -> TextClause:
+    return {
+        "sqlite": text("(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"),
+        "mssql": text("SYSDATETIMEOFFSET()"),
+        "oracle": text("SYSTIMESTAMP"),
+        "mysql": text("CURRENT_TIMESTAMP(6)"),
+        "mariadb": text("CURRENT_TIMESTAMP(6)"),
+    }.get(dialect, text("now()"))

@@ -1,0 +1,25 @@
+"""The configuration: one TOML file, the environment over it, checked whole at start.
+
+`load` reads it; `parse` checks a document that is already in memory. Every setting is declared once, in
+`relay.settings.model`.
+"""
+
+from relay.settings.check import parse
+from relay.settings.duration import format_duration, parse_duration
+from relay.settings.finding import Finding, SettingsError
+from relay.settings.kinds import ALL
+from relay.settings.load import load
+from relay.settings.model import EngagementIndex, Settings, Source
+
+__all__ = [
+    "ALL",
+    "EngagementIndex",
+    "Finding",
+    "Settings",
+    "SettingsError",
+    "Source",
+    "format_duration",
+    "load",
+    "parse",
+    "parse_duration",
+]

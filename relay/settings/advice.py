@@ -1,0 +1,59 @@
+"""What an operator is warned of, though it is allowed: in a test all of it can be meant. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from relay.settings.duration import format_duration
+from relay.settings.finding import Finding, show
+from relay.settings.model import EngagementIndex, Settings
+
+_MOST_POSTS = 1000  # R-30
+
+
+def advise(settings: Settings) -> list[Finding]:
+    """Every warning that the settings themselves give, in every environment alike."""
+    found = [warning for name, index in settings.engagement_index.items() for warning in _about_index(name, index)]
+    return [*found, *_shared_outboxes(settings)]
+
+
+def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
+    prefix = f"engagement_index.{name}"
+    if index.url.lower().startswith("http://"):
+        yield Finding(
+            f"{prefix}.url", show(index.url), "not encrypted and without our certificate (R-37): use https://"
+        )
+    if index.max_posts_per_call > _MOST_POSTS:
+        yield Finding(
+            f"{prefix}.max_posts_per_call",
+            show(index.max_posts_per_call),
+            f"the national index takes at most {_MOST_POSTS} posts a call (R-30)",
+        )
+    for key, value, least, rule in (
+        ("key_spacing", index.key_spacing, timedelta(minutes=5), "R-32"),
+        ("retry_after_fault", index.retry_after_fault, timedelta(minutes=5), "R-35"),
+        ("bulk_call_interval", index.bulk_call_interval, timedelta(seconds=5), "R-34"),
+    ):
+        if value < least:
+            yield Finding(f"{prefix}.{key}", show(value), f"the rule is at least {format_duration(least)} ({rule})")
+    if index.split_call_interval == timedelta(0):
+        yield Finding(
+            f"{prefix}.split_call_interval",
+            show(index.split_call_interval),
+            "a refused call is narrowed down with calls in quick succession; the default is 5s",
+        )
+
+
+def _shared_outboxes(settings: Settings) -> Iterator[Finding]:
+    first: dict[tuple[str, str], str] = {}
+    for source in settings.source:
+        outbox = (settings.outbox_url_of(source), source.outbox_table)
+        holder = first.setdefault(outbox, source.name)
+        if holder != source.name:
+            yield Finding(
+                f"source.{source.name}.outbox_table",
+                show(source.outbox_table),
+                f"the same table as source.{holder}'s: rows are told apart by their source_system, "
+                "so every row must have one",
+            )

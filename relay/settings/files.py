@@ -1,0 +1,99 @@
+"""Whether the files that a configuration names can be read and hold what they should."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from lxml import etree
+
+from relay.catalogue import CatalogueError, read_care_units, read_test_residents
+from relay.settings.finding import Finding, show
+from relay.settings.model import EngagementIndex, Settings, Source
+
+
+def check_files(settings: Settings) -> list[Finding]:
+    """Every mistake in a file that the settings name. Connects nowhere."""
+    found = [each for name, index in settings.engagement_index.items() for each in _of_index(name, index)]
+    for source in settings.source:
+        found += _of_source(source, in_production=settings.environment == "production")
+    return found
+
+
+def tls_context(index: EngagementIndex) -> ssl.SSLContext:
+    """A context with the index's authorities and our certificate. Raises ssl.SSLError or OSError."""
+    context = ssl.create_default_context(cafile=_text(index.ca_bundle))
+    if index.client_certificate is not None:
+        _load_certificate(context, index)
+    return context
+
+
+def _of_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
+    prefix = f"engagement_index.{name}"
+    yield from _certificate(prefix, index)
+    if index.ca_bundle is not None:
+        try:
+            ssl.create_default_context(cafile=_text(index.ca_bundle))
+        except (ssl.SSLError, OSError) as error:
+            yield _unusable(f"{prefix}.ca_bundle", index.ca_bundle, "certificates in PEM", error)
+    if index.wsdl is not None:
+        try:
+            etree.parse(index.wsdl, etree.XMLParser(resolve_entities=False, no_network=True))
+        except (etree.XMLSyntaxError, OSError) as error:
+            yield _unusable(f"{prefix}.wsdl", index.wsdl, "a WSDL", error)
+
+
+def _certificate(prefix: str, index: EngagementIndex) -> Iterator[Finding]:
+    for key, path in (("client_certificate", index.client_certificate), ("client_key", index.client_key)):
+        if path is None:
+            continue
+        try:
+            path.read_bytes()
+        except OSError as error:
+            yield _unusable(f"{prefix}.{key}", path, "a PEM file", error)
+            return
+    if index.client_certificate is None:
+        return
+    try:
+        _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), index)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        expected = "a certificate and, in client_key, its own private key, with client_key_password if encrypted"
+        yield _unusable(f"{prefix}.client_certificate", index.client_certificate, expected, error)
+
+
+def _load_certificate(context: ssl.SSLContext, index: EngagementIndex) -> None:
+    # A passphrase is always offered, even an empty one: else OpenSSL asks for it on the terminal, and waits.
+    context.load_cert_chain(
+        str(index.client_certificate),
+        _text(index.client_key),
+        password=index.client_key_password.get_secret_value,
+    )
+
+
+def _of_source(source: Source, *, in_production: bool) -> Iterator[Finding]:
+    prefix = f"source.{source.name}"
+    if isinstance(source.care_units, Path):
+        try:
+            read_care_units(source.care_units)
+        except CatalogueError as error:
+            yield from _listed(f"{prefix}.care_units", source.care_units, error)
+    if isinstance(source.test_residents, Path) and not in_production:
+        try:
+            read_test_residents(source.test_residents)
+        except CatalogueError as error:
+            yield from _listed(f"{prefix}.test_residents", source.test_residents, error)
+
+
+def _listed(key: str, path: Path, error: CatalogueError) -> Iterator[Finding]:
+    for mistake in error.mistakes:
+        yield Finding(key, show(str(path)), mistake)
+
+
+def _unusable(key: str, path: Path, expected: str, error: Exception) -> Finding:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Finding(key, show(str(path)), f"expected {expected}; it cannot be used: {reason}")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,208 @@
+"""The kinds of value a setting can have: how each is read, and what is expected of it.
+
+Every text that is raised here completes the sentence "key = value: …" for an operator.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from relay.identity import IdentityError, parse_hsa_id
+from relay.settings.duration import EXPECTED as EXPECTED_DURATION
+from relay.settings.duration import parse_duration
+
+ALL: Final = "*"
+
+_SLUG = re.compile(r"[a-z0-9-]{1,64}")
+_INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,2}")
+_BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "socket", "sentinel", "memory")
+_RELAY_DRIVERS: Final = ("postgresql", "postgresql+psycopg", "sqlite", "sqlite+pysqlite")
+_OUTBOX_BACKENDS: Final = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError(EXPECTED_DURATION)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("expected more than zero")
+    return value
+
+
+def _count(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):  # the environment knows text only
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("expected a whole number of at least 1")
+    return value
+
+
+def _port(value: object) -> int:
+    try:
+        port = _count(value)
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65535:
+        raise ValueError("expected a port number, 1 to 65535")
+    return port
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _slug(value: str) -> str:
+    if not _SLUG.fullmatch(value):
+        raise ValueError("expected a slug: 1 to 64 of a-z, 0-9 and -")
+    return value
+
+
+def _index_name(value: str) -> str:
+    if not _INDEX_NAME.fullmatch(value):
+        raise ValueError("expected a name of 1 to 64 letters a-z, digits, - and _")
+    return value
+
+
+def _hsa_id(value: str) -> str:
+    """Checked, but kept as configured: an order must name a source system exactly as it is sent (R-52)."""
+    try:
+        parse_hsa_id(value)
+    except IdentityError as error:
+        raise ValueError(f"{error} (an HSA-id or organisation number)") from None
+    return value
+
+
+def _optional_hsa_id(value: str) -> str:
+    return _hsa_id(value) if value else value
+
+
+def _data_controller(value: str) -> str:
+    trimmed = value.strip()
+    if not 1 <= len(trimmed) <= 64 or not trimmed.isprintable():
+        raise ValueError("expected an organisation number or HSA-id of 1 to 64 characters")
+    return trimmed
+
+
+def _table(value: str) -> str:
+    if not _TABLE.fullmatch(value):
+        raise ValueError(
+            'expected a table name of A-Z, a-z, 0-9 and _, with its schema if need be: "booking.ei_outbox"'
+        )
+    return value
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0  # reading the port checks it
+    except ValueError:
+        return False
+
+
+def _http_url(value: str) -> str:
+    is_http = value.lower().startswith(("http://", "https://"))
+    if not is_http or not _has_host(value) or re.search(r"\s", value):
+        raise ValueError("expected an address that begins with https:// and a host name")
+    return value
+
+
+def _optional_http_url(value: str) -> str:
+    if value and not (value.lower().startswith(("http://", "https://")) and _has_host(value)):
+        raise ValueError("expected a proxy's address, such as http://proxy:3128, or nothing")
+    return value
+
+
+def _broker_url(value: str) -> str:
+    scheme, separator, _ = value.partition("://")
+    if not separator or scheme not in _BROKER_SCHEMES:
+        raise ValueError("expected the URL of a Redis or Valkey server, such as redis://broker:6379/0")
+    return value
+
+
+def _driver(url: str) -> str | None:
+    try:
+        return make_url(url).drivername
+    except (ArgumentError, ValueError):
+        return None
+
+
+def _database_url(value: str) -> str:
+    if _driver(value) not in _RELAY_DRIVERS:
+        raise ValueError(
+            "expected postgresql+psycopg://user:password@host/database or sqlite:///file "
+            "(reserved characters in a password are written as %40 and the like)"
+        )
+    return value
+
+
+def _outbox_url(value: str) -> str:
+    if not value:
+        return value
+    driver = _driver(value)
+    if driver is None or driver.partition("+")[0] not in _OUTBOX_BACKENDS:
+        raise ValueError(
+            "expected the URL of a database, such as postgresql+psycopg://user:password@host/database; "
+            f"known are {', '.join(_OUTBOX_BACKENDS)}"
+        )
+    return value
+
+
+def _path(value: object, info: ValidationInfo) -> Path | None:
+    """A relative path starts at the folder of the configuration file, wherever the process was started."""
+    if value is None or isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("expected the path of a file, in quotes")
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / value if value else None
+
+
+def _list_file(value: object, info: ValidationInfo) -> Path | Literal["*"] | None:
+    if value == ALL:
+        return ALL
+    path = _path(value, info)
+    if path is not None and not path.is_file():
+        raise ValueError(f'expected "*" or a file that exists; there is none at {path}')
+    return path
+
+
+def _care_units(value: object, info: ValidationInfo) -> Path | Literal["*"]:
+    chosen = _list_file(value, info)
+    if chosen is None:
+        raise ValueError('expected "*" for every unit, or the path of a CSV file')
+    return chosen
+
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+Duration = Annotated[timedelta, PlainValidator(_duration)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+Count = Annotated[int, PlainValidator(_count)]
+Port = Annotated[int, PlainValidator(_port)]
+Slug = Annotated[str, AfterValidator(_slug)]
+IndexName = Annotated[str, AfterValidator(_index_name)]
+HsaId = Annotated[str, AfterValidator(_hsa_id)]
+OptionalHsaId = Annotated[str, AfterValidator(_optional_hsa_id)]
+DataController = Annotated[str, AfterValidator(_data_controller)]
+TableName = Annotated[str, AfterValidator(_table)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+OptionalHttpUrl = Annotated[str, AfterValidator(_optional_http_url)]
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
+FilePath = Annotated[Path | None, PlainValidator(_path)]
+CareUnitsFile = Annotated[Path | Literal["*"], PlainValidator(_care_units)]
+ResidentsFile = Annotated[Path | Literal["*"] | None, PlainValidator(_list_file)]

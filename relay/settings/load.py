@@ -1,0 +1,47 @@
+"""The configuration as a process starts: one TOML file, the environment over it, checked whole."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from relay.settings.check import examine
+from relay.settings.environment import CONFIG_VARIABLE, overlay
+from relay.settings.finding import MISSING, Finding, SettingsError, show
+from relay.settings.model import Settings
+
+
+def load(path: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the TOML file at `path`, or else at EI_RELAY_CONFIG, with the environment over it.
+
+    Relative paths in either start at the file's folder. Raises SettingsError with every mistake at once.
+    """
+    environ = os.environ if environ is None else environ
+    file = path or environ.get(CONFIG_VARIABLE, "")
+    if not file:
+        raise SettingsError([Finding(CONFIG_VARIABLE, MISSING, "required: the path of the configuration file")])
+    document = _read(file)
+    folder = Path(file).absolute().parent
+    overlaid = overlay(document, environ, lambda name: (folder / name).read_text(encoding="utf-8"))
+    settings, mistakes = examine(overlaid.document, folder, overlaid.origins)
+    # A value whose file could not be read is told of once, as that, and not as missing besides.
+    unread = {mistake.key for mistake in overlaid.mistakes}
+    mistakes = [*overlaid.mistakes, *(mistake for mistake in mistakes if mistake.key not in unread)]
+    if settings is None or mistakes:
+        raise SettingsError(mistakes)
+    return settings.with_warnings((*settings.warnings, *overlaid.warnings))
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8-sig"))  # Windows editors write a BOM
+    except OSError as error:
+        expected = f"expected a TOML file; it cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        expected = "expected a TOML file in UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        expected = f"expected valid TOML: {error}"
+    raise SettingsError([Finding(CONFIG_VARIABLE, show(file), expected)])

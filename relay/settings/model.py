@@ -1,0 +1,199 @@
+"""Every setting, declared once: its name, kind, default and reason.
+
+The names are the keys of the TOML file. Relations between values of one table are checked here; those
+between tables are in `relay.settings.relations`, since they must be told of even when a table has other
+mistakes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+
+from relay.settings import kinds
+from relay.settings.duration import format_duration
+from relay.settings.finding import Finding
+
+
+class _Table(BaseModel):
+    # Defaults are validated too: a default can be wrong beside what the operator chose for its neighbour.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class EngagementIndex(_Table):
+    """An Engagemangsindex: how it is reached, and how much it may be asked."""
+
+    url: kinds.HttpUrl = Field(description="Address of the Update service.")
+    logical_address: kinds.HsaId = Field(
+        description="What the index itself is called, for the LogicalAddress header (R-02): "
+        "5565594230 for the national one."
+    )
+    client_certificate: kinds.FilePath = Field(
+        None,
+        description="Our function certificate, PEM; required for https (R-37). Read again when it changes.",
+    )
+    client_key: kinds.FilePath = Field(
+        None,
+        description="The certificate's private key, PEM; required for https. Read again when it changes.",
+    )
+    client_key_password: SecretStr = Field(
+        SecretStr(""), description="Passphrase of client_key, where it has one; best given as a …_FILE."
+    )
+    ca_bundle: kinds.FilePath = Field(
+        None,
+        description="Authorities that the server's certificate is verified with, PEM; required for https.",
+    )
+    proxy: kinds.OptionalHttpUrl = Field(
+        "", description="An HTTP proxy on the way to the index, such as http://proxy:3128.", repr=False
+    )
+    original_consumer: kinds.OptionalHsaId = Field(
+        "", description="x-rivta-original-serviceconsumer-hsaid, sent if set: who the calls come from (R-36)."
+    )
+    on_behalf_of: kinds.OptionalHsaId = Field(
+        "", description="x-rivta-acting-on-behalf-of-hsaid, sent if set: whom the calls are made for (R-36)."
+    )
+    max_posts_per_call: kinds.Count = Field(
+        1000, description="Most posts in one call. The national index takes at most 1000 (R-30)."
+    )
+    key_spacing: kinds.Duration = Field(
+        timedelta(minutes=5), description="Least time between two sends of one key (R-32)."
+    )
+    retry_after_fault: kinds.Duration = Field(
+        timedelta(minutes=5), description="Pause after a fault or a time-out; it grows with each one (R-35)."
+    )
+    retry_after_fault_max: kinds.Duration = Field(
+        timedelta(minutes=15),
+        description="What the pause after a fault grows to: the time a recovered index waits.",
+    )
+    bulk_call_interval: kinds.Duration = Field(
+        timedelta(seconds=5), description="Pause between calls of an initial load or a mass resend (R-34)."
+    )
+    split_call_interval: kinds.Duration = Field(
+        timedelta(seconds=5), description="Pause between the calls that narrow down a post the index refuses."
+    )
+    connect_timeout: kinds.PositiveDuration = Field(timedelta(seconds=5), description="Longest wait for a connection.")
+    read_timeout: kinds.PositiveDuration = Field(
+        timedelta(seconds=30), description="Longest silence from a connected index."
+    )
+    call_timeout: kinds.PositiveDuration = Field(
+        timedelta(seconds=60),
+        description="Longest time of a whole call, however slowly it drips; the lane of a killed worker is "
+        "free again 10 s after it.",
+    )
+    wsdl: kinds.FilePath = Field(None, description="A WSDL of your own instead of the built-in one.")
+
+    @field_validator("client_certificate", "client_key", "ca_bundle")
+    @classmethod
+    def _required_for_https(cls, value: object, info: ValidationInfo) -> object:
+        if value is None and str(info.data.get("url", "")).lower().startswith("https://"):
+            raise ValueError("required, since url is https: expected the path of a PEM file")
+        return value
+
+    @field_validator("retry_after_fault_max")
+    @classmethod
+    def _at_least_the_first_pause(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        return _at_least("retry_after_fault", value, info)
+
+    @field_validator("read_timeout")
+    @classmethod
+    def _at_least_the_connect_timeout(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        return _at_least("connect_timeout", value, info)
+
+    @field_validator("call_timeout")
+    @classmethod
+    def _at_least_the_read_timeout(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        return _at_least("read_timeout", value, info)
+
+
+class Source(_Table):
+    """A booking system's outbox, and whose posts it makes."""
+
+    name: kinds.Slug = Field(description="The source's name in commands, metrics and logs, a slug: [a-z0-9-].")
+    title: str = Field("", description="The booking system's name, for orders (R-52); left out, the name.")
+    source_systems: Annotated[tuple[kinds.HsaId, ...], Field(min_length=1)] = Field(
+        description="HSA-ids sent as sourceSystem, exactly as written here (R-52); the first is the default "
+        "of rows that name none. Each is called for in sequence (R-31), so it stands in one source only."
+    )
+    data_controller: kinds.DataController = Field(
+        description="Organisation number or HSA-id of the personuppgiftsansvarig, for rows and care units "
+        "that name none."
+    )
+    engagement_index: str = Field(description="The engagement_index that the source's posts go to.")
+    outbox_url: kinds.OutboxUrl = Field(
+        "", description="The database that holds the outbox; left out, the relay's own.", repr=False
+    )
+    outbox_table: kinds.TableName = Field("ei_outbox", description="The outbox table, with its schema if need be.")
+    care_units: kinds.CareUnitsFile = Field(
+        kinds.ALL,
+        description='The connected care units: "*" for all, or a CSV file (R-20). Columns: hsa_id, name, '
+        "county, municipality_code, municipality, address, active, data_controller.",
+    )
+    test_residents: kinds.ResidentsFile = Field(
+        None,
+        description='A file of the identities that may be sent, one a line; "*" for all. Required in qa, '
+        "where only approved test identities are used (R-55); ignored in production.",
+    )
+
+    @field_validator("title")
+    @classmethod
+    def _name_by_default(cls, value: str, info: ValidationInfo) -> str:
+        return value.strip() or str(info.data.get("name", ""))
+
+
+class Settings(_Table):
+    """The whole configuration, checked."""
+
+    environment: Literal["qa", "production"] = Field(
+        description="Where the relay sends to; each has its own addresses and certificates (R-50)."
+    )
+    database_url: kinds.DatabaseUrl = Field(
+        description="The relay's own state. PostgreSQL in production; sqlite:///… serves one process.",
+        repr=False,
+    )
+    broker_url: kinds.BrokerUrl = Field(
+        "redis://localhost:6379/0",
+        description="Redis or Valkey, which spreads the work over workers; not needed by `ei-relay run`.",
+        repr=False,
+    )
+    poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")
+    worker_threads: kinds.Count = Field(
+        16,
+        description="Lanes and outboxes that one worker serves at once; they mostly wait for a network.",
+    )
+    log_level: kinds.LogLevel = Field("INFO", description="The least severe log line that is written.")
+    log_format: Literal["json", "text"] = Field(
+        "json", description="json: one object a line, for machines. text: for people."
+    )
+    exporter_port: kinds.Port = Field(9464, description="Where `ei-relay exporter` serves metrics and health.")
+    engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
+        description="The indexes, by name: [engagement_index.national]."
+    )
+    source: Annotated[tuple[Source, ...], Field(min_length=1)] = Field(
+        description="The booking systems' outboxes: one [[source]] each."
+    )
+
+    _warnings: tuple[Finding, ...] = PrivateAttr(())
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What an operator should know of, though nothing is refused for it."""
+        return self._warnings
+
+    def with_warnings(self, warnings: tuple[Finding, ...]) -> Self:
+        """These settings, with warnings."""
+        copy = self.model_copy()
+        copy._warnings = warnings
+        return copy
+
+    def outbox_url_of(self, source: Source) -> str:
+        """The database that holds the source's outbox."""
+        return source.outbox_url or self.database_url
+
+
+def _at_least(other: str, value: timedelta, info: ValidationInfo) -> timedelta:
+    least = info.data.get(other)  # absent when it has a mistake of its own
+    if isinstance(least, timedelta) and value < least:
+        raise ValueError(f"expected at least {other}, which is {format_duration(least)}")
+    return value

@@ -1,0 +1,92 @@
+"""Bookings: what each booking system last said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Column, Executable, Row, Select, bindparam, select
+
+from relay.booking import Booking
+from relay.change import Details, Kind
+from relay.store.rows import as_json, given, given_select
+from relay.store.schema import booking
+from relay.store.transaction import Transaction
+from relay.store.upsert import upsert
+
+_COLUMNS: Final[tuple[Column[Any], ...]] = tuple(booking.columns)
+
+
+def load(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, Booking]:
+    """The bookings of a source that are known, by id."""
+    rows = tx.run(_load(tx.dialect), {"source_name": source, "rows": as_json({"booking_id": b} for b in booking_ids)})
+    return {row.booking_id: _booking(row) for row in rows}
+
+
+@cache
+def _load(dialect: str) -> Select[Any]:
+    asked = given(dialect, booking.c.booking_id).c
+    return select(booking).where(booking.c.source == bindparam("source_name"), booking.c.booking_id == asked.booking_id)
+
+
+def save(tx: Transaction, source: str, bookings: Iterable[Booking]) -> None:
+    """Insert or replace."""
+    rows = [_row(source, b, tx.now) for b in bookings]
+    if rows:
+        tx.run(_save(tx.dialect), {"rows": as_json(rows)})
+
+
+@cache
+def _save(dialect: str) -> Executable:
+    return upsert(dialect, booking, given_select(dialect, *_COLUMNS), key=_COLUMNS[:2], update=_COLUMNS[2:])
+
+
+def _row(source: str, b: Booking, now: datetime) -> Mapping[str, object]:
+    d = b.details
+    said = {
+        "source": source,
+        "booking_id": b.booking_id,
+        "row_id": b.row_id,
+        "row_version": b.row_version,
+        "version": b.version,
+        "source_system": b.source_system,
+        "removed": d is None,
+        "changed_at": now,
+    }
+    if d is None:
+        return said
+    return said | {
+        "resident_id": d.resident_id,
+        "care_unit": d.care_unit,
+        "kind": d.kind.value,
+        "starts_at": d.starts_at.isoformat() if d.starts_at else None,
+        "invited_on": d.invited_on.isoformat() if d.invited_on else None,
+        "valid_until": d.valid_until.isoformat() if d.valid_until else None,
+        "presentable": d.presentable,
+        "data_controller": d.data_controller,
+    }
+
+
+def _booking(row: Row[Any]) -> Booking:
+    details = None
+    if not row.removed:
+        details = Details(
+            resident_id=row.resident_id,
+            care_unit=row.care_unit,
+            kind=Kind(row.kind),
+            starts_at=datetime.fromisoformat(row.starts_at) if row.starts_at else None,
+            invited_on=date.fromisoformat(row.invited_on) if row.invited_on else None,
+            valid_until=datetime.fromisoformat(row.valid_until) if row.valid_until else None,
+            presentable=row.presentable,
+            data_controller=row.data_controller,
+        )
+    return Booking(
+        booking_id=row.booking_id,
+        row_id=row.row_id,
+        row_version=row.row_version,
+        version=row.version,
+        source_system=row.source_system,
+        details=details,
+    )

@@ -1,0 +1,108 @@
+"""What stands where, for people and for metrics: read-only, each question one statement.
+
+The counts read the partial indexes of what waits and what is parked; only `posts_by_state` looks at all posts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, case, func, or_, select
+
+from relay.post import ABSENT
+from relay.store.schema import booking, call, lane, post, source
+from relay.store.transaction import Transaction
+
+STATE = case(
+    (post.c.parked_code.is_not(None), "parked"),
+    (post.c.wanted != post.c.known, "pending"),
+    (post.c.wanted == ABSENT, "absent"),
+    else_="indexed",
+)
+
+
+def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
+    """(source, state, number) of all posts; states: indexed, pending, parked, absent."""
+    state = STATE.label("state")
+    rows = tx.run(
+        select(lane.c.source, state, func.count().label("number"))
+        .join(lane, lane.c.id == post.c.lane_id)
+        .group_by(lane.c.source, state)
+        .order_by(lane.c.source, state)
+    )
+    return [(row.source, row.state, row.number) for row in rows]
+
+
+def lanes(tx: Transaction) -> list[Row[Any]]:
+    """Every lane with `pending` (a number) and `oldest_pending_since` (or None)."""
+    waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
+    waiting = (
+        select(post.c.lane_id, func.count().label("pending"), func.min(post.c.wanted_since).label("oldest"))
+        .where(waits)
+        .group_by(post.c.lane_id)
+        .subquery()
+    )
+    return list(
+        tx.run(
+            select(
+                lane,
+                func.coalesce(waiting.c.pending, 0).label("pending"),
+                waiting.c.oldest.label("oldest_pending_since"),
+            )
+            .outerjoin(waiting, waiting.c.lane_id == lane.c.id)
+            .order_by(lane.c.engagement_index, lane.c.source_system)
+        )
+    )
+
+
+def sources(tx: Transaction) -> list[Row[Any]]:
+    """Every source and how its outbox answers."""
+    return list(tx.run(select(source).order_by(source.c.name)))
+
+
+def state_of_lane(row: Row[Any], now: datetime) -> str:
+    """paused, blocked, resting (after a failure), calling, or open."""
+    if row.paused:
+        return "paused"
+    if row.blocked_code is not None:
+        return "blocked"
+    if row.open_call is not None:
+        return "calling"
+    return "resting" if row.next_call_at > now and row.failures else "open"
+
+
+def posts_of_booking(tx: Transaction, booking_id: str, source_name: str | None) -> list[Row[Any]]:
+    """All posts a booking has or has had, with their lane and their last call."""
+    asked = post.c.booking_id == booking_id
+    return list(tx.run(_posts().where(and_(asked, lane.c.source == source_name) if source_name else asked)))
+
+
+def post_by_id(tx: Transaction, post_id: int) -> list[Row[Any]]:
+    """The post of that number, if there is one."""
+    return list(tx.run(_posts().where(post.c.id == post_id)))
+
+
+def bookings(tx: Transaction, booking_id: str, source_name: str | None) -> list[Row[Any]]:
+    """What is remembered of the bookings of that id, one a source."""
+    asked = booking.c.booking_id == booking_id
+    where = and_(asked, booking.c.source == source_name) if source_name else asked
+    return list(tx.run(select(booking).where(where).order_by(booking.c.source)))
+
+
+def is_parked_or_waiting(tx: Transaction) -> bool:
+    """Whether anything is not as it should be in the index yet."""
+    waits = or_(post.c.parked_code.is_not(None), post.c.wanted != post.c.known)
+    return tx.run(select(post.c.id).where(waits).limit(1)).first() is not None
+
+
+def _posts() -> Select[Any]:
+    return (
+        select(
+            post, STATE.label("state"), lane.c.engagement_index, lane.c.source_system, lane.c.source,
+            call.c.correlation_id, call.c.ended_at.label("call_ended_at"), call.c.verdict, call.c.code,
+        )
+        .join(lane, lane.c.id == post.c.lane_id)
+        .outerjoin(call, call.c.id == post.c.call_id)
+        .order_by(post.c.id)
+    )  # fmt: skip

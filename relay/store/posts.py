@@ -1,0 +1,219 @@
+"""Posts: what is wanted, what is known, and which of them a call may carry now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from relay.post import ABSENT, UNKNOWN, PostKey, StandingPost, WantedChange
+from relay.store.rows import as_json, given, given_select
+from relay.store.schema import post
+from relay.store.transaction import Transaction
+from relay.store.upsert import upsert
+
+_KEY: Final = (post.c.booking_id, post.c.lane_id, post.c.resident_id, post.c.care_unit, post.c.data_controller)
+
+
+class DuePost(NamedTuple):
+    """A post that a call may carry now, and what the call shall say of it."""
+
+    id: int
+    key: PostKey
+    wanted: str
+    wanted_since: datetime
+    known: str
+    bulk: bool
+    suspect: int | None
+    attempts: int
+
+
+class Allowed(NamedTuple):
+    """What a lane may send now: keys last sent at or before a time (R-32), and which paced kinds of post."""
+
+    sent_before: datetime
+    split: ColumnElement[bool]
+    bulk: ColumnElement[bool]
+
+
+class Sent(NamedTuple):
+    """What is true of a post after a call that carried it."""
+
+    id: int
+    known: str
+    sent_at: datetime | None  # None: the call does not count as sent for this post
+    suspect: int | None = None
+    parked_code: str | None = None
+    parked_text: str | None = None
+    refused: int = 0  # 1: this call refused it for its content
+
+
+def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
+    """The condition under which a lane's post may go into a call now; its first lines are those of the index
+    `ei_post_pending`."""
+    return and_(
+        post.c.lane_id == lane_id,
+        post.c.wanted != post.c.known,
+        post.c.parked_code.is_(None),
+        or_(post.c.sent_at.is_(None), post.c.sent_at <= allowed.sent_before),
+        or_(post.c.suspect.is_(None), allowed.split),
+        or_(post.c.bulk.is_(False), allowed.bulk),
+    )
+
+
+def claim(
+    tx: Transaction, lane_id: int, source_system: str, sent_before: datetime, *, split: bool, bulk: bool, limit: int
+) -> list[DuePost]:
+    """The posts of the lane's next call, at most `limit`.
+
+    Posts under suspicion go first, those of one suspicion together and alone; then live ones, the longest
+    waiting first; bulk only when nothing else may go. A call never mixes the three, so that none is slowed or
+    refused for another's sake.
+    """
+    allowed = Allowed(sent_before, literal(split), literal(bulk))
+    rows = tx.run(
+        select(
+            post.c.id, *_KEY, post.c.wanted, post.c.wanted_since, post.c.known, post.c.bulk, post.c.suspect,
+            post.c.attempts,
+        )
+        .where(due(lane_id, allowed))
+        .order_by(post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
+        .limit(limit)
+    ).all()  # fmt: skip
+    found = [
+        DuePost(
+            id=row.id,
+            key=PostKey(row.resident_id, row.care_unit, row.booking_id, source_system, row.data_controller),
+            wanted=row.wanted,
+            wanted_since=row.wanted_since,
+            known=row.known,
+            bulk=row.bulk,
+            suspect=row.suspect,
+            attempts=row.attempts,
+        )
+        for row in rows
+    ]
+    return [p for p in found if (p.suspect, p.bulk) == (found[0].suspect, found[0].bulk)]
+
+
+def record(tx: Transaction, call_id: int, sent: Iterable[Sent], contents: Mapping[int, str]) -> None:
+    """Write down what is true of the posts of a call now that it is over; `contents` is what it said of each.
+
+    A post whose wanted state has changed meanwhile is not parked: what was refused is not what is wanted.
+    """
+    rows = [
+        {
+            "id": s.id, "known": s.known, "sent_at": s.sent_at, "suspect": s.suspect, "attempts": s.refused,
+            "parked_code": s.parked_code, "parked_text": s.parked_text, "wanted": contents[s.id],
+        }
+        for s in sent
+    ]  # fmt: skip
+    tx.run(_record(tx.dialect), {"rows": as_json(rows), "call": call_id, "at": tx.now})
+
+
+@cache
+def _record(dialect: str) -> Update:
+    r = given(
+        dialect, post.c.id, post.c.known, post.c.sent_at, post.c.suspect, post.c.attempts, post.c.parked_code,
+        post.c.parked_text, post.c.wanted,
+    ).c  # fmt: skip
+    parks = and_(r.parked_code.is_not(None), r.wanted == post.c.wanted)
+    return (
+        update(post)
+        .where(post.c.id == r.id)
+        .values(
+            known=r.known,
+            sent_at=func.coalesce(r.sent_at, post.c.sent_at),
+            suspect=case((parks, None), else_=r.suspect),
+            attempts=post.c.attempts + r.attempts,
+            parked_code=case((parks, r.parked_code)),
+            parked_text=case((parks, r.parked_text)),
+            parked_at=case((parks, bindparam("at", type_=post.c.parked_at.type))),
+            call_id=bindparam("call"),
+        )
+    )
+
+
+def doubt(tx: Transaction, call_id: int, post_ids: str, ended_at: datetime) -> None:
+    """Hold the posts of a call that nobody ended in doubt: they count as sent when its lease ended.
+
+    `post_ids` is the JSON the call was opened with.
+    """
+    rows = given(tx.dialect, post.c.id).c
+    statement = (
+        update(post).where(post.c.id == rows.id).values(known=UNKNOWN, sent_at=ended_at, suspect=None, call_id=call_id)
+    )
+    tx.run(statement, {"rows": post_ids})
+
+
+def of_bookings(tx: Transaction, lanes: Mapping[int, str], booking_ids: Iterable[str]) -> dict[str, list[StandingPost]]:
+    """All posts, of all keys, that the bookings have had in `lanes` ({id: source system})."""
+    rows = tx.run(_of_bookings(tx.dialect), {"rows": as_json({"booking_id": b} for b in booking_ids)})
+    found: dict[str, list[StandingPost]] = {}
+    for row in rows:
+        if row.lane_id in lanes:
+            system = lanes[row.lane_id]
+            key = PostKey(row.resident_id, row.care_unit, row.booking_id, system, row.data_controller)
+            standing = StandingPost(row.lane_id, key, row.wanted, row.expires_at, row.parked_code is not None)
+            found.setdefault(row.booking_id, []).append(standing)
+    return found
+
+
+@cache
+def _of_bookings(dialect: str) -> Select[Any]:
+    asked = given(dialect, post.c.booking_id).c
+    columns = (*_KEY, post.c.wanted, post.c.expires_at, post.c.parked_code)
+    return select(*columns).where(post.c.booking_id == asked.booking_id)
+
+
+def want(tx: Transaction, changes: Iterable[WantedChange]) -> None:
+    """Write down what is wanted from now on, as live changes; a parked post gets a new chance by it."""
+    rows = [
+        {
+            "lane_id": c.lane_id, "booking_id": c.key.booking_id, "resident_id": c.key.resident_id,
+            "care_unit": c.key.care_unit, "data_controller": c.key.data_controller, "wanted": c.wanted,
+            "wanted_since": c.since, "expires_at": c.expires_at,
+        }
+        for c in changes
+    ]  # fmt: skip
+    if rows:
+        tx.run(_want(tx.dialect), {"rows": as_json(rows)})
+
+
+@cache
+def _want(dialect: str) -> Executable:
+    changed = (post.c.wanted, post.c.wanted_since, post.c.expires_at)
+    fresh = {"bulk": False, "attempts": 0, "parked_code": None, "parked_text": None, "parked_at": None}
+    return upsert(dialect, post, given_select(dialect, *_KEY, *changed), key=_KEY, update=changed, also=fresh)
+
+
+def expire(tx: Transaction) -> int:
+    """Want every post whose time has passed gone, since the moment it passed (R-22); says how many they were.
+
+    Rows that are being changed right now are left to the next run, so that this waits for nobody.
+    """
+    passed = select(post.c.id).where(post.c.expires_at <= tx.now).with_for_update(skip_locked=True)
+    return tx.run(
+        update(post)
+        .where(post.c.id.in_(passed))
+        .values(
+            wanted=ABSENT, wanted_since=post.c.expires_at, expires_at=None, bulk=False, attempts=0,
+            parked_code=None, parked_text=None, parked_at=None,
+        )
+    ).rowcount  # fmt: skip

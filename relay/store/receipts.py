@@ -1,0 +1,61 @@
+"""Receipts: what became of each outbox row.
+
+The relay's commit and the outbox's mark are two commits in two databases. The receipt is written with the
+first; a row that comes again because the second never happened is answered from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Select, bindparam, select
+
+from relay.batch import Receipt
+from relay.store.rows import as_json, given, given_select
+from relay.store.schema import receipt
+from relay.store.transaction import Transaction
+from relay.store.upsert import upsert
+
+
+def of_rows(tx: Transaction, source: str, row_ids: Iterable[int]) -> Mapping[int, Receipt]:
+    """The receipts there are for these rows of a source."""
+    given_rows = as_json({"row_id": i} for i in row_ids)
+    rows = tx.run(_of_rows(tx.dialect), {"source_name": source, "rows": given_rows})
+    return {row.row_id: Receipt._make(row) for row in rows}
+
+
+@cache
+def _of_rows(dialect: str) -> Select[Any]:
+    asked = given(dialect, receipt.c.row_id).c
+    mine = (receipt.c.source == bindparam("source_name")) & (receipt.c.row_id == asked.row_id)
+    return select(
+        receipt.c.row_id, receipt.c.fingerprint, receipt.c.event_id, receipt.c.outcome, receipt.c.reason
+    ).where(mine)
+
+
+def events_taken(tx: Transaction, source: str, event_ids: Iterable[str]) -> set[str]:
+    """Those of the event ids that a row of the source has taken."""
+    given_rows = as_json({"event_id": e} for e in event_ids)
+    return set(tx.run(_events_taken(tx.dialect), {"source_name": source, "rows": given_rows}).scalars())
+
+
+@cache
+def _events_taken(dialect: str) -> Select[Any]:
+    asked = given(dialect, receipt.c.event_id).c
+    mine = (receipt.c.source == bindparam("source_name")) & (receipt.c.event_id == asked.event_id)
+    return select(receipt.c.event_id).where(mine)
+
+
+def add(tx: Transaction, source: str, receipts: Iterable[Receipt]) -> None:
+    """Write receipts; one for a row id that has one replaces it."""
+    rows = [r._asdict() | {"source": source, "settled_at": tx.now} for r in receipts]
+    if rows:
+        tx.run(_add(tx.dialect), {"rows": as_json(rows)})
+
+
+@cache
+def _add(dialect: str) -> Executable:
+    columns = tuple(receipt.columns)
+    return upsert(dialect, receipt, given_select(dialect, *columns), key=columns[:2], update=columns[2:])

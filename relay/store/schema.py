@@ -1,0 +1,191 @@
+"""The relay's own tables.
+
+    source ──< booking ──< post >── lane ──< call
+       └────< receipt
+
+    source    one row a configured source: the lock of its intake, and how its outbox answers
+    lane      one row an (index, source system): the lease, when it may call again, and why not now
+    booking   what the booking system last said of each booking
+    post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
+    call      one row a call: what went out and what came back; open until its answer is recorded
+    receipt   what became of each outbox row, so that a row read twice gets one outcome
+
+The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
+Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata: Final = MetaData()
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time: timestamptz on PostgreSQL, sortable ISO text of fixed width on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        stored: TypeEngine[Any] = Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(stored)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        return iso(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def iso(value: datetime) -> str:
+    """The instant as text that sorts as time does: 2026-12-24T09:30:00.000000+00:00."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+_id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by an INTEGER key only
+_LONG_AGO = text("'1970-01-01T00:00:00.000000+00:00'")
+
+source = Table(
+    "ei_source",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("next_look_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("error", String(500)),  # why its outbox cannot be read or marked; null: it can
+    Column("error_since", Instant),
+)
+
+lane = Table(
+    "ei_lane",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("engagement_index", String(64), nullable=False),
+    Column("source_system", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("lease_token", BigInteger, nullable=False, server_default="0"),
+    Column("lease_until", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("open_call", BigInteger),  # the call that is out, or was when its worker died
+    Column("next_call_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("next_split_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("next_bulk_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("failures", Integer, nullable=False, server_default="0"),  # calls in a row that brought nothing
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("blocked_code", String(20)),  # null: not blocked
+    Column("blocked_text", String(500)),
+    Column("blocked_since", Instant),
+    Column("last_success_at", Instant),
+    UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
+)
+
+booking = Table(
+    "ei_booking",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("booking_id", String(128), primary_key=True),
+    Column("row_id", BigInteger, nullable=False),
+    Column("row_version", BigInteger),
+    Column("version", BigInteger),
+    Column("source_system", String(64), nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("resident_id", String(12)),
+    Column("care_unit", String(64)),
+    Column("kind", String(20)),
+    Column("starts_at", String(19)),  # naive Swedish time as ISO text
+    Column("invited_on", String(10)),
+    Column("valid_until", String(19)),
+    Column("presentable", Boolean),
+    Column("data_controller", String(64)),
+    Column("changed_at", Instant, nullable=False),
+)
+
+post = Table(
+    "ei_post",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("lane_id", BigInteger, nullable=False),
+    Column("booking_id", String(128), nullable=False),
+    Column("resident_id", String(12), nullable=False),
+    Column("care_unit", String(64), nullable=False),
+    Column("data_controller", String(64), nullable=False),
+    Column("wanted", String(14), nullable=False),
+    Column("wanted_since", Instant, nullable=False),  # when what is wanted was registered: R-33 counts from here
+    Column("expires_at", Instant),  # null: never
+    Column("known", String(14), nullable=False, server_default=""),
+    Column("sent_at", Instant),  # the end of the last call that counts as sent (R-32)
+    Column("bulk", Boolean, nullable=False, server_default=false()),  # sent at R-34's pace, behind live changes
+    Column("suspect", BigInteger),  # posts of one number were refused together and are sent together (narrowing)
+    Column("attempts", Integer, nullable=False, server_default="0"),  # refusals for content since the last change
+    Column("parked_code", String(20)),  # null: not parked
+    Column("parked_text", String(500)),
+    Column("parked_at", Instant),
+    Column("call_id", BigInteger),  # the last call that carried it
+    UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
+)
+
+# The only posts a call is read from; it stays as small as what waits, whatever the history.
+_pending = (post.c.wanted != post.c.known) & post.c.parked_code.is_(None)
+Index(
+    "ei_post_pending",
+    post.c.lane_id,
+    post.c.suspect,
+    post.c.bulk,
+    post.c.wanted_since,
+    postgresql_where=_pending,
+    sqlite_where=_pending,
+)
+_present = post.c.expires_at.is_not(None)
+Index("ei_post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
+_parked = post.c.parked_code.is_not(None)
+Index("ei_post_parked", post.c.parked_at, postgresql_where=_parked, sqlite_where=_parked)
+
+call = Table(
+    "ei_call",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("lane_id", BigInteger, nullable=False),
+    Column("correlation_id", String(36), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),  # the end that counts where no answer was recorded
+    Column("ended_at", Instant),
+    Column("posts", Integer, nullable=False),
+    Column("post_ids", Text),  # JSON; only while the call is open: what is in doubt if its worker dies
+    Column("verdict", String(20)),
+    Column("code", String(20)),
+    Column("text", String(500)),  # masked
+)
+Index("ei_call_started", call.c.started_at)
+
+receipt = Table(
+    "ei_receipt",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("row_id", BigInteger, primary_key=True),
+    Column("fingerprint", String(16), nullable=False),
+    Column("event_id", String(64)),  # only where the row took it
+    Column("outcome", String(20), nullable=False),
+    Column("reason", String(500)),
+    Column("settled_at", Instant, nullable=False),
+)
+_took = receipt.c.event_id.is_not(None)
+Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)

@@ -1,0 +1,108 @@
+"""Transactions on the relay's own database: the clock they share, and the retries they get.
+
+A transaction is a function of a `Transaction`. It is run again, from the start, when the database itself was
+the trouble (a lost connection, a deadlock, a lock not had in time), so it must have no effect but its SQL; and
+since a commit whose answer was lost may have happened, running it twice must do no harm. Every piece of work
+here is made so: receipts, tokens and whole states instead of increments.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 3
+_RETRIED_STATES: Final = ("40001", "40P01", "55P03")  # serialization, deadlock, lock not available
+
+
+class Clock(Protocol):
+    """Where the time of the relay comes from; all workers must get the same."""
+
+    def now(self, connection: Connection) -> datetime: ...
+
+
+class DatabaseClock:
+    """The database's clock (PostgreSQL), or the machine's own where the database is a file on it."""
+
+    def now(self, connection: Connection) -> datetime:
+        if connection.dialect.name == "sqlite":
+            return datetime.now(UTC)
+        value: datetime = connection.execute(_NOW).scalar_one()
+        return value
+
+
+_NOW: Final = select(func.clock_timestamp())
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open transaction. `now` was read once, at its start: the time of everything it does."""
+
+    connection: Connection
+    now: datetime
+    dialect: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dialect = self.connection.dialect.name
+
+    def run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+        """Execute one statement."""
+        result: CursorResult[Any] = self.connection.execute(statement, parameters)
+        return result
+
+
+class Store:
+    """The relay's own database."""
+
+    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
+        self.engine = engine
+        self._clock = clock or DatabaseClock()
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction and commit; at most `TRIES` times (see the module)."""
+        for attempt in Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            retry=retry_if_exception(is_passing),
+            before_sleep=_say,
+            reraise=True,
+        ):
+            with attempt, self.engine.begin() as connection:
+                return work(Transaction(connection, self._clock.now(connection)))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a database error may be gone at the next try."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in _RETRIED_STATES
+    return isinstance(error, OperationalError)
+
+
+def describe(error: BaseException) -> str:
+    """A database error in words that quote no value: its class, and its SQLSTATE where it has one."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(original, "sqlstate", None)
+    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
+
+
+def _say(retry: RetryCallState) -> None:
+    error = retry.outcome.exception() if retry.outcome else None
+    if error is not None:
+        log.warning("the database did not do it, trying again", extra={"error": describe(error)})

@@ -1,0 +1,104 @@
+"""Swedish wall-clock time: from the texts booking systems write, to the index's format, to instants.
+
+Pure. A booking's time is kept as the naive time that stands on the clinic's wall, because that is what the
+index wants (R-05) and what a resident reads. Only expiry needs an instant, and there the two nights of the
+year matter: a time that does not exist (spring) is refused, a time that comes twice (autumn) is taken as
+the later instant, so that no booking disappears an hour before it starts.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
+from zoneinfo import ZoneInfo
+
+SWEDEN: Final = ZoneInfo("Europe/Stockholm")
+
+_TIME = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)[Tt ](?P<clock>\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?"
+    r" ?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
+)
+_FIRST_YEAR: Final = 1000  # the index's time format wants a year of four digits that does not begin with 0
+
+
+class WallClockError(ValueError):
+    """The text is not a time that a Swedish clock can show."""
+
+
+def parse_wall_time(text: str) -> datetime:
+    """A naive Swedish time, whole seconds, from ISO 8601 text with any offset or none.
+
+    `2026-12-24 10:30`, `2026-12-24T10:30:00.000` are Swedish time as they stand; `2026-12-24T09:30Z` and
+    `2026-12-24 04:30:00-05` are converted. Fractions of a second are dropped.
+    Raises WallClockError, whose text says what was expected.
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise WallClockError("expected a time as YYYY-MM-DD hh:mm:ss, with an offset or without")
+    try:
+        stated = datetime.fromisoformat(f"{match['day']} {match['clock']}")
+        zone = match["zone"]
+        wall = _from_offset(stated, zone) if zone else stated
+    except (ValueError, OverflowError):
+        raise WallClockError("expected a real date and time as YYYY-MM-DD hh:mm:ss") from None
+    if wall.year < _FIRST_YEAR:
+        raise WallClockError("expected a year of four digits")
+    if not _exists(wall):
+        raise WallClockError("expected a time that exists: Swedish clocks skip it on the night summer time begins")
+    return wall
+
+
+def parse_date(text: str) -> date:
+    """A date from `YYYY-MM-DD`. Raises WallClockError."""
+    try:
+        day = date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        day = None
+    if day is None or day.year < _FIRST_YEAR:
+        raise WallClockError("expected a real date as YYYY-MM-DD")
+    return day
+
+
+def parse_instant(text: str) -> datetime:
+    """An aware UTC time, from ISO text with an offset; without one it is UTC already. Raises WallClockError."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise WallClockError("expected a time as YYYY-MM-DD hh:mm:ss with an offset")
+    try:
+        stated = datetime.fromisoformat(f"{match['day']} {match['clock']}")
+        return stated.replace(tzinfo=_offset(match["zone"] or "Z")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise WallClockError("expected a real date and time") from None
+
+
+def instant_of(wall: datetime) -> datetime:
+    """The aware UTC instant at which a Swedish clock shows `wall`; the later one where it does so twice."""
+    return wall.replace(tzinfo=SWEDEN, fold=1).astimezone(UTC)
+
+
+def content_of_time(wall: datetime) -> str:
+    """mostRecentContent for a booked time: `YYYYMMDDhhmmss` (R-05)."""
+    return wall.strftime("%Y%m%d%H%M%S")
+
+
+def content_of_date(day: date) -> str:
+    """mostRecentContent for an open invitation: midnight of its date (R-05)."""
+    return day.strftime("%Y%m%d000000")
+
+
+def _from_offset(stated: datetime, zone: str) -> datetime:
+    return stated.replace(tzinfo=_offset(zone)).astimezone(SWEDEN).replace(tzinfo=None, fold=0)
+
+
+def _offset(zone: str) -> timezone:
+    if zone in "Zz":
+        return UTC
+    digits = zone[1:].replace(":", "")
+    shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    return timezone(-shift if zone[0] == "-" else shift)
+
+
+def _exists(wall: datetime) -> bool:
+    there = wall.replace(tzinfo=SWEDEN).astimezone(UTC)
+    return there.astimezone(SWEDEN).replace(tzinfo=None) == wall

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from relay.cli.config import config
+
+_RIGHT = """
+environment = "qa"
+database_url = "sqlite:///{folder}/relay.db"
+[engagement_index.practice]
+url = "http://127.0.0.1:1/Update"
+logical_address = "5565594230"
+[[source]]
+name = "tidbok-nord"
+source_systems = ["SE2321000016-84GX"]
+data_controller = "SE232100-0016"
+engagement_index = "practice"
+test_residents = "*"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "relay.toml"
+    file.write_text(_RIGHT.format(folder=tmp_path))
+    monkeypatch.setenv("EI_RELAY_CONFIG", str(file))
+    return file
+
+
+def check(*options: str) -> Result:
+    return CliRunner().invoke(config, ["check", *options], catch_exceptions=False)
+
+
+def test_warnings_do_no_harm(file: Path) -> None:
+    result = check()
+
+    assert result.exit_code == 0
+    warning, count = result.output.splitlines()
+    assert warning.startswith('warning  engagement_index.practice.url = "http://127.0.0.1:1/Update": not encrypted')
+    assert count == "0 mistakes, 1 warning"
+
+
+def test_every_mistake_has_a_line(file: Path) -> None:
+    file.write_text(file.read_text().replace('"qa"', '"test"').replace("data_controller", "data_controler"))
+
+    result = check()
+
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0] == "mistake  environment = \"test\": expected 'qa' or 'production'"
+    assert any("unknown key, did you mean data_controller?" in line for line in lines)
+    assert lines[-1] == "3 mistakes, 0 warnings"
+
+
+def test_files_are_read(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "units.csv").write_text("hsa_id\nA 1\n")
+    file.write_text(file.read_text() + 'care_units = "units.csv"\n')
+
+    result = check()
+
+    assert result.exit_code == 1
+    assert f'source.tidbok-nord.care_units = "{tmp_path}/units.csv": line 2: hsa_id: expected' in result.output
+
+
+def test_json_is_one_object(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EI_RELAY_POLL_INTERVAL", "1")
+
+    result = check("--json")
+
+    assert result.exit_code == 1
+    report = json.loads(result.output)
+    assert report["ok"] is False
+    (mistake,) = report["mistakes"]
+    assert mistake.pop("expected").startswith("expected a duration")
+    assert mistake == {"key": "poll_interval", "value": '"1"', "origin": "EI_RELAY_POLL_INTERVAL"}
+    assert (report["warnings"], report["connections"]) == ([], [])
+
+
+def test_without_a_file_there_is_one_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EI_RELAY_CONFIG", raising=False)
+
+    result = check()
+
+    assert result.exit_code == 1
+    assert result.output.startswith("mistake  EI_RELAY_CONFIG = (missing): required")
+
+
+def test_nothing_is_connected_to_unless_asked_for(file: Path) -> None:
+    assert "connect " not in check().output
+
+
+def test_with_connect_each_target_has_a_verdict(file: Path, tmp_path: Path) -> None:
+    result = check("--connect")
+
+    assert result.exit_code == 1
+    verdicts = [line.split(": ")[0] for line in result.output.splitlines() if line.startswith("connect ")]
+    assert verdicts == [
+        "connect  FAILED database_url",
+        "connect  FAILED source.tidbok-nord.outbox_url",
+        "connect  FAILED engagement_index.practice.url",
+    ]
+    assert not (tmp_path / "relay.db").exists()
