@@ -226,7 +226,10 @@ def _words(answer: Answer) -> str:
 
 def _line(text: str) -> str:
     """Masked, one line, cut: roughly before masking, for speed; exactly after, lest an identity is halved."""
-    visible = "".join(sign if sign.isprintable() else " " for sign in text[: 10 * LONGEST_TEXT])
+    # White space becomes a space; what shows nothing goes, lest it stands unseen in the middle of an identity.
+    visible = "".join(
+        " " if sign.isspace() else sign for sign in text[: 10 * LONGEST_TEXT] if sign.isspace() or sign.isprintable()
+    )
     return mask(" ".join(visible.split()))[:LONGEST_TEXT]
 
 

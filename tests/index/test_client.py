@@ -112,9 +112,7 @@ def test_given_an_answer_then_its_verdict(answer: bytes, kind: Kind, code: str) 
 
 
 def test_given_a_fault_whose_children_are_in_the_envelopes_namespace_then_it_is_read_all_the_same() -> None:
-    body = (
-        f'<Envelope xmlns="{SOAP}"><Body><Fault><faultstring>VP012 x</faultstring></Fault></Body></Envelope>'
-    )
+    body = f'<Envelope xmlns="{SOAP}"><Body><Fault><faultstring>VP012 x</faultstring></Fault></Body></Envelope>'
     assert verdict_on(http(body.encode())).code == "VP012"
 
 
@@ -277,6 +275,16 @@ def test_given_a_wsdl_of_another_message_then_zeep_makes_it_and_a_warning_says_s
     assert body != request_of()[1]
     assert "bokning-åäö-1".encode() in body
     assert wsdl in caplog.text
+
+
+def test_given_a_wsdl_of_another_message_then_bad_posts_are_still_named(tmp_path: Path) -> None:
+    """R-11, R-38."""
+    wsdl = custom_wsdl(tmp_path, ("engagementindex.xsd", 'Default="qualified"', 'Default="unqualified"'))
+    bad = Transaction(PostKey(RESIDENT, "U", "secret\x00", "S", "D"), "20300101000000")
+    with client_of("http://127.0.0.1:1/", wsdl=wsdl) as client, pytest.raises(MessageError) as error:
+        client.encode([SAVE, bad])
+    assert error.value.posts == (1,)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,7 @@ def official() -> Path:
     """The folder with the published contract files, which are not part of the project."""
     folder = os.environ.get("EI_CONTRACT_DIR")
     if not folder:
-        pytest.skip(
-            "EI_CONTRACT_DIR does not name a folder with the published contract: NOT checked against it"
-        )
+        pytest.skip("EI_CONTRACT_DIR does not name a folder with the published contract: NOT checked against it")
     return Path(folder)
 
 
@@ -129,9 +127,7 @@ def test_our_schema_and_the_published_one_take_the_same_fields(official: Path) -
 
 def test_given_a_thousand_posts_then_one_message_holds_them_in_their_order(schema: etree.XMLSchema) -> None:
     """R-30: an answer names posts by their number."""
-    posts = [
-        Transaction(PostKey(RESIDENT, "U", str(number), "S", "D"), SAVE.content) for number in range(1000)
-    ]
+    posts = [Transaction(PostKey(RESIDENT, "U", str(number), "S", "D"), SAVE.content) for number in range(1000)]
     update = update_of(encode(INDEX, posts))
     schema.assertValid(update)
     bookings = update.iterfind(f".//{E}businessObjectInstanceIdentifier")
@@ -192,9 +188,7 @@ def test_given_two_posts_with_one_key_then_both_are_named() -> None:
     assert error.value.posts == (1, 2)
 
 
-@pytest.mark.parametrize(
-    "field", ["resident_id", "care_unit", "booking_id", "source_system", "data_controller"]
-)
+@pytest.mark.parametrize("field", ["resident_id", "care_unit", "booking_id", "source_system", "data_controller"])
 @pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe"])
 def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(field: str, bad: str) -> None:
     """R-03, R-38: no element may be empty, and no error tells what was in it."""

@@ -163,9 +163,7 @@ def test_given_a_wrong_certificate_of_the_peer_then_the_words_say_what_is_wrong(
         assert words in refused(files.endpoint(server.url))
 
 
-def test_given_a_peer_with_another_host_name_then_the_words_say_so(
-    files: Files, authority: trustme.CA
-) -> None:
+def test_given_a_peer_with_another_host_name_then_the_words_say_so(files: Files, authority: trustme.CA) -> None:
     with serve(answering(OK), server_context(authority, authority.issue_cert("other.example"))) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         assert "is for another host name" in refused(files.endpoint(url))

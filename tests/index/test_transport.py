@@ -30,9 +30,7 @@ from tests.index.servers import (
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 
 
-def post(
-    url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **options: object
-) -> HttpAnswer:
+def post(url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **options: object) -> HttpAnswer:
     transport = Transport(endpoint(url, **options))  # type: ignore[arg-type]
     try:
         return transport.post(body, {"Content-Type": "text/xml; charset=utf-8"}, hook)
@@ -40,9 +38,7 @@ def post(
         transport.close()
 
 
-def failure(
-    url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **options: object
-) -> NoAnswerError:
+def failure(url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **options: object) -> NoAnswerError:
     with pytest.raises(NoAnswerError) as error:
         post(url, hook, body, **options)
     return error.value
@@ -188,9 +184,7 @@ def test_given_a_peer_that_speaks_no_http_then_it_is_nonsense() -> None:
     assert "SSH" not in str(error)
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
-)
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
 def test_given_a_redirect_then_it_is_answered_not_followed(status: str) -> None:
     with serve(answering(OK)) as elsewhere:
         moved = http(b"", status, f"Location: {elsewhere.url}\r\n")
@@ -237,9 +231,7 @@ def test_given_a_status_whose_body_breaks_off_then_the_status_still_counts() -> 
         assert post(server.url, body=b"x" * 100_000) == (413, {"Content-Length": "99"}, None)
 
 
-@pytest.mark.parametrize(
-    "error", [RuntimeError("lease lost"), OSError("database gone"), TimeoutError("late")]
-)
+@pytest.mark.parametrize("error", [RuntimeError("lease lost"), OSError("database gone"), TimeoutError("late")])
 def test_given_a_hook_that_raises_then_nothing_is_sent_and_it_comes_through_unchanged(
     error: Exception,
 ) -> None:

@@ -121,6 +121,7 @@ def test_given_posts_named_from_one_then_they_are_numbered_from_zero(answer: Ans
     [
         fault(f"EI004: resident {RESIDENT} is wrong\nand {RESIDENT[:8]}-{RESIDENT[8:]} too"),
         result("INFO", f"{RESIDENT}\r\n\x1b[31m"),
+        fault(f"EI004: {RESIDENT[:8]}\u200b{RESIDENT[8:]} {RESIDENT[:6]}\x00{RESIDENT[6:]}"),
         fault("x" * 490 + f" {RESIDENT}"),
         fault("EI001 " + f"{RESIDENT} " * 2000),
     ],
