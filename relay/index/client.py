@@ -32,14 +32,16 @@ class IndexClient:
         self._endpoint = endpoint
         self._soap = Soap(endpoint.wsdl)
         self._transport = Transport(endpoint)
-        self._encode = self._soap.encode if self._differs() else encode
+        self._by_zeep = self._differs()
 
     def encode(self, transactions: Sequence[Transaction]) -> bytes:
         """The envelope for these posts, apart from sending so that the last look at a lease comes after it.
 
         Raises MessageError, which names the posts that cannot be sent.
         """
-        return self._encode(self._endpoint.logical_address, transactions)
+        address = self._endpoint.logical_address
+        envelope = encode(address, transactions)  # also for zeep: these are the checks, and their errors
+        return self._soap.encode(address, transactions) if self._by_zeep else envelope
 
     def send(self, envelope: bytes, *, correlation_id: str, before_first_byte: Callable[[], None]) -> Verdict:
         """Send an envelope and judge what comes of it. All that can go wrong is a verdict, too.

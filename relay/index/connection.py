@@ -10,6 +10,7 @@ urllib3 makes connections itself and hands nothing through.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
@@ -26,6 +27,9 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import wait_for_read
 
+# It quotes headers that it cannot parse, and a confused peer might send posts in them.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
 LONGEST_IDLE: Final = 10.0  # seconds; peers and firewalls forget a connection soon after, and lose what comes
 REFUSAL_WAIT: Final = 0.25  # seconds; see _hear_refusal
 
@@ -33,6 +37,7 @@ REFUSAL_WAIT: Final = 0.25  # seconds; see _hear_refusal
 class Stage(Enum):
     CONNECT = auto()
     HANDSHAKE = auto()
+    READY = auto()  # connected, nothing sent
     SENT = auto()
 
 
@@ -218,9 +223,15 @@ class _Watched(_Mixin):
             if self.sock is None:
                 self.connect()
             call.watch(self.sock)
-            call.begin()
+            call.stage = Stage.READY
             self.timeout = call.remaining()  # to send a large body may take longer than to connect
             super().request(*args, **options)
+
+    def send(self, data: Any) -> None:
+        call = _CALL.get()
+        if call.stage is Stage.READY:
+            call.begin()
+        super().send(data)
 
     def getresponse(self) -> Any:
         with _CALL.get().noting():

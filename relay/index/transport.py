@@ -75,6 +75,7 @@ class Transport:
         before_first_byte runs when the connection stands, TLS included, right before the request's first
         byte. If it raises, nothing is sent and its exception comes through unchanged.
         """
+        refusal: Exception
         with Call(self._total, before_first_byte) as call:
             try:
                 manager = self._current()
@@ -88,12 +89,13 @@ class Transport:
                     timeout=self._timeout,
                     preload_content=False,
                 )
-                content = self._read(call, response)
+                return HttpAnswer(response.status, response.headers, self._read(call, response))
             except Stopped as stopped:
-                raise stopped.reason from None
+                refusal = stopped.reason
             except Exception as error:
-                raise self._no_answer(call, error) from None
-            return HttpAnswer(response.status, response.headers, content)
+                failure, text = self._diagnose(call, error)
+                raise NoAnswerError(failure, text, sent=call.sent) from None
+        raise refusal  # out here, or it would get our own errors for its context
 
     def close(self) -> None:
         """Close the idle connections. A later call opens new ones."""
@@ -149,10 +151,6 @@ class Transport:
         response.release_conn()
         return body
 
-    def _no_answer(self, call: Call, error: Exception) -> NoAnswerError:
-        failure, text = self._diagnose(call, error)
-        return NoAnswerError(failure, text, sent=call.sent)
-
     def _diagnose(self, call: Call, error: Exception) -> tuple[Failure, str]:
         """What broke, in words of our own: an error's text may quote what was sent or received."""
         cause = call.cause or error
@@ -168,6 +166,9 @@ class Transport:
                 return Failure.NONSENSE, f"{self._host} does not answer in HTTP"
             if isinstance(cause, (OSError, HTTPException, urllib3.exceptions.HTTPError)):
                 return Failure.LOST, f"The connection to {self._host} broke before the answer was whole"
+        elif call.stage is Stage.READY:
+            if late:
+                return Failure.CONNECT, f"No time was left to send, once connected to {self._host}"
         elif call.stage is Stage.HANDSHAKE:
             why = "took too long" if late else "was broken off"
             return Failure.HANDSHAKE, f"The TLS handshake with {self._host} {why}"

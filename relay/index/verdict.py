@@ -154,7 +154,7 @@ TABLE: Final[Mapping[str, Meaning]] = {
 
 _RESULT_CODES: Final = frozenset({"OK", "INFO", "ERROR"})
 _FAULT_CODE: Final = re.compile(r"\b(?:EI|VP)[0-9]{3}\b", re.IGNORECASE | re.ASCII)
-_SIZE: Final = re.compile(r"\b(?:more|less) than \d+\b", re.IGNORECASE)
+_SIZE: Final = re.compile(r"\bcontains (?:more|less) than \d", re.IGNORECASE)
 # "EngagementTransaction #3 and #7", with or without the signs: posts counted from one
 _NAMED: Final = re.compile(
     r"EngagementTransaction\s+#?(\d{1,6})(?:\s+and\s+(?:EngagementTransaction\s+)?#?(\d{1,6}))?",
@@ -226,7 +226,10 @@ def _words(answer: Answer) -> str:
 
 def _line(text: str) -> str:
     """Masked, one line, cut: roughly before masking, for speed; exactly after, lest an identity is halved."""
-    visible = "".join(sign if sign.isprintable() else " " for sign in text[: 10 * LONGEST_TEXT])
+    # White space becomes a space; what shows nothing goes, lest it stands unseen in the middle of an identity.
+    visible = "".join(
+        " " if sign.isspace() else sign for sign in text[: 10 * LONGEST_TEXT] if sign.isspace() or sign.isprintable()
+    )
     return mask(" ".join(visible.split()))[:LONGEST_TEXT]
 
 
@@ -237,7 +240,7 @@ def parse_retry_after(value: str, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(value[:9])), LONGEST_PAUSE)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     pause = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     return min(pause, LONGEST_PAUSE) if pause > timedelta(0) else None

@@ -92,7 +92,7 @@ class Server:
 
     def __init__(self, handler: Handler, context: ssl.SSLContext | None = None) -> None:
         self.connections = 0
-        self.requests: list[bytes] = []
+        self.accepted = threading.Event()
         self._handler = handler
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -120,6 +120,7 @@ class Server:
             while True:
                 peer, _ = self._listener.accept()
                 self.connections += 1
+                self.accepted.set()
                 self._peers.append(peer)
                 thread = threading.Thread(target=self._serve, args=(peer, self.connections), daemon=True)
                 self._threads.append(thread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import canonicalize
@@ -38,7 +39,7 @@ texts = st.text(
     max_size=20,
 ).map(lambda text: f"x{text}")
 residents = st.from_regex(r"[0-9]{8}[0-9A-Zptf]{4}", fullmatch=True)
-moments = st.datetimes().map(lambda moment: moment.replace(year=2030).strftime("%Y%m%d%H%M%S"))
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1)).map("{:%Y%m%d%H%M%S}".format)
 keys = st.builds(PostKey, residents, texts, texts, texts, texts)
 transactions = st.builds(Transaction, keys, moments | st.just(ABSENT))
 calls = st.lists(transactions, min_size=1, max_size=50, unique_by=lambda transaction: transaction.key)
@@ -122,6 +123,15 @@ def test_our_schema_and_the_published_one_take_the_same_fields(official: Path) -
     assert {space: sorted(rows) for space, rows in ours.items()} == {
         space: sorted(rows) for space, rows in theirs.items()
     }
+
+
+def test_given_a_thousand_posts_then_one_message_holds_them_in_their_order(schema: etree.XMLSchema) -> None:
+    """R-30: an answer names posts by their number."""
+    posts = [Transaction(PostKey(RESIDENT, "U", str(number), "S", "D"), SAVE.content) for number in range(1000)]
+    update = update_of(encode(INDEX, posts))
+    schema.assertValid(update)
+    bookings = update.iterfind(f".//{E}businessObjectInstanceIdentifier")
+    assert [each.text for each in bookings] == [str(number) for number in range(1000)]
 
 
 def test_given_a_call_then_the_header_names_the_index() -> None:

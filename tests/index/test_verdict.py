@@ -121,6 +121,7 @@ def test_given_posts_named_from_one_then_they_are_numbered_from_zero(answer: Ans
     [
         fault(f"EI004: resident {RESIDENT} is wrong\nand {RESIDENT[:8]}-{RESIDENT[8:]} too"),
         result("INFO", f"{RESIDENT}\r\n\x1b[31m"),
+        fault(f"EI004: {RESIDENT[:8]}\u200b{RESIDENT[8:]} {RESIDENT[:6]}\x00{RESIDENT[6:]}"),
         fault("x" * 490 + f" {RESIDENT}"),
         fault("EI001 " + f"{RESIDENT} " * 2000),
     ],
@@ -163,6 +164,12 @@ NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 def test_given_a_retry_after_then_seconds_and_dates_are_read_and_bounded(value: str, pause: timedelta | None) -> None:
     """R-33, R-35: honoured, yet never past the hour in which a post is due."""
     assert parse_retry_after(value, NOW) == pause
+
+
+@given(st.text() | st.from_regex(r"\w{3}, \d{1,6} \w{3} \d{1,9} \d\d:\d\d:\d\d [+-]\d{1,9}", fullmatch=True))
+def test_whatever_a_retry_after_holds_it_is_a_pause_or_nothing(value: str) -> None:
+    pause = parse_retry_after(value, NOW)
+    assert pause is None or timedelta(0) <= pause <= timedelta(hours=1)
 
 
 @pytest.mark.parametrize(("status", "kept"), [(503, True), (429, True), (403, False), (200, False)])
