@@ -110,14 +110,21 @@ def send(client: IndexClient, outgoing: Outgoing, index: EngagementIndex) -> Ver
     """Encode and call. Whatever the network or the index does is a verdict; raises LeaseTooShort only."""
     try:
         envelope = client.encode([EngagementTransaction(p.key, p.wanted) for p in outgoing.due])
-    except MessageError as error:  # one of the posts cannot be said in XML: the others must not wait for it
-        return Verdict(Kind.CONTENT, "ENCODE", str(error), sent=False, halve=True)
+    except MessageError as error:
+        return unsayable(error)
     seconds = index.call_timeout.total_seconds()
     return client.send(
         envelope,
         correlation_id=outgoing.correlation_id,
         before_first_byte=lambda: outgoing.lane.lease.demand(seconds),
     )
+
+
+def unsayable(error: MessageError) -> Verdict:
+    """The verdict on a call that could not be put in XML: its posts' fault where it names them, else ours."""
+    if error.posts:
+        return Verdict(Kind.CONTENT, "ENCODE", str(error), named=error.posts, sent=False)
+    return Verdict(Kind.CONFIGURATION, "ENCODE", str(error), sent=False)
 
 
 def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> None:

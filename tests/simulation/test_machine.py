@@ -26,7 +26,7 @@ from relay.store.lanes import LaneName
 from tests.simulation.bookings import expected_posts
 from tests.simulation.world import SYSTEMS, World
 
-RESIDENTS = ("191212121212", "19900101-2385", "195712130013")
+RESIDENTS = ("191212121212", "19900101-2385", "195712130011")
 UNITS = ("SE2321000016-1HZ5", "se2321000016-1hz6", "SE2321000016-1hz7")
 BOOKINGS = tuple(f"B{n}" for n in range(1, 7))
 FAULTS = (
