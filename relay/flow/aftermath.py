@@ -17,8 +17,8 @@ the post, so it survives everything; a change of the posts' bookings meanwhile i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from relay.backoff import pause
 from relay.index.verdict import Kind, Verdict
@@ -30,13 +30,13 @@ class Pace(Protocol):
     """The settings of an index that say when it may be called again."""
 
     @property
-    def retry_after_fault(self) -> Any: ...
+    def retry_after_fault(self) -> timedelta: ...
     @property
-    def retry_after_fault_max(self) -> Any: ...
+    def retry_after_fault_max(self) -> timedelta: ...
     @property
-    def bulk_call_interval(self) -> Any: ...
+    def bulk_call_interval(self) -> timedelta: ...
     @property
-    def split_call_interval(self) -> Any: ...
+    def split_call_interval(self) -> timedelta: ...
 
 
 def posts_after(due: Sequence[DuePost], verdict: Verdict, call_id: int, now: datetime) -> list[Sent]:
@@ -75,13 +75,13 @@ def lane_after(
             changes |= _open_again(now)
         case Kind.CONFIGURATION:
             changes |= {"blocked_code": verdict.code, "blocked_text": verdict.text}
-            changes |= {"next_call_at": now + pace.retry_after_fault_max}
+            changes |= {"next_call_at": now + pace.retry_after_fault_max, "failed_at": now}
             if not blocked:
                 changes["blocked_since"] = now
         case _:
             rest = pause(failures + 1, pace.retry_after_fault, pace.retry_after_fault_max, jitter)
             rest = max(rest, verdict.retry_after or rest)
-            changes |= {"failures": failures + 1, "next_call_at": now + rest}
+            changes |= {"failures": failures + 1, "next_call_at": now + rest, "failed_at": now}
     return changes
 
 

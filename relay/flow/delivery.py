@@ -77,7 +77,7 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex) -> Outgoing | No
     correlation_id = str(uuid.uuid4())
 
     def work(tx: Transaction) -> Outgoing | None:
-        lane = lanes.take(tx, name, length, ends)
+        lane = lanes.take(tx, name, length, ends, index.retry_after_fault)
         if lane is None:
             return None
         if lane.open_call is not None:

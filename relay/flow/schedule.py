@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from relay.flow.relay import Relay
+from relay.settings import EngagementIndex
 from relay.store import lanes, posts, sources
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
@@ -27,13 +30,32 @@ def due_work(relay: Relay) -> Work:
         expired = posts.expire(tx)
         if expired:
             log.info("posts expired", extra={"posts": expired})
+        _ask_again_with_new_certificates(relay, tx)
         names = [name for name in sources.to_look_at(tx) if name in relay.source_names]
         due = [
             name
             for index, settings in relay.settings.engagement_index.items()
-            for name in lanes.due(tx, index, settings.key_spacing)
+            for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
             if name in relay.lane_names
         ]
         return Work(names, due)
 
     return relay.store.transact(work)
+
+
+def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:
+    """A blocked lane whose certificate files changed since it was refused asks at once (R-37)."""
+    for name, refused_at in lanes.blocked(tx):
+        if name in relay.lane_names and certificates_changed_at(relay.index_of(name)) > refused_at:
+            log.info("the certificate files have changed; asking again", extra={"lane": str(name)})
+            lanes.call_now(tx, name)
+
+
+def certificates_changed_at(index: EngagementIndex) -> datetime:
+    """When one of the index's certificate files was last replaced or written, as the file system knows."""
+    files = (index.client_certificate, index.client_key, index.ca_bundle)
+    changes = [0.0]
+    for file in files:
+        with suppress(OSError):  # a missing file is the verdict of the call itself
+            changes.append(file.stat().st_ctime if file is not None else 0.0)
+    return datetime.fromtimestamp(max(changes), UTC)

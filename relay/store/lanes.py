@@ -3,6 +3,10 @@
 A lane is free, leased or paused; it may call at `next_call_at`; while `blocked_code` is set only a probe goes
 out. `open_call` is written with the lease and cleared with the answer: a lane that is found free with an open
 call is one whose worker died, and its call is in doubt.
+
+Lanes of one index share one fate when the index itself is away. From `WIDE_TROUBLE` lanes on that have failed
+since the index last took a call, the index counts as away, and then only one lane at a time asks after it, a
+pause apart: so fifty sources knock no harder than one (R-35). One lane's own trouble never gets that far.
 """
 
 from __future__ import annotations
@@ -10,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
 
 from relay.store import posts
 from relay.store.lease import Lease, LeaseLost
@@ -20,6 +24,8 @@ from relay.store.rows import as_json, given_select
 from relay.store.schema import lane
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
+
+WIDE_TROUBLE: Final = 3  # lanes that failed since the last success, from which on the index itself counts as away
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +85,32 @@ def of_source(tx: Transaction, source: str) -> dict[LaneName, int]:
     return {LaneName(row.engagement_index, row.source_system): row.id for row in rows}
 
 
-def due(tx: Transaction, engagement_index: str, key_spacing: timedelta) -> list[LaneName]:
-    """The lanes of an index that somebody should take now."""
+def due(tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: timedelta) -> list[LaneName]:
+    """The lanes of an index that somebody should take now. `rest` is as in `take`."""
     allowed = posts.Allowed(tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
     waiting = exists().where(posts.due(lane.c.id, allowed))
     rows = tx.run(
         select(lane.c.source_system)
-        .where(lane.c.engagement_index == engagement_index, _free(tx.now), or_(lane.c.open_call.is_not(None), waiting))
+        .where(
+            lane.c.engagement_index == engagement_index,
+            _free(tx.now, engagement_index, rest),
+            or_(lane.c.open_call.is_not(None), waiting),
+        )
         .order_by(lane.c.next_call_at)
     )
     return [LaneName(engagement_index, system) for (system,) in rows]
 
 
-def take(tx: Transaction, name: LaneName, length: timedelta, ends: float) -> TakenLane | None:
-    """Lease the lane, if it is free and may call. `ends` is `lease_end(length)`, asked before `tx` began."""
+def take(tx: Transaction, name: LaneName, length: timedelta, ends: float, rest: timedelta) -> TakenLane | None:
+    """Lease the lane, if it is free and may call.
+
+    `ends` is `lease_end(length)`, asked before `tx` began; `rest` the least time between two calls to an index
+    that is away.
+    """
     row = tx.run(
         update(lane)
         .where(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
-        .where(_free(tx.now))
+        .where(_free(tx.now, name.engagement_index, rest))
         .values(lease_token=lane.c.lease_token + 1, lease_until=tx.now + length)
         .returning(lane)
     ).one_or_none()
@@ -123,9 +137,45 @@ def _write(tx: Transaction, taken: TakenLane, **values: object) -> None:
         raise LeaseLost(f"the lease on lane {taken.name} was taken by another worker")
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
-    may_call = or_(lane.c.open_call.is_not(None), lane.c.next_call_at <= now)
+def blocked(tx: Transaction) -> list[tuple[LaneName, datetime]]:
+    """The lanes that wait for somebody to act, and when each was last refused."""
+    rows = tx.run(
+        select(lane.c.engagement_index, lane.c.source_system, lane.c.failed_at).where(lane.c.blocked_code.is_not(None))
+    )
+    return [(LaneName(row.engagement_index, row.source_system), row.failed_at) for row in rows]
+
+
+def call_now(tx: Transaction, name: LaneName) -> None:
+    """End the lane's rest: somebody acted, so it may ask at once."""
+    named = and_(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
+    tx.run(update(lane).where(named).values(next_call_at=tx.now))
+
+
+def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
+    may_call = or_(
+        lane.c.open_call.is_not(None),
+        and_(lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_knock(now, engagement_index, rest))),
+    )
     return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call)
+
+
+def _is_there(engagement_index: str) -> ColumnElement[bool]:
+    """Whether fewer than `WIDE_TROUBLE` lanes have failed since the index last took a call."""
+    peer, other = lane.alias("peer"), lane.alias("other")
+    took = select(func.max(other.c.last_success_at)).where(other.c.engagement_index == engagement_index)
+    failed_since = (
+        select(func.count())
+        .where(peer.c.engagement_index == engagement_index, peer.c.failures > 0)
+        .where(or_(took.scalar_subquery().is_(None), peer.c.failed_at > took.scalar_subquery()))
+    )
+    return failed_since.scalar_subquery() < WIDE_TROUBLE
+
+
+def _may_knock(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
+    """Whether nobody is asking after the index right now, nor has asked within `rest`."""
+    peer = lane.alias("knocker")
+    lately = or_(peer.c.lease_until > now, peer.c.failed_at > now - rest)
+    return ~exists().where(peer.c.engagement_index == engagement_index, lately)
 
 
 def _taken(row: Row[Any], name: LaneName, ends: float, now: datetime) -> TakenLane:

@@ -94,6 +94,7 @@ lane = Table(
     Column("blocked_code", String(20)),  # null: not blocked
     Column("blocked_text", String(500)),
     Column("blocked_since", Instant),
+    Column("failed_at", Instant),  # the end of the last call that brought nothing
     Column("last_success_at", Instant),
     UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
 )

@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("blocked_code", sa.String(length=20), nullable=True),
         sa.Column("blocked_text", sa.String(length=500), nullable=True),
         sa.Column("blocked_since", Instant(), nullable=True),
+        sa.Column("failed_at", Instant(), nullable=True),
         sa.Column("last_success_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
