@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NoReturn
@@ -17,6 +19,9 @@ from relay.store.transaction import Store
 
 NOTHING_MATCHED: Final = 3
 
+json_option: Final = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+reason_option: Final = click.option("--reason", help="Why; kept in the audit log.")
+
 
 def settings() -> Settings:
     """The configuration, with logs as it says. Raises SettingsError."""
@@ -30,6 +35,11 @@ def open_store(loaded: Settings) -> Store:
     engine = connect(loaded.database_url)
     check(engine)
     return Store(engine)
+
+
+def who() -> str:
+    """Who runs this command, for the audit log: EI_RELAY_WHO where a job says so, else the system's user."""
+    return os.environ.get("EI_RELAY_WHO") or getpass.getuser()
 
 
 def as_json(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from sqlalchemy import Row
 
-from relay.cli.common import as_json, nothing_matched, open_store, settings, table
+from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, table
 from relay.post import ABSENT, UNKNOWN
 from relay.store import overview
 from relay.store.transaction import Transaction
@@ -25,7 +25,7 @@ def posts() -> None:
 @click.argument("key", required=False)
 @click.option("--booking", "booking_id", help="All posts that a booking has or has had.")
 @click.option("--source", help="Only this source's.")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@json_option
 def show(key: str | None, booking_id: str | None, source: str | None, json_: bool) -> None:
     """Show one post by KEY, the number that lists show, or all posts of a booking with --booking."""
     if (key is None) == (booking_id is None):

@@ -10,7 +10,8 @@ import click
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.cli.common import as_json, open_store, settings, table
+from relay.cli.common import as_json, json_option, open_store, settings, table
+from relay.cli.lanes import lane_facts
 from relay.database import connect
 from relay.outbox.reader import OutboxReader
 from relay.settings import Settings
@@ -21,7 +22,7 @@ LATE_SECONDS = 45 * 60  # three quarters of the hour that R-33 gives
 
 
 @click.command()
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@json_option
 def status(json_: bool) -> None:
     """Whether anything is wrong, and what stands where.
 
@@ -30,14 +31,14 @@ def status(json_: bool) -> None:
     loaded = settings()
     now, states, lanes, sources = open_store(loaded).transact(_read)
     source_facts = [_source(loaded, row, states) for row in sources]
-    lane_facts = [_lane(row, now) for row in lanes]
-    wrong = _wrong(source_facts, lane_facts)
+    lane_facts_ = [lane_facts(row, now) for row in lanes]
+    wrong = _wrong(source_facts, lane_facts_)
     if json_:
-        click.echo(as_json({"ok": not wrong, "wrong": wrong, "sources": source_facts, "lanes": lane_facts}))
+        click.echo(as_json({"ok": not wrong, "wrong": wrong, "sources": source_facts, "lanes": lane_facts_}))
         return
     click.echo("nothing is wrong" if not wrong else "\n".join(f"WRONG  {line}" for line in wrong))
     click.echo("\n" + table(source_facts))
-    click.echo("\n" + table(lane_facts))
+    click.echo("\n" + table([{k: v for k, v in lane.items() if k != "text"} for lane in lane_facts_]))
 
 
 def _read(tx: Transaction) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]]]:
@@ -68,27 +69,11 @@ def _unread(loaded: Settings, name: str) -> tuple[int | None, str | None]:
         return None, f"the outbox could not be read: {describe(error)}"
 
 
-def _lane(row: Row[Any], now: datetime) -> dict[str, object]:
-    since = row.oldest_pending_since
-    return {
-        "index": row.engagement_index,
-        "source_system": row.source_system,
-        "state": overview.state_of_lane(row, now),
-        "pending": row.pending,
-        "oldest_pending_seconds": round((now - since).total_seconds()) if since else None,
-        "next_call_at": row.next_call_at if row.next_call_at > now else None,
-        "failures": row.failures,
-        "code": row.blocked_code,
-        "since": row.blocked_since,
-        "last_success_at": row.last_success_at,
-    }
-
-
 def _wrong(sources: list[dict[str, object]], lanes: list[dict[str, object]]) -> list[str]:
     lines = [f"source {s['source']}: {s['error']}" for s in sources if s["error"]]
     lines += [f"source {s['source']}: {s['parked']} posts are parked" for s in sources if s["parked"]]
     for lane in lanes:
-        name = f"lane {lane['index']}:{lane['source_system']}"
+        name = f"lane {lane['lane']}"
         if lane["state"] in ("blocked", "paused"):
             lines.append(f"{name} is {lane['state']} {lane['code'] or ''} {_since(lane)}".rstrip())
         elif lane["state"] == "resting":

@@ -151,6 +151,15 @@ def call_now(tx: Transaction, name: LaneName) -> None:
     tx.run(update(lane).where(named).values(next_call_at=tx.now))
 
 
+def pause(tx: Transaction, names: Iterable[LaneName], *, paused: bool) -> None:
+    """Keep lanes from calling until they are resumed, or resume them: then they may call at once."""
+    for name in names:
+        named = and_(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
+        tx.run(update(lane).where(named).values(paused=paused))
+        if not paused:
+            call_now(tx, name)
+
+
 def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
     may_call = or_(
         lane.c.open_call.is_not(None),

@@ -9,6 +9,7 @@
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
     call      one row a call: what went out and what came back; open until its answer is recorded
     receipt   what became of each outbox row, so that a row read twice gets one outcome
+    audit     who changed what by a command, and why
 
 The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
 Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
@@ -190,3 +191,14 @@ receipt = Table(
 )
 _took = receipt.c.event_id.is_not(None)
 Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)
+
+audit = Table(
+    "ei_audit",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("command", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("reason", String(500)),
+)

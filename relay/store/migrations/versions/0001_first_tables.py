@@ -153,6 +153,16 @@ def upgrade() -> None:
         sa.Column("error_since", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.create_table(
+        "ei_audit",
+        sa.Column("id", ID, sa.Identity(always=False), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("who", sa.String(length=128), nullable=False),
+        sa.Column("command", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
     if op.get_bind().dialect.name == "postgresql":
         # A lane's row is written several times a call: room on its page keeps those writes out of the indexes.
         op.execute("ALTER TABLE ei_lane SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0)")
@@ -161,5 +171,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("ei_source", "ei_receipt", "ei_post", "ei_lane", "ei_call", "ei_booking"):
+    for table in ("ei_audit", "ei_source", "ei_receipt", "ei_post", "ei_lane", "ei_call", "ei_booking"):
         op.drop_table(table)

@@ -1,0 +1,87 @@
+"""`ei-relay lanes`: see what each lane does, hold it, let it go on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+from sqlalchemy import Row
+
+from relay.cli.common import as_json, json_option, nothing_matched, open_store, reason_option, settings, table, who
+from relay.store import audit, overview
+from relay.store import lanes as lane_store
+from relay.store.lanes import LaneName
+from relay.store.transaction import Transaction
+
+
+@click.group()
+def lanes() -> None:
+    """Lanes: one for each index and source system. A lane is named INDEX:SOURCE_SYSTEM."""
+
+
+@lanes.command("list")
+@json_option
+def list_(json_: bool) -> None:
+    """Show every lane: its state, what waits, and why it does not call."""
+    rows, now = open_store(settings()).transact(lambda tx: (overview.lanes(tx), tx.now))
+    facts = [lane_facts(row, now) for row in rows]
+    if not facts:
+        nothing_matched("there are no lanes yet: they are made when a worker first starts")
+    click.echo(as_json(facts) if json_ else table(facts))
+
+
+@lanes.command()
+@click.argument("names", nargs=-1, metavar="LANE…")
+@click.option("--all", "all_", is_flag=True, help="Every lane.")
+@reason_option
+def pause(names: tuple[str, ...], all_: bool, reason: str | None) -> None:
+    """Keep lanes from calling until they are resumed, also over restarts. Intake goes on."""
+    _set_paused(names, all_, reason, paused=True)
+
+
+@lanes.command()
+@click.argument("names", nargs=-1, metavar="LANE…")
+@click.option("--all", "all_", is_flag=True, help="Every lane.")
+@reason_option
+def resume(names: tuple[str, ...], all_: bool, reason: str | None) -> None:
+    """Let lanes call again, at once. A blocked lane sends a probe; its success opens it."""
+    _set_paused(names, all_, reason, paused=False)
+
+
+def lane_facts(row: Row[Any], now: datetime) -> dict[str, object]:
+    """What lists say of a lane, as `overview.lanes` gives it."""
+    since = row.oldest_pending_since
+    return {
+        "lane": str(LaneName(row.engagement_index, row.source_system)),
+        "source": row.source,
+        "state": overview.state_of_lane(row, now),
+        "pending": row.pending,
+        "oldest_pending_seconds": round((now - since).total_seconds()) if since else None,
+        "next_call_at": row.next_call_at if row.next_call_at > now else None,
+        "failures": row.failures,
+        "code": row.blocked_code,
+        "since": row.blocked_since,
+        "text": row.blocked_text,
+        "last_success_at": row.last_success_at,
+    }
+
+
+def _set_paused(names: tuple[str, ...], all_: bool, reason: str | None, *, paused: bool) -> None:
+    if bool(names) == all_:
+        raise click.UsageError("name lanes, or say --all")
+
+    def work(tx: Transaction) -> list[LaneName]:
+        rows = overview.lanes(tx)
+        there = {str(name): name for name in (LaneName(row.engagement_index, row.source_system) for row in rows)}
+        chosen = list(there.values()) if all_ else [there[name] for name in names if name in there]
+        lane_store.pause(tx, chosen, paused=paused)
+        for name in chosen:
+            audit.note(tx, who(), "lanes pause" if paused else "lanes resume", str(name), reason)
+        return chosen
+
+    chosen = open_store(settings()).transact(work)
+    if not chosen:
+        nothing_matched("no such lane: see `ei-relay lanes list`")
+    for name in chosen:
+        click.echo(f"{name} {'is paused' if paused else 'may call'}")

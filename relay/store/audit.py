@@ -1,0 +1,20 @@
+"""The audit log: who changed what by a command, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+
+from relay.store.schema import audit
+from relay.store.transaction import Transaction
+
+
+def note(tx: Transaction, who: str, command: str, subject: str, reason: str | None) -> None:
+    """Write down a change, in the transaction that makes it. `subject` names lanes, sources or counts, no person."""
+    tx.run(insert(audit).values(at=tx.now, who=who, command=command, subject=subject[:255], reason=reason))
+
+
+def latest(tx: Transaction, limit: int) -> list[Row[Any]]:
+    """The last `limit` entries, newest first."""
+    return list(tx.run(select(audit).order_by(audit.c.id.desc()).limit(limit)))
