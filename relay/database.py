@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from relay.bounded import BoundedConnection
 
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 10  # waiting for one of our own connections
 STATEMENT_SECONDS: Final = 30
+SILENCE_SECONDS: Final = 35  # after which a server that says nothing is given up, whatever it promised
 LOCK_SECONDS: Final = 5  # PostgreSQL; SQLite's writers wait for each other this long
 IDLE_IN_TRANSACTION_SECONDS: Final = 30
 RECYCLE_SECONDS: Final = 1800  # a firewall forgets quiet connections
@@ -39,6 +42,8 @@ def connect(url: str, pool_size: int = 5) -> Engine:
         pool_recycle=RECYCLE_SECONDS,
         connect_args=_connect_args(parsed),
     )
+    if parsed.get_backend_name() == "postgresql":
+        event.listen(engine, "do_connect", _connect_bounded)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
@@ -87,6 +92,12 @@ def _connect_args(url: URL) -> dict[str, Any]:
             return {"tcp_connect_timeout": CONNECT_SECONDS}
         case _:
             return {}
+
+
+def _connect_bounded(_dialect: Dialect, _record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]) -> Any:
+    connection = BoundedConnection.connect(*args, **options)
+    connection.bound_seconds = SILENCE_SECONDS
+    return connection
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 from celery import Task
-from celery.signals import worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting_down
 from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -101,6 +101,13 @@ def deliver(lane: str) -> None:
         verdict = deliver_step(_relay, name) if free else None
     if verdict is not None:
         _hint(deliver, lane)
+
+
+@celeryd_after_setup.connect
+def _count_hands(instance: Any, **_options: object) -> None:
+    """Share out the threads there really are: `celery worker -c` overrides the configuration."""
+    global _hands
+    _hands = Hands(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
 
 
 @worker_shutting_down.connect
