@@ -108,7 +108,7 @@ def read(row: OutboxRow, source_systems: Mapping[str, str]) -> Change | Rejected
     reader = _Reader(row)
     operation = reader.required("operation", _one_of(UPSERT, REMOVE))
     booking_id = reader.required("booking_id", _plain_text(128))
-    reader.optional("event_id", _plain_text(64))
+    reader.optional("event_id", _EVENT_ID)
     version = reader.optional("version", _bigint)
     source_system = reader.optional("source_system", _member_of(source_systems))
     details = _read_details(reader) if operation == UPSERT else None
@@ -126,8 +126,12 @@ def read(row: OutboxRow, source_systems: Mapping[str, str]) -> Change | Rejected
 
 
 def event_id_of(row: OutboxRow) -> str | None:
-    """The row's idempotency key; an empty one is none."""
-    return row.event_id or None
+    """The row's idempotency key. An empty one is none, and so is one that no row can have taken: it must not reach
+    the relay's database, which may not be able to hold its characters."""
+    try:
+        return _EVENT_ID(row.event_id) if row.event_id else None
+    except ValueError:
+        return None
 
 
 def _read_details(reader: _Reader) -> Details | None:
@@ -216,6 +220,9 @@ def _plain_text(limit: int) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+_EVENT_ID: Final = _plain_text(64)
 
 
 def _member_of(source_systems: Mapping[str, str]) -> Callable[[str], str]:

@@ -19,11 +19,14 @@ _CENTURIES: Final = ("18", "19", "20")  # 21 is not yet in use; national reserve
 
 # What might be an identity in a text: ten or twelve digits with a possible month and day, or a reserve
 # number, which has a letter among its last four. Digit boundaries leave fourteen-digit times alone, and
-# the month leaves organisation numbers (third digit at least 2) alone.
+# the month leaves organisation numbers (third digit at least 2) alone. An escape in what repr(), JSON or a
+# URL made of a text ends before the identity, although it ends in digits.
+_AFTER_ESCAPE: Final = r"(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\U[0-9A-Fa-f]{8})|(?<=%[0-9A-Fa-f]{2})"
+_START = rf"(?:(?<!\d)|{_AFTER_ESCAPE})"
 _DIGITS_IN_TEXT = re.compile(
-    r"(?<!\d)(?:1[89]|20)?\d{2}(?:0\d|1[0-2])(?:0\d|[12]\d|3[01]|[678]\d|9[01])[-+]?\d{4}(?!\d)"
+    _START + r"(?:1[89]|20)?\d{2}(?:0\d|1[0-2])(?:0\d|[12]\d|3[01]|[678]\d|9[01])[-+]?\d{4}(?!\d)"
 )
-_RESERVE_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])\d{8}[-+]?(?=[0-9]{0,3}[A-Zptf])[0-9A-Zptf]{4}(?![0-9A-Za-z])")
+_RESERVE_IN_TEXT = re.compile(_START + r"\d{8}[-+]?(?=[0-9]{0,3}[A-Zptf])[0-9A-Zptf]{4}(?![0-9A-Za-z])")
 _MASKED: Final = "[identity]"
 
 
@@ -66,7 +69,8 @@ def parse_resident_id(text: str) -> str:
 
 def mask(text: str) -> str:
     """The text with everything that looks like a resident's identity replaced."""
-    return _RESERVE_IN_TEXT.sub(_MASKED, _DIGITS_IN_TEXT.sub(_MASKED, text))
+    # Reserve numbers first: the beginning of one may look like ten digits of another kind.
+    return _DIGITS_IN_TEXT.sub(_MASKED, _RESERVE_IN_TEXT.sub(_MASKED, text))
 
 
 def shape(text: str) -> str:
@@ -74,7 +78,7 @@ def shape(text: str) -> str:
 
     For error texts on resident identities: enough to see what is wrong with the form, nothing of the person.
     """
-    drawn = "".join("9" if c.isdigit() else "A" if c.isalpha() else c if c.isprintable() else "?" for c in text[:20])
+    drawn = "".join("9" if c.isnumeric() else "A" if c.isalpha() else c if c.isprintable() else "?" for c in text[:20])
     return f'"{drawn}"' + (f" and {len(text) - 20} more characters" if len(text) > 20 else "")
 
 

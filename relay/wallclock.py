@@ -19,6 +19,7 @@ _TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[Tt ](?P<clock>\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?"
     r" ?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _FIRST_YEAR: Final = 1000  # the index's time format wants a year of four digits that does not begin with 0
 
 
@@ -52,7 +53,7 @@ def parse_wall_time(text: str) -> datetime:
 def parse_date(text: str) -> date:
     """A date from `YYYY-MM-DD`. Raises WallClockError."""
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None  # not the ISO form of weeks
     except ValueError:
         day = None
     if day is None or day.year < _FIRST_YEAR:

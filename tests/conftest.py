@@ -1,0 +1,115 @@
+"""What the tests share: a real PostgreSQL server, databases of both kinds, and a relay's store with a clock to set."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from relay.database import connect
+from relay.demo.postgres import Postgres
+from relay.store.migrate import upgrade
+from relay.store.transaction import Store
+from tests.clock import SetClock
+
+_TEMPLATE = "relay_template"  # a database with the relay's tables, copied for each test that wants them
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run; its data may be lost, so it does not wait for the disk."""
+    with Postgres("fsync=off", "synchronous_commit=off", "full_page_writes=off") as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A fresh, empty PostgreSQL database."""
+    yield from _database(postgres, "template1")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The tests that need it run on both kinds of database."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database of either kind."""
+    if dialect == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def relay_url(dialect: str, request: pytest.FixtureRequest) -> str:
+    """A fresh database of either kind that has the relay's tables."""
+    url: str = request.getfixturevalue(f"_relay_in_{dialect}")
+    return url
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """The store's clock; it stands until a test moves it."""
+    return SetClock()
+
+
+@pytest.fixture
+def store(relay_url: str, clock: SetClock) -> Iterator[Store]:
+    """The relay's own database, empty and up to date, on `clock`."""
+    engine = connect(relay_url)
+    yield Store(engine, clock)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "relay.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def _relay_in_sqlite(_sqlite_template: Path, tmp_path: Path) -> str:
+    shutil.copy(_sqlite_template, tmp_path / "relay.db")
+    return f"sqlite:///{tmp_path / 'relay.db'}"
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres: Postgres) -> str:
+    with _administrator(postgres) as connection:
+        connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+    _migrate(postgres.url(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def _relay_in_postgresql(postgres: Postgres, _postgres_template: str) -> Iterator[str]:
+    yield from _database(postgres, _postgres_template)
+
+
+def _database(server: Postgres, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with _administrator(server) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url(name)
+    with _administrator(server) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administrator(server: Postgres) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True)
+
+
+def _migrate(url: str) -> None:
+    engine = connect(url)
+    upgrade(engine)
+    engine.dispose()
