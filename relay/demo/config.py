@@ -1,0 +1,75 @@
+"""The demo's configuration: a real one, as a file, only with pauses that fit into half a minute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from relay.demo.cast import ORGANISATION, SYSTEMS, System, care_units_csv
+from relay.demo.story import RESIDENTS
+
+KEY_SPACING: Final = 3.0  # seconds; in real life five minutes (R-32)
+RETRY_AFTER_FAULT: Final = 3.0  # as above (R-35)
+COLLECT_QUIET: Final = 0.5  # the sandbox gathers single posts as the index does, on the same shrunken scale
+COLLECT_MESSAGES: Final = 4
+MAX_POSTS: Final = 25  # so that the morning's load takes more than one call (R-30)
+
+
+def write(folder: Path, *, database_url: str, update_url: str, outbox_urls: Mapping[str, str],
+          broker_url: str = "memory://") -> Path:  # fmt: skip
+    """Write the configuration and its lists into `folder`, for the owner's eyes only; the path of the TOML file.
+
+    A system without an outbox URL has its outbox in the relay's own database.
+    """
+    _write(folder / "residents.txt", "\n".join(RESIDENTS) + "\n")
+    for system in SYSTEMS:
+        _write(folder / f"{system.name}.csv", care_units_csv(system))
+    head = f"""\
+environment = "qa"
+database_url = "{database_url}"
+broker_url = "{broker_url}"
+poll_interval = "500ms"
+worker_threads = 8
+log_format = "text"
+
+[engagement_index.practice]
+url = "{update_url}"
+logical_address = "5565594230"
+max_posts_per_call = {MAX_POSTS}
+key_spacing = "{KEY_SPACING:g}s"
+retry_after_fault = "{RETRY_AFTER_FAULT:g}s"
+retry_after_fault_max = "{2 * RETRY_AFTER_FAULT:g}s"
+split_call_interval = "1s"
+"""
+    path = folder / "relay.toml"
+    _write(path, head + "".join(_source(system, outbox_urls.get(system.name, "")) for system in SYSTEMS))
+    return path
+
+
+def environment(config: Path) -> dict[str, str]:
+    """This process's environment for a process of the demo: with this configuration and no other."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("EI_RELAY_", "CELERY_"))}
+    here = str(Path(__file__).resolve().parents[2])  # found also where the project is run without being installed
+    paths = [here, *filter(None, [inherited.get("PYTHONPATH")])]
+    return inherited | {"EI_RELAY_CONFIG": str(config), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _source(system: System, outbox_url: str) -> str:
+    return f"""
+[[source]]
+name = "{system.name}"
+title = "{system.title}"
+source_systems = ["{system.hsa_id}"]
+data_controller = "{ORGANISATION}"
+engagement_index = "practice"
+outbox_url = "{outbox_url}"
+care_units = "{system.name}.csv"
+test_residents = "residents.txt"
+"""
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,197 @@
+"""What the demo plays on: the index, the databases, and a relay at work between them.
+
+`full` is what a region runs: PostgreSQL, a broker, `celery worker`, `celery beat`, and the sandbox as a process.
+`single` is the same steps in this process, on SQLite files. Both are context managers that leave nothing behind.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from sys import executable
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Final
+
+import psycopg
+from sqlalchemy import Engine, text
+
+from relay.database import connect
+from relay.demo import config
+from relay.demo.booking_system import BookingSystem
+from relay.demo.cast import SYSTEMS, System
+from relay.demo.postgres import NoBinariesError, Postgres
+from relay.demo.processes import Process, StartFailed
+from relay.demo.valkey import Valkey
+from relay.flow.relay import Relay
+from relay.flow.runner import Runner
+from relay.observe.logging import configure
+from relay.outbox.ddl import create as create_outbox
+from relay.sandbox.collector import Collect
+from relay.sandbox.core import Options
+from relay.sandbox.referee import Limits
+from relay.sandbox.server import Sandbox
+from relay.settings import load
+from relay.store.migrate import upgrade
+from relay.store.transaction import Store
+
+Say = Callable[[str], None]
+
+_PATIENCE: Final = 30.0  # seconds for each part to start
+
+
+class NoServers(Exception):
+    """PostgreSQL or Valkey cannot be had on this machine; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A relay at work. `check` raises StartFailed when a part of it has died."""
+
+    store: Store
+    outboxes: dict[str, Engine]
+    systems: dict[str, BookingSystem]
+    sandbox_url: str
+    parts: str
+    check: Callable[[], None]
+
+    def engine_of(self, system: System) -> Engine:
+        """The database that holds a system's outbox."""
+        return self.outboxes[system.name]
+
+
+@contextmanager
+def full(say: Say) -> Iterator[Stage]:
+    """Processes and servers. Raises NoServers before anything is said to be ready, StartFailed, SettingsError."""
+    with ExitStack() as stack:
+        folder = _folder(stack)
+        environment = config.environment(folder / "relay.toml")
+        sandbox = stack.enter_context(
+            Process("ei-relay sandbox", [executable, "-m", "relay", *_SANDBOX], folder / "sandbox.log", environment)
+        )
+        try:
+            say("PostgreSQL")
+            postgres = Postgres("fsync=off")
+            stack.callback(postgres.close)
+            postgres.start()
+            say("Valkey")
+            valkey = stack.enter_context(Valkey())
+        except (NoBinariesError, RuntimeError, OSError) as error:
+            raise NoServers(str(error)) from error
+        own, *others = ("relay", *(system.name.replace("-", "_") for system in SYSTEMS[1:]))
+        with psycopg.connect(f"host=127.0.0.1 port={postgres.port} user=postgres", autocommit=True) as connection:
+            for name in (own, *others):
+                connection.execute(f"CREATE DATABASE {name}")
+        urls = {system.name: postgres.url(name) for system, name in zip(SYSTEMS[1:], others, strict=True)}
+        say("the sandbox")
+        update_url = sandbox.wait_for_line("updates", _PATIENCE)
+        sandbox_url = sandbox.wait_for_line("page", _PATIENCE).rstrip("/")
+        config.write(folder, database_url=postgres.url(own), update_url=update_url, outbox_urls=urls,
+                     broker_url=valkey.url)  # fmt: skip
+        say("databases")
+        store, outboxes = _databases(stack, postgres.url(own), urls)
+        say("celery worker, celery beat")
+        processes = [sandbox]
+        for role, *options in (("worker", "--loglevel=INFO"), ("beat",)):
+            command = [executable, "-m", "celery", "-A", "workers", role, *options]
+            process = Process(f"celery {role}", command, folder / f"{role}.log", environment)
+            processes.append(stack.enter_context(process))
+        stack.callback(_ask_to_stop, processes[1:])
+
+        def check() -> None:
+            for process in processes:
+                process.check()
+
+        _await_first_tick(store, processes)
+        yield Stage(store, outboxes, _systems(outboxes), sandbox_url,
+                    "PostgreSQL · Valkey · celery worker · celery beat · ei-relay sandbox", check)  # fmt: skip
+
+
+@contextmanager
+def single(say: Say) -> Iterator[Stage]:
+    """One process. Raises StartFailed, SettingsError."""
+    with ExitStack() as stack:
+        folder = _folder(stack)
+        say("the sandbox")
+        options = Options(
+            collect=Collect(config.COLLECT_QUIET, config.COLLECT_MESSAGES),
+            limits=Limits(config.KEY_SPACING, config.RETRY_AFTER_FAULT),
+        )
+        sandbox = stack.enter_context(Sandbox(options))
+        urls = {system.name: f"sqlite:///{folder / system.name}.db" for system in SYSTEMS[1:]}
+        own = f"sqlite:///{folder / 'relay.db'}"
+        path = config.write(folder, database_url=own, update_url=sandbox.update_url, outbox_urls=urls)
+        settings = load(str(path), {})
+        log = stack.enter_context((folder / "relay.log").open("w", encoding="utf-8"))
+        configure(settings.log_level, settings.log_format, log)
+        say("databases")
+        store, outboxes = _databases(stack, own, urls)
+        relay = Relay(settings)
+        stack.callback(relay.close)
+        relay.prepare()
+        runner = Runner(relay)
+        thread = Thread(target=runner.run, name="relay")
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(runner.stop)
+
+        def check() -> None:
+            if not thread.is_alive():
+                raise StartFailed("the relay ended by itself")
+
+        yield Stage(store, outboxes, _systems(outboxes), sandbox.url,
+                    "one process on SQLite · sandbox over HTTP", check)  # fmt: skip
+
+
+_SANDBOX: Final = (
+    "sandbox", "--port", "0", "--collect", "--collect-quiet", str(config.COLLECT_QUIET), "--collect-messages",
+    str(config.COLLECT_MESSAGES), "--key-spacing", str(config.KEY_SPACING), "--retry-after-fault",
+    str(config.RETRY_AFTER_FAULT),
+)  # fmt: skip
+
+
+def _ask_to_stop(processes: list[Process]) -> None:
+    """Tell all of them at once, before each is waited for."""
+    for process in processes:
+        process.ask_to_stop()
+
+
+def _folder(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(TemporaryDirectory(prefix="ei-relay-demo-", ignore_cleanup_errors=True)))
+
+
+def _databases(stack: ExitStack, own: str, urls: dict[str, str]) -> tuple[Store, dict[str, Engine]]:
+    """The relay's database with its tables, and every system's with an outbox."""
+    engine = connect(own)
+    stack.callback(engine.dispose)
+    upgrade(engine)
+    outboxes = {}
+    for system in SYSTEMS:
+        outbox = connect(urls[system.name]) if system.name in urls else engine
+        stack.callback(outbox.dispose)
+        create_outbox(outbox)
+        outboxes[system.name] = outbox
+    return Store(engine), outboxes
+
+
+def _systems(outboxes: dict[str, Engine]) -> dict[str, BookingSystem]:
+    systems = {name: BookingSystem(engine) for name, engine in outboxes.items()}
+    for system in systems.values():
+        system.create()
+    return systems
+
+
+def _await_first_tick(store: Store, processes: list[Process]) -> None:
+    """Wait until a worker has heard beat: it then writes the configured lanes down."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        for process in processes:
+            process.check()
+        with store.engine.connect() as connection:
+            if connection.execute(text("SELECT count(*) FROM ei_lane")).scalar_one() == len(SYSTEMS):
+                return
+        time.sleep(0.05)
+    raise StartFailed("celery beat or the broker did not reach the worker in time")
