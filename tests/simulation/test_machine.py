@@ -229,5 +229,5 @@ class RelayMachine(RuleBasedStateMachine):
 
 TestRelayMachine = RelayMachine.TestCase
 TestRelayMachine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
