@@ -45,15 +45,19 @@ class Postgres:
     """One server with its own data folder. `options` are server settings: "fsync=off"."""
 
     def __init__(self, *options: str) -> None:
-        self._base = Path(tempfile.mkdtemp(prefix="ei-pg-", dir="/tmp"))
-        self._base.chmod(0o755)
         self._binaries = find_binaries()
-        self._as_whom = self._drop_root()
         self._options = [part for option in options for part in ("-c", option)]
-        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
-                  "--no-sync")  # fmt: skip
+        self.port = free_port()
+        self._base = Path(tempfile.mkdtemp(prefix="ei-pg-", dir="/tmp"))
+        try:
+            self._base.chmod(0o755)
+            self._as_whom = self._drop_root()
+            self._run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
+                      "--no-sync")  # fmt: skip
+        except BaseException:
+            self.close()
+            raise
 
     def url(self, database: str = "postgres") -> str:
         """The SQLAlchemy URL of one of its databases."""
@@ -65,7 +69,9 @@ class Postgres:
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", self._base,
                  *self._options],
-                stdout=log, stderr=log, cwd=self._base, env=self._environment, **self._as_whom,
+                stdout=log, stderr=log, cwd=self._base, env=self._environment,
+                start_new_session=True,  # a Ctrl-C is for whoever uses the server to answer, not for the server
+                **self._as_whom,
             )  # fmt: skip
         end = time.monotonic() + timeout
         ready = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -87,7 +93,11 @@ class Postgres:
         shutil.rmtree(self._base, ignore_errors=True)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -99,7 +109,10 @@ class Postgres:
     def _drop_root(self) -> dict[str, Any]:
         if os.geteuid() != 0:
             return {}
-        user = pwd.getpwnam(UNPRIVILEGED)
+        try:
+            user = pwd.getpwnam(UNPRIVILEGED)
+        except KeyError:
+            raise RuntimeError(f"PostgreSQL does not run as root, and there is no user {UNPRIVILEGED}") from None
         os.chown(self._base, user.pw_uid, user.pw_gid)
         if not all(path.stat().st_mode & 0o001 for path in [self._binaries, *self._binaries.parents]):
             self._copy_binaries()  # they lie in a private home, where the server's user cannot reach them

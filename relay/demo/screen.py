@@ -94,7 +94,7 @@ def call_line(at: float, call: SeenCall) -> Line:
         Span(f"{at:5.1f} "),
         Span(f"{_SHORT[call.system.name]:<10}", call.system.name),
         Span(f"{call.posts:>2} post{'s' if call.posts > 1 else ' '} "),
-        Span(f"{call.answer.partition(':')[0]:<5}", "green" if call.accepted else "red"),
+        Span(f"{call.answer.partition(':')[0]:<6}", "green" if call.accepted else "red"),
         Span(deletes, "dim"),
     )
 
@@ -214,7 +214,7 @@ class LiveScreen:
 
 
 def _column_widths(width: int) -> list[int]:
-    calls = 44
+    calls = 38
     rest = width - calls - 4
     return [rest // 2, calls, rest - rest // 2]
 

