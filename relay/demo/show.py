@@ -103,7 +103,7 @@ class _Show:
             self._screen.called(elapsed, call)
         for change in changes:
             self._screen.changed(elapsed, change)
-        pace = f"a key waits {KEY_SPACING:.0f} s between calls (5 min in real life)"
+        pace = f"a key rests {KEY_SPACING:.0f} s (5 min in real life)"
         self._screen.draw(
             Moment(elapsed, self._seconds, self._written, len(self._watch.calls), len(self._watch.held),
                    "waiting until all is settled …" if self._over() else pace)
