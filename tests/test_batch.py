@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -158,7 +159,7 @@ def test_rows_have_the_same_fate_in_one_batch_as_in_many(rows: list[OutboxRow], 
     borders = [0, *sorted(cuts), len(rows)]
 
     whole.take(rows)
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in itertools.pairwise(borders):
         parts.take(rows[start:end])
 
     assert whole == parts

@@ -5,16 +5,15 @@ Knows nothing of the relay's code. It is given the rows in the order of their id
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 
-@dataclass
-class Expected:
+class Expected(NamedTuple):
     """What should stand at the end: the posts by key, and the outcome of each row."""
 
-    posts: dict[tuple[str, ...], str] = field(default_factory=dict)
-    outcomes: list[str] = field(default_factory=list)
+    posts: dict[tuple[str, ...], str]
+    outcomes: list[str]
 
 
 def winter_instant(wall: str) -> datetime:
@@ -22,27 +21,28 @@ def winter_instant(wall: str) -> datetime:
     return datetime.fromisoformat(wall).replace(tzinfo=timezone(timedelta(hours=1)))
 
 
-def expected_posts(
-    rows: list[dict[str, object]], systems: tuple[str, ...], now: datetime
-) -> dict[tuple[str, ...], str]:
-    """The posts that should stand at `now`, of rows that all came in the order of their ids."""
+def expected(rows: list[dict[str, object]], systems: tuple[str, ...], now: datetime) -> Expected:
+    """What should stand at `now`, of rows that all came in the order of their ids."""
     latest: dict[str, dict[str, object]] = {}
     version: dict[str, int] = {}
     events: set[object] = set()
+    outcomes = []
     for row in rows:
-        if row.get("event_id") in events and row.get("event_id") is not None:
-            continue
-        if row.get("bad"):
-            continue
-        booking = str(row["booking_id"])
-        if row.get("event_id") is not None:
-            events.add(row["event_id"])
-        stated = row.get("version")
-        if stated is not None and int(str(stated)) < version.get(booking, int(str(stated))):
-            continue
-        if stated is not None:
-            version[booking] = int(str(stated))
-        latest[booking] = row
+        booking, event = str(row["booking_id"]), row.get("event_id")
+        stated = int(str(row["version"])) if row.get("version") is not None else None
+        if event is not None and event in events:
+            outcomes.append("duplicate")
+        elif row.get("bad"):
+            outcomes.append("rejected")
+        else:
+            events.add(event)
+            if stated is not None and stated < version.get(booking, stated):
+                outcomes.append("superseded")
+                continue
+            outcomes.append("taken")
+            latest[booking] = row
+            if stated is not None:
+                version[booking] = stated
     posts = {}
     for booking, row in latest.items():
         if row["operation"] == "remove" or row.get("presentable") == 0:
@@ -63,4 +63,4 @@ def expected_posts(
             posts[key] = str(row["invited_on"]).replace("-", "") + "000000"
         else:
             posts[key] = datetime.fromisoformat(str(row["starts_at"])).strftime("%Y%m%d%H%M%S")
-    return posts
+    return Expected(posts, outcomes)

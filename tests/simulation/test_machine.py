@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from relay.flow.delivery import Outgoing
+from relay.index.verdict import Verdict
 from relay.sandbox.orders import Order
 from relay.store import lease
 from relay.store.lanes import LaneName
-from tests.simulation.bookings import expected_posts
+from tests.simulation.bookings import expected
 from tests.simulation.world import SYSTEMS, World
 
 RESIDENTS = ("191212121212", "19900101-2385", "195712130011")
@@ -54,7 +55,7 @@ class RelayMachine(RuleBasedStateMachine):
         self.world = World(Path(self._folder.name))
         self.rows: list[dict[str, object]] = []
         self.cursed: set[str] = set()
-        self.frozen: list[Outgoing] = []
+        self.frozen: list[tuple[Outgoing, Verdict | None]] = []
         self.version = 0
 
     @initialize()
@@ -66,7 +67,7 @@ class RelayMachine(RuleBasedStateMachine):
         resident=st.sampled_from(RESIDENTS),
         unit=st.sampled_from(UNITS),
         system=st.sampled_from((None, *SYSTEMS, SYSTEMS[0].lower())),
-        hours=st.integers(-2, 240),
+        hours=st.sampled_from((-2, 0, 0.02, 0.1, 0.5, 1, 24, 240)),
         presentable=st.sampled_from((1, 1, 1, None, 0)),
         versioned=st.booleans(),
     )
@@ -146,18 +147,18 @@ class RelayMachine(RuleBasedStateMachine):
         self.world.work()
 
     @precondition(lambda self: len(self.frozen) < 2)
-    @rule(system=st.sampled_from(SYSTEMS))
-    def worker_freezes(self, system) -> None:
-        """A worker is stopped between its last commit and its call."""
+    @rule(system=st.sampled_from(SYSTEMS), called=st.booleans())
+    def worker_freezes(self, system, called) -> None:
+        """A worker is stopped between its last commit and its call, or between its call and the next commit."""
         self.world.fate.countdown = None
         outgoing = self.world.take_lane(LaneName("national", system))
         if outgoing is not None:
-            self.frozen.append(outgoing)
+            self.frozen.append((outgoing, self.world.call(outgoing) if called else None))
 
     @precondition(lambda self: self.frozen)
     @rule()
     def worker_wakes(self) -> None:
-        self.world.wake(self.frozen.pop(0))
+        self.world.wake(*self.frozen.pop(0))
 
     @invariant()
     def no_rule_is_broken(self) -> None:
@@ -181,8 +182,8 @@ class RelayMachine(RuleBasedStateMachine):
     def _end(self) -> None:
         """Every fault ends, every frozen worker wakes, and whoever was parked gets a new change."""
         world = self.world
-        for outgoing in self.frozen:
-            world.wake(outgoing)
+        for frozen in self.frozen:
+            world.wake(*frozen)
         world.fate.countdown = None
         world.core.cancel_orders()
         world.wire.weather.clear()
@@ -204,9 +205,9 @@ class RelayMachine(RuleBasedStateMachine):
         self._no_identity_outside()
 
     def _compare(self) -> None:
-        now = self.world.now()
-        expected = expected_posts(self.rows, SYSTEMS, now)
-        assert self.world.index() == expected
+        should = expected(self.rows, SYSTEMS, self.world.now())
+        assert self.world.index() == should.posts
+        assert [outcome for _, outcome, _ in self.world.outcomes()] == should.outcomes
 
     def _no_identity_outside(self) -> None:
         said = [json.dumps(self.world.outcomes())]

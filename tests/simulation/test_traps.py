@@ -7,36 +7,17 @@ changes end wrong, which shows that the first test can fail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from relay.sandbox.collector import Collect
-from relay.store import lease
-from tests.simulation.bookings import expected_posts
+from tests.simulation.bookings import expected
 from tests.simulation.world import SPACING, SYSTEMS, World
 
-QUIET_SECONDS, MESSAGES = 5.0, 10  # as one shipped configuration of the index has them
+GATHERS = Collect(5.0, 10)  # quiet seconds and messages as one shipped configuration of the index has them
 
 Rows = list[dict[str, object]]
-
-
-@pytest.fixture
-def world_with(tmp_path: Path) -> Iterator[Callable[[float], World]]:
-    """Makes a world whose index gathers, for a key spacing in seconds."""
-    worlds: list[World] = []
-    steady = lease.steady_seconds
-
-    def make(key_spacing: float) -> World:
-        collect = Collect(QUIET_SECONDS, MESSAGES)
-        worlds.append(World(tmp_path, collect=collect, key_spacing=key_spacing))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.close()
-    lease.steady_seconds = steady
 
 
 def booked(booking: str, starts_at: str = "2026-12-24T10:00:00") -> dict[str, object]:
@@ -98,25 +79,25 @@ STORIES = [ghost, booked_again, earlier_time, any_rhythm]
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_with_the_spacing_the_index_ends_right(world_with: Callable[[float], World], story: Callable[[], list]) -> None:
+def test_with_the_spacing_the_index_ends_right(new_world: Callable[..., World], story: Callable[[], list]) -> None:
     """R-32, traps 1 to 4."""
     # Given an index that gathers single-post calls, and the spacing between two sends of a key
-    world = world_with(SPACING)
+    world = new_world(GATHERS)
     # When bookings change faster than the index applies them
     rows = play(world, story())
     # Then what the index holds is what the bookings say, and nobody broke a rule
-    assert world.index() == expected_posts(rows, SYSTEMS, world.now())
+    assert world.index() == expected(rows, SYSTEMS, world.now()).posts
     assert world.core.breaches() == []
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_without_the_spacing_the_same_story_ends_wrong(
-    world_with: Callable[[float], World], story: Callable[[], list]
+    new_world: Callable[..., World], story: Callable[[], list]
 ) -> None:
     """R-32: the same changes, every call answered OK, and a wrong index at the end."""
     # Given the same index, and no spacing
-    world = world_with(0)
+    world = new_world(GATHERS, key_spacing=0)
     # When the same bookings change in the same rhythm
     rows = play(world, story())
     # Then the index holds something else than the bookings say
-    assert world.index() != expected_posts(rows, SYSTEMS, world.now())
+    assert world.index() != expected(rows, SYSTEMS, world.now()).posts

@@ -20,7 +20,7 @@ from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
 from relay.index.transport import HttpAnswer, NoAnswerError
-from relay.index.verdict import Failure
+from relay.index.verdict import Failure, Verdict
 from relay.outbox import ddl
 from relay.sandbox.collector import Collect
 from relay.sandbox.core import Core, Options
@@ -36,7 +36,8 @@ T = TypeVar("T")
 
 START: Final = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 SPACING: Final = 300.0
-RETRY: Final = 300.0
+RETRY: Final = 60.0  # other than the spacing, so that neither hides a fault of the other
+RETRY_MAX: Final = 240.0
 CALL_TIMEOUT: Final = 60.0
 SYSTEMS: Final = ("SE2321000016-84GX", "SE2321000016-85gx")
 
@@ -177,13 +178,15 @@ class World:
         """A second worker takes a lane's posts, and is then frozen before it calls."""
         return begin(self.relay, lane, self.relay.index_of(lane))
 
-    def wake(self, outgoing: Outgoing) -> str:
-        """The frozen worker goes on: what it did."""
-        index = self.relay.index_of(outgoing.lane.name)
+    def call(self, outgoing: Outgoing) -> Verdict:
+        """The second worker makes its call, and is then frozen before it writes the answer down."""
         client = self.relay.client(outgoing.lane.name.engagement_index)
+        return send(client, outgoing, self.relay.index_of(outgoing.lane.name))
+
+    def wake(self, outgoing: Outgoing, verdict: Verdict | None = None) -> str:
+        """The frozen worker goes on, with the verdict if it had called: what it did."""
         try:
-            verdict = send(client, outgoing, index)
-            record(self.relay, outgoing, index, verdict)
+            record(self.relay, outgoing, self.relay.index_of(outgoing.lane.name), verdict or self.call(outgoing))
         except LeaseTooShort:
             give_back(self.relay, outgoing)
             return "did not call"
@@ -260,6 +263,8 @@ class World:
                         "url": "http://127.0.0.1:9/Update",
                         "logical_address": "5565594230",
                         "key_spacing": f"{key_spacing:.0f}s",
+                        "retry_after_fault": f"{RETRY:.0f}s",
+                        "retry_after_fault_max": f"{RETRY_MAX:.0f}s",
                     }
                 },
                 "source": [

@@ -1,0 +1,28 @@
+"""Worlds for tests, and the real clock back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.sandbox.collector import Collect
+from relay.store import lease
+from tests.simulation.world import SPACING, World
+
+
+@pytest.fixture
+def new_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Makes a world; its arguments are World's."""
+    worlds: list[World] = []
+    steady = lease.steady_seconds
+
+    def make(collect: Collect | None = None, key_spacing: float = SPACING) -> World:
+        worlds.append(World(tmp_path, collect=collect, key_spacing=key_spacing))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.close()
+    lease.steady_seconds = steady
