@@ -11,7 +11,7 @@ from relay.flow.intake import intake
 from relay.post import UNKNOWN
 from relay.store.lanes import LaneName
 from tests.simulation.bookings import expected
-from tests.simulation.world import CALL_TIMEOUT, SPACING, SYSTEMS, World
+from tests.simulation.world import CALL_TIMEOUT, RETRY, SPACING, SYSTEMS, World
 
 LANE = LaneName("national", SYSTEMS[0])
 LEASE = CALL_TIMEOUT + 10
@@ -43,6 +43,14 @@ def test_a_frozen_worker_holds_its_lane_no_longer_than_the_lease(new_world: Call
     world.advance(1)
     assert world.work() == 0
     assert known(world) == UNKNOWN
+    # And another booking of the lane waits for the end of that rest
+    world.write(
+        operation="upsert", booking_id="B2", resident_id="191212121212", care_unit="UNIT", starts_at="2026-12-24 10:00"
+    )
+    world.advance(RETRY - 1)
+    assert world.work() == 0
+    world.advance(1 + RETRY / 4)
+    assert world.work() == 1
     # And what was in doubt is sent when the spacing since the end of the lease is over
     world.advance(SPACING)
     assert world.work() == 1
