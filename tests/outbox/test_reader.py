@@ -97,12 +97,11 @@ def test_a_row_is_found_by_its_state_and_not_by_its_id(engine: Engine, late: int
 def test_a_row_that_commits_late_is_found(postgres_engine: Engine) -> None:
     """Ids are not commit order: the lower one was still being written when the higher one was settled."""
     reader = OutboxReader(postgres_engine)
-    with postgres_engine.connect() as slow:
-        with slow.begin():
-            low = put(slow, **RIGHT)
-            high = put(postgres_engine, **RIGHT)
-            assert [row.id for row in reader.unread(10)] == [high]
-            reader.settle([Settled(high, "taken", None)], AT)
+    with postgres_engine.connect() as slow, slow.begin():
+        low = put(slow, **RIGHT)
+        high = put(postgres_engine, **RIGHT)
+        assert [row.id for row in reader.unread(10)] == [high]
+        reader.settle([Settled(high, "taken", None)], AT)
     assert low < high
     assert [row.id for row in reader.unread(10)] == [low]
 
@@ -221,7 +220,9 @@ def test_marking_a_batch_takes_few_statements(engine: Engine) -> None:
     """One for each different outcome and 500 rows, in one transaction."""
     with engine.begin() as connection:
         ids = [put(connection) for _ in range(1000)]
-    settled = [Settled(id, "rejected", "why") if n % 100 == 0 else Settled(id, "taken", None) for n, id in enumerate(ids)]
+    settled = [
+        Settled(id, "rejected", "why") if n % 100 == 0 else Settled(id, "taken", None) for n, id in enumerate(ids)
+    ]
 
     with recorded(engine) as statements:
         OutboxReader(engine).settle(settled, AT)
