@@ -99,7 +99,7 @@ def _relay_in_postgresql(postgres: Postgres, _postgres_template: str) -> Iterato
 def _database(server: Postgres, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with _administrator(server) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     yield server.url(name)
     with _administrator(server) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
