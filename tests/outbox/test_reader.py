@@ -144,7 +144,8 @@ def test_values_of_wrong_types_spoil_only_their_row(engine: Engine) -> None:
         ):
             connection.execute(
                 text(
-                    "INSERT INTO ei_outbox (resident_id, care_unit, operation, booking_id, starts_at, presentable, version)"
+                    "INSERT INTO ei_outbox"
+                    " (resident_id, care_unit, operation, booking_id, starts_at, presentable, version)"
                     f" VALUES ('{RESIDENT}', '{UNIT}', {values})"
                 )
             )

@@ -46,8 +46,9 @@ def relay(relay_url: str, clock: SetClock) -> Iterator[Relay]:
 def write(relay: Relay, number: int, name: str, starts_at: str = "2026-12-24 10:30", operation: str = "upsert") -> None:
     with relay.store.engine.begin() as connection:
         for n in range(number):
+            event_id = f"{name}-{starts_at}-{operation}-{n}"
             put(
-                connection, operation=operation, booking_id=f"{name}-{n}", event_id=f"{name}-{starts_at}-{operation}-{n}",
+                connection, operation=operation, booking_id=f"{name}-{n}", event_id=event_id,
                 resident_id=RESIDENT, care_unit=UNIT, starts_at=starts_at,
             )  # fmt: skip
 
