@@ -21,6 +21,7 @@ from tests.made import SYSTEM, key
 CONTENT = "20261224103000"
 LENGTH = timedelta(seconds=70)
 SPACING = timedelta(minutes=5)
+REST = timedelta(minutes=5)
 
 
 def want(
@@ -76,7 +77,7 @@ def record(store: Store, *sent: Sent, contents: dict[int, str] | None = None, ca
 def take(store: Store, name: LaneName, length: timedelta = LENGTH) -> TakenLane | None:
     """Take a lane."""
     ends = lease_end(length)
-    return store.transact(lambda tx: lanes.take(tx, name, length, ends))
+    return store.transact(lambda tx: lanes.take(tx, name, length, ends, REST))
 
 
 def lane_row(store: Store, lane_id: int) -> Row[Any]:
@@ -91,7 +92,7 @@ def alter_lane(store: Store, lane_id: int, **values: object) -> None:
 
 def due(store: Store, index: str = "national") -> list[LaneName]:
     """The lanes somebody should take now."""
-    return store.transact(lambda tx: lanes.due(tx, index, SPACING))
+    return store.transact(lambda tx: lanes.due(tx, index, SPACING, REST))
 
 
 def ids_as_json(*post_ids: int) -> str:

@@ -87,7 +87,7 @@ def test_a_lane_found_free_with_an_open_call_is_due_whatever_its_pauses(
 ) -> None:
     """Its worker died; somebody must hold the call's posts in doubt."""
     alter_lane(store, lane_id, next_call_at=clock.at + timedelta(hours=1))
-    taken = store.transact(lambda tx: lanes.take(tx, OTHER_LANE, LENGTH, 0.0))
+    taken = take(store, OTHER_LANE)
     assert taken is not None
     store.transact(lambda tx: lanes.open_call(tx, taken, 42))
     assert due(store) == []
@@ -142,3 +142,91 @@ def test_whoever_changes_posts_waits_for_the_lane(store: Store, lane_id: int, cl
         with pytest.raises(OperationalError) as waited:
             lanes.of_source(Transaction(intake, clock.at), SOURCE)
     assert describe(waited.value) == "LockNotAvailable (SQLSTATE 55P03)"
+
+
+# --- an index that is away
+
+
+@pytest.fixture
+def fifty(store: Store) -> list[LaneName]:
+    """Fifty lanes of one index, each with a post that waits."""
+    names = [LaneName("national", f"SE-{n:02d}") for n in range(50)]
+    store.transact(lambda tx: lanes.ensure(tx, [(name, SOURCE) for name in names]))
+    ids = store.transact(lambda tx: lanes.of_source(tx, SOURCE))
+    for name in names:
+        want(store, ids[name], f"b-{name.source_system}")
+    return names
+
+
+def end(store: Store, name: LaneName, clock: SetClock, failures: int) -> bool:
+    """Take the lane and end its call at once, as failed or (0 failures) accepted; whether it could be taken."""
+    taken = take(store, name)
+    if taken is None:
+        return False
+    told: dict[str, object] = {"failed_at": clock.at} if failures else {"last_success_at": clock.at}
+    store.transact(lambda tx: lanes.close_call(tx, taken, failures=failures, next_call_at=clock.at, **told))
+    return True
+
+
+def test_lanes_that_fail_together_ask_one_at_a_time(store: Store, fifty: list[LaneName], clock: SetClock) -> None:
+    """R-35: repeats never raise the call rate; fifty sources knock no harder than one."""
+    assert all(end(store, name, clock, failures=1) for name in fifty[: lanes.WIDE_TROUBLE])
+    assert due(store) == []
+
+    knocks = 0
+    for _ in range(6 * 60):
+        clock.advance(seconds=10)
+        for name in due(store):
+            knocks += end(store, name, clock, failures=2)
+
+    assert knocks == 12  # in an hour, each five minutes after the one before
+
+
+def test_while_one_lane_asks_after_an_index_that_is_away_the_others_wait(
+    store: Store, fifty: list[LaneName], clock: SetClock
+) -> None:
+    for name in fifty[: lanes.WIDE_TROUBLE]:
+        end(store, name, clock, failures=1)
+    clock.advance(minutes=5)
+    assert len(due(store)) == 50
+    assert [take(store, name) is not None for name in fifty[:3]] == [True, False, False]
+    assert due(store) == []
+
+
+def test_an_index_that_answers_again_is_called_by_all(store: Store, fifty: list[LaneName], clock: SetClock) -> None:
+    for name in fifty[: lanes.WIDE_TROUBLE]:
+        end(store, name, clock, failures=1)
+    clock.advance(minutes=5)
+    assert end(store, fifty[10], clock, failures=0)
+    assert len(due(store)) == 50
+
+
+def test_a_lane_s_own_trouble_stays_its_own(store: Store, fifty: list[LaneName], clock: SetClock) -> None:
+    for name in fifty[: lanes.WIDE_TROUBLE - 1]:
+        end(store, name, clock, failures=3)
+    elsewhere = LaneName("regional", "SE-00")
+    store.transact(lambda tx: lanes.ensure(tx, [(elsewhere, SOURCE)]))
+    assert end(store, elsewhere, clock, failures=1)
+    assert len(due(store)) == 50
+
+
+# --- what people do
+
+
+def test_a_lane_is_paused_and_resumed(store: Store, lane_id: int, clock: SetClock) -> None:
+    want(store, lane_id, "b-1")
+    store.transact(lambda tx: lanes.pause(tx, [LANE], paused=True))
+    assert (due(store), take(store, LANE)) == ([], None)
+    store.transact(lambda tx: lanes.pause(tx, [LANE], paused=False))
+    assert due(store) == [LANE]
+
+
+def test_blocked_lanes_are_told_with_the_time_of_their_refusal(store: Store, lane_id: int, clock: SetClock) -> None:
+    assert store.transact(lanes.blocked) == []
+    want(store, lane_id, "b-1")
+    later = clock.at + timedelta(minutes=15)
+    alter_lane(store, lane_id, blocked_code="VP007", failed_at=clock.at, next_call_at=later)
+    assert store.transact(lanes.blocked) == [(LANE, clock.at)]
+    assert due(store) == []
+    store.transact(lambda tx: lanes.call_now(tx, LANE))
+    assert due(store) == [LANE]

@@ -15,7 +15,7 @@ from relay.store.schema import source
 from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
 from tests.store.conftest import LANE, OTHER_LANE
-from tests.store.steps import LENGTH, lane_row, take, want
+from tests.store.steps import LENGTH, REST, lane_row, take, want
 
 
 def test_a_lane_that_is_held_is_not_taken(store: Store, lane_id: int, clock: SetClock) -> None:
@@ -116,6 +116,6 @@ def test_a_lease_ends_on_the_worker_s_clock_no_later_than_in_the_database(store:
     before = steady_seconds()
     end = lease_end(LENGTH)
     assert before + 70 <= end <= steady_seconds() + 70
-    taken = store.transact(lambda tx: lanes.take(tx, LANE, LENGTH, end))
+    taken = store.transact(lambda tx: lanes.take(tx, LANE, LENGTH, end, REST))
     assert taken is not None
     assert taken.lease.ends == end
