@@ -6,17 +6,18 @@ import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from relay.database import connect
 from relay.demo.postgres import Postgres
-from relay.store.migrate import upgrade
+from relay.store.migrate import VERSION_TABLE, upgrade
+from relay.store.schema import metadata
 from relay.store.transaction import Store
 from tests.clock import SetClock
 
-_TEMPLATE = "relay_template"  # a database with the relay's tables, copied for each test that wants them
 _numbers = count(1)
 
 
@@ -30,7 +31,12 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A fresh, empty PostgreSQL database."""
-    yield from _database(postgres, "template1")
+    name = f"test_{next(_numbers)}"
+    with _administrator(postgres) as connection:
+        connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+    yield postgres.url(name)
+    with _administrator(postgres) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -51,7 +57,7 @@ def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -
 
 @pytest.fixture
 def relay_url(dialect: str, request: pytest.FixtureRequest) -> str:
-    """A fresh database of either kind that has the relay's tables."""
+    """A database of either kind that has the relay's tables, and nothing in them."""
     url: str = request.getfixturevalue(f"_relay_in_{dialect}")
     return url
 
@@ -84,29 +90,30 @@ def _relay_in_sqlite(_sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(postgres: Postgres) -> str:
+def _migrated_postgres(postgres: Postgres) -> str:
     with _administrator(postgres) as connection:
-        connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-    _migrate(postgres.url(_TEMPLATE))
-    return _TEMPLATE
+        connection.execute("CREATE DATABASE relay")
+    _migrate(postgres.url("relay"))
+    return "relay"
 
 
 @pytest.fixture
-def _relay_in_postgresql(postgres: Postgres, _postgres_template: str) -> Iterator[str]:
-    yield from _database(postgres, _postgres_template)
+def _relay_in_postgresql(postgres: Postgres, _migrated_postgres: str) -> str:
+    """The same database for every test, emptied before each: much quicker than a new one."""
+    with _administrator(postgres, _migrated_postgres) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        there = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+        for name in there - {*metadata.tables, VERSION_TABLE}:
+            connection.execute(f"DROP TABLE {name}")
+        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    return postgres.url(_migrated_postgres)
 
 
-def _database(server: Postgres, template: str) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    with _administrator(server) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.url(name)
-    with _administrator(server) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _administrator(server: Postgres) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True)
+def _administrator(server: Postgres, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect(server.url(database).replace("+psycopg", ""), autocommit=True)
 
 
 def _migrate(url: str) -> None:

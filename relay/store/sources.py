@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, update
 
 from relay.store.rows import as_json, given_select
 from relay.store.schema import source
@@ -44,7 +44,7 @@ def trouble(tx: Transaction, name: str, error: str, failures: int, next_look_at:
         .values(
             failures=failures,
             error=error,
-            error_since=func.coalesce(source.c.error_since, tx.now),
+            error_since=func.coalesce(source.c.error_since, literal(tx.now, source.c.error_since.type)),
             next_look_at=next_look_at,
         )
     )

@@ -171,6 +171,7 @@ def test_a_lane_rests_longer_with_each_failure(kind: Kind) -> None:
     """R-35"""
     rests = [after_lane(post(1), verdict(kind), failures=n) for n in range(3)]
     assert [r["failures"] for r in rests] == [1, 2, 3]
+    assert {r["failed_at"] for r in rests} == {NOW}
     assert [r["next_call_at"] for r in rests] == [NOW + timedelta(minutes=n) for n in (5, 10, 15)]
 
 
@@ -187,5 +188,6 @@ def test_a_wrong_configuration_blocks_the_lane_and_remembers_since_when() -> Non
         "blocked_text": "text",
         "blocked_since": NOW,
         "next_call_at": NOW + timedelta(minutes=15),
+        "failed_at": NOW,
     }
     assert "blocked_since" not in after_lane(post(1), verdict(Kind.CONFIGURATION), blocked=True)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from relay.database import connect
+from relay.store import sources
+from relay.store.migrate import VERSION_TABLE, DatabaseNotReady, check, upgrade
+from relay.store.schema import metadata
+from relay.store.transaction import Store
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Engine]:
+    """A database without a table."""
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_an_empty_database_is_brought_to_the_newest_version(empty: Engine) -> None:
+    before, after = upgrade(empty)
+
+    assert before is None
+    assert after
+    check(empty)
+    assert set(inspect(empty).get_table_names()) == {*metadata.tables, VERSION_TABLE}
+    assert all(name.startswith("ei_") for name in inspect(empty).get_table_names())
+
+
+def test_upgrading_again_changes_nothing(empty: Engine) -> None:
+    _, version = upgrade(empty)
+    store = Store(empty)
+    store.transact(lambda tx: sources.ensure(tx, ["tidbok-nord"]))
+
+    assert upgrade(empty) == (version, version)
+
+    assert store.transact(sources.to_look_at) == ["tidbok-nord"]
+
+
+def test_the_migrations_make_the_tables_the_code_knows(empty: Engine) -> None:
+    upgrade(empty)
+    options = {
+        "version_table": VERSION_TABLE,
+        "compare_type": True,
+        "compare_server_default": empty.dialect.name == "postgresql",  # SQLite knows no identity, and so tells wrong
+    }
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_partial_indexes_are_partial(empty: Engine) -> None:
+    """Autogenerate does not compare conditions; without them the indexes grow with the whole history."""
+    upgrade(empty)
+    made = {index.name for table in metadata.tables.values() for index in table.indexes}
+    catalogue = {
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index'",
+        "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    }[empty.dialect.name]
+    with empty.connect() as connection:
+        there = {name: sql for name, sql in connection.execute(text(catalogue)) if name in made}
+    assert {name: " WHERE " in sql for name, sql in there.items()} == {
+        "ei_call_started": False,
+        "ei_post_expiry": True,
+        "ei_post_parked": True,
+        "ei_post_pending": True,
+        "ei_receipt_event": True,
+    }
+
+
+def test_a_database_that_is_not_ready_says_what_to_run(empty: Engine) -> None:
+    with pytest.raises(DatabaseNotReady, match=r"is at version none .* run `ei-relay db upgrade`$"):
+        check(empty)
+    upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0000'"))
+    with pytest.raises(DatabaseNotReady, match="is at version 0000 and this program needs"):
+        check(empty)
+
+
+def test_upgrades_at_once_wait_for_each_other(empty: Engine) -> None:
+    """As when several workers' machines are set up at a time."""
+    with ThreadPoolExecutor(3) as pool:
+        versions = list(pool.map(lambda _: upgrade(empty), range(3)))
+    assert sorted(before or "" for before, _ in versions)[0] == ""
+    assert len({after for _, after in versions}) == 1
+    check(empty)
