@@ -80,9 +80,9 @@ class _Booking:
     corrected_event: str | None = None  # of a row that will be rejected, and that the next good row puts right
 
 
-def plan(world: World, size: int, bookings: int, seed: str) -> Plan:
-    """`size` rows on `bookings` bookings; the same for the same arguments."""
-    return _Planner(world, bookings, Random(seed)).plan(size)
+def plan(world: World, size: int, bookings: int, seed: str, late: float = 0.15) -> Plan:
+    """`size` rows on `bookings` bookings, `late` the share of late transactions; the same for the same arguments."""
+    return _Planner(world, bookings, Random(seed)).plan(size, late)
 
 
 def now_in_sweden() -> datetime:
@@ -105,11 +105,11 @@ class _Planner:
         self._next_id = 1
         self._next_event = 1
 
-    def plan(self, size: int) -> Plan:
+    def plan(self, size: int, share_late: float) -> Plan:
         batches = []
         while self._next_id <= size:
             writer = self._random.randrange(self._world.writers)
-            late = self._random.random() < 0.15
+            late = self._random.random() < share_late
             rows: list[Row] = []
             for _ in range(min(self._random.choice([1, 2, 5, 10, 40]), size + 1 - self._next_id)):
                 rows.append(self._row(self._random.choice(self._bookings[writer]), late))
