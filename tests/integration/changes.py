@@ -110,9 +110,8 @@ class _Planner:
         while self._next_id <= size:
             writer = self._random.randrange(self._world.writers)
             late = self._random.random() < share_late
-            rows: list[Row] = []
-            for _ in range(min(self._random.choice([1, 2, 5, 10, 40]), size + 1 - self._next_id)):
-                rows.append(self._row(self._random.choice(self._bookings[writer]), late))
+            length = min(self._random.choice([1, 2, 5, 10, 40]), size + 1 - self._next_id)
+            rows = [self._row(self._random.choice(self._bookings[writer]), late) for _ in range(length)]
             batches.append(Batch(writer, rows, late))
         return Plan(self._world.source, batches, set(self._residents))
 

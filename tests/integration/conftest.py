@@ -55,6 +55,8 @@ def new_site(tmp_path: Path, new_database: NewDatabase, valkey: Valkey) -> Itera
 
         def make(pace: Pace | None = None, database_url: str = "", broker: bool = True) -> Site:
             url = database_url or new_database()
-            return sites.enter_context(Site(tmp_path, url, [TIDBOK], broker_url=valkey.url if broker else "", pace=pace))
+            return sites.enter_context(
+                Site(tmp_path, url, [TIDBOK], broker_url=valkey.url if broker else "", pace=pace)
+            )
 
         yield make

@@ -50,7 +50,13 @@ class Site:
     """`folder` gets the configuration and all logs. The relay's processes are started by the tests."""
 
     def __init__(
-        self, folder: Path, database_url: str, sources: Sequence[Source], *, broker_url: str = "", pace: Pace | None = None
+        self,
+        folder: Path,
+        database_url: str,
+        sources: Sequence[Source],
+        *,
+        broker_url: str = "",
+        pace: Pace | None = None,
     ) -> None:
         self.folder = folder
         self.database_url = database_url

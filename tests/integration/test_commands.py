@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -18,14 +19,20 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def site(new_site: NewSite, tmp_path: Path) -> Site:
+def fresh(new_site: NewSite, tmp_path: Path) -> Site:
     """A site that nothing was done for yet, on SQLite."""
     return new_site(database_url=f"sqlite:///{tmp_path}/relay.db", broker=False)
 
 
-@pytest.fixture
-def running(site: Site) -> Site:
-    """A site with one booking, which the index holds."""
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site whose one booking the index holds; for tests that only ask."""
+    folder = tmp_path_factory.mktemp("running")
+    with Site(folder, f"sqlite:///{folder}/relay.db", [TIDBOK]) as site:
+        yield _run(site)
+
+
+def _run(site: Site) -> Site:
     site.prepare()
     site.start_run()
     site.insert(
@@ -37,12 +44,12 @@ def running(site: Site) -> Site:
     return site
 
 
-def test_set_up_can_be_repeated(site: Site, new_site: NewSite) -> None:
-    assert "from version none to " in site.command("db", "upgrade").stdout
-    assert "already at version " in site.command("db", "upgrade").stdout
-    assert site.command("outbox", "create").stdout == "tidbok-nord: ei_outbox made\n"
-    assert site.command("outbox", "create").stdout == "tidbok-nord: ei_outbox was there already\n"
-    assert "no source is called elsewhere" in site.command("outbox", "create", "--source", "elsewhere", code=3).stderr
+def test_set_up_can_be_repeated(fresh: Site) -> None:
+    assert "from version none to " in fresh.command("db", "upgrade").stdout
+    assert "already at version " in fresh.command("db", "upgrade").stdout
+    assert fresh.command("outbox", "create").stdout == "tidbok-nord: ei_outbox made\n"
+    assert fresh.command("outbox", "create").stdout == "tidbok-nord: ei_outbox was there already\n"
+    assert "no source is called elsewhere" in fresh.command("outbox", "create", "--source", "elsewhere", code=3).stderr
 
 
 def test_set_up_of_postgresql_can_be_repeated(new_site: NewSite) -> None:
@@ -52,8 +59,8 @@ def test_set_up_of_postgresql_can_be_repeated(new_site: NewSite) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mssql", "oracle", "sqlite"])
-def test_the_outboxs_ddl_is_all_there_is_on_stdout(site: Site, dialect: str) -> None:
-    done = site.command("outbox", "ddl", "--dialect", dialect)
+def test_the_outboxs_ddl_is_all_there_is_on_stdout(running: Site, dialect: str) -> None:
+    done = running.command("outbox", "ddl", "--dialect", dialect)
     assert done.stdout.startswith("-- The outbox")
     assert "CREATE TABLE ei_outbox" in done.stdout
     assert done.stdout.endswith("\n")
@@ -63,20 +70,20 @@ def test_the_outboxs_ddl_is_all_there_is_on_stdout(site: Site, dialect: str) -> 
             database.executescript(done.stdout)
 
 
-def test_config_check_exits_with_1_for_mistakes_and_0_for_warnings(site: Site) -> None:
-    fine = site.command("config", "check", "--json")
+def test_config_check_exits_with_1_for_mistakes_and_0_for_warnings(fresh: Site) -> None:
+    fine = fresh.command("config", "check", "--json")
     assert json.loads(fine.stdout)["ok"]
     assert json.loads(fine.stdout)["warnings"] != []
-    site.config.write_text(site.config.read_text(encoding="utf-8") + 'no_such_key = "1"\n', encoding="utf-8")
-    wrong = site.command("config", "check", "--json", code=1)
+    fresh.config.write_text(fresh.config.read_text(encoding="utf-8") + 'no_such_key = "1"\n', encoding="utf-8")
+    wrong = fresh.command("config", "check", "--json", code=1)
     assert "no_such_key" in json.loads(wrong.stdout)["mistakes"][0]["key"]
     # and no other command does anything with it
-    assert "the configuration is wrong" in site.command("db", "upgrade", code=1).stderr
+    assert "the configuration is wrong" in fresh.command("db", "upgrade", code=1).stderr
 
 
-def test_status_and_posts_before_the_database_is_there(site: Site) -> None:
+def test_status_and_posts_before_the_database_is_there(fresh: Site) -> None:
     for command in (("status", "--json"), ("posts", "show", "--booking", "b-1")):
-        done = site.command(*command, code=1)
+        done = fresh.command(*command, code=1)
         assert done.stdout == ""
         assert "run `ei-relay db upgrade`" in done.stderr
         assert len(done.stderr.splitlines()) == 1
@@ -91,11 +98,12 @@ def test_status_tells_scripts_and_people_that_nothing_is_wrong(running: Site) ->
     assert running.command("status").stdout.startswith("nothing is wrong\n")
 
 
-def test_status_tells_what_is_wrong_and_still_exits_with_0(running: Site) -> None:
-    running.index.order(answer="fault", text="VP007: Authorization missing")
-    running.insert(TIDBOK.name, operation="remove", booking_id="b-1")
-    wait_until(lambda: not running.status()["ok"], 20, "the lane blocked")
-    assert "practice:SE2321000016-84GX is blocked VP007" in running.status()["wrong"][0]
+def test_status_tells_what_is_wrong_and_still_exits_with_0(fresh: Site) -> None:
+    _run(fresh)
+    fresh.index.order(answer="fault", text="VP007: Authorization missing")
+    fresh.insert(TIDBOK.name, operation="remove", booking_id="b-1")
+    wait_until(lambda: not fresh.status()["ok"], 20, "the lane blocked")
+    assert "practice:SE2321000016-84GX is blocked VP007" in fresh.status()["wrong"][0]
 
 
 def test_posts_show_finds_a_booking_and_a_key_and_hides_the_resident(running: Site) -> None:
@@ -118,7 +126,7 @@ def test_exit_code_3_says_that_nothing_matched(running: Site) -> None:
 @pytest.mark.parametrize(
     "wrong", [["no-such-command"], ["posts", "show"], ["posts", "show", "1", "--booking", "b"], ["outbox", "ddl"]]
 )
-def test_exit_code_2_says_that_it_was_used_wrongly(site: Site, wrong: list[str]) -> None:
-    done = site.command(*wrong, code=2)
+def test_exit_code_2_says_that_it_was_used_wrongly(running: Site, wrong: list[str]) -> None:
+    done = running.command(*wrong, code=2)
     assert done.stdout == ""
     assert "Usage: " in done.stderr

@@ -52,11 +52,13 @@ def test_a_thousand_random_changes_and_two_power_cuts_end_with_index_equal_to_bo
     # when it is killed in a call, and again while it can but read, since the lane of that call is not free yet
     run = site.start_run()
     writers = Writers(site, [changes], WRITING_SECONDS).start()
-    for moment in (lambda: is_calling(site), lambda: len(settled(site)) > taken):
-        wait_until(moment, 20, "the moment to kill it")
-        run.kill()
-        taken = len(settled(site))
-        run.start()
+    wait_until(lambda: is_calling(site), 20, "a call that is out")
+    run.kill()
+    taken = len(settled(site))
+    run.start()
+    wait_until(lambda: len(settled(site)) > taken, 20, "rows taken after the first power cut")
+    run.kill()
+    run.start()
     wait_until(lambda: not writers.are_writing, 20, "everything written")
     assert not writers.failures, writers.failures
 

@@ -83,6 +83,4 @@ def _plain(columns: Columns, dialect: str) -> Columns:
     """Values as a booking system of that database writes them: SQLite's times are ISO text."""
     if dialect != "sqlite":
         return columns
-    return {
-        name: value.isoformat() if isinstance(value, datetime | date) else value for name, value in columns.items()
-    }
+    return {name: value.isoformat() if isinstance(value, datetime | date) else value for name, value in columns.items()}
