@@ -1,0 +1,123 @@
+"""The broker is a bell: what it holds may be lost, and it may be away, without loss and without anybody noticing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+import redis
+
+from relay.demo.valkey import Valkey
+from tests.integration.conftest import TIDBOK, NewSite
+from tests.integration.processes import wait_until
+from tests.integration.residents import TOLVAN, spellings
+from tests.integration.site import Site
+
+pytestmark = pytest.mark.integration
+
+LANE = f"practice:{TIDBOK.source_systems[0]}"
+
+
+def book(site: Site, booking_id: str) -> float:
+    return site.insert(
+        TIDBOK.name, operation="upsert", booking_id=booking_id, resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
+        starts_at=datetime(2027, 5, 4, 8, 15),
+    )  # fmt: skip
+
+
+def is_indexed(site: Site, booking_id: str) -> bool:
+    return bool(site.index.content_of(booking_id))
+
+
+def queued(valkey: Valkey) -> list[bytes]:
+    """Every message in the broker, as the bytes that lie there."""
+    with redis.Redis(port=valkey.port) as broker:
+        lists = [key for key in broker.keys("*") if broker.type(key) == b"list"]
+        return [message for key in lists for message in broker.lrange(key, 0, -1)]
+
+
+def test_losing_the_brokers_content_costs_about_one_poll_interval(new_site: NewSite, valkey: Valkey) -> None:
+    site = new_site().prepare()
+    site.start_worker()
+    site.start_beat()
+    book(site, "first")
+    wait_until(lambda: is_indexed(site, "first"), 20, "the site up")
+
+    # when the broker is emptied, again and again, while a booking is on its way
+    lasted = []
+    with redis.Redis(port=valkey.port) as broker:
+        for number in range(5):
+            committed = book(site, f"b-{number}")
+            time.sleep(0.3 * number)  # at another point of its way each time
+            broker.flushall()
+            wait_until(lambda number=number: is_indexed(site, f"b-{number}"), 20, "a booking after a FLUSHALL")
+            lasted.append(time.monotonic() - committed)
+
+    # then none takes longer than the two intervals it may have to wait now, and a busy machine's second
+    print("seconds:", [round(s, 2) for s in lasted])
+    assert max(lasted) <= 2 + 1.5
+
+
+def test_a_broker_that_dies_and_comes_back_empty_stops_the_work_for_35_seconds_at_most(
+    new_site: NewSite, valkey: Valkey
+) -> None:
+    site = new_site().prepare()
+    worker, beat = site.start_worker(), site.start_beat()
+    book(site, "before")
+    wait_until(lambda: is_indexed(site, "before"), 20, "the site up")
+
+    # when it is away for a while, in which bookings are made
+    valkey.close()
+    taken = []
+    for number in range(20):
+        began = time.monotonic()
+        taken.append(book(site, f"b-{number}") - began)
+        time.sleep(0.2)
+    valkey.start()
+
+    # then the booking system never noticed, nobody died, and the bookings are in the index soon after
+    assert max(taken) < 0.5
+    lasted = wait_until(lambda: is_indexed(site, "b-19"), 35, "work after the broker came back")
+    print("seconds after the broker's return:", round(lasted, 1))
+    assert worker.is_alive
+    assert beat.is_alive
+    assert len(site.index.posts()) == 21
+    assert site.index.breaches() == []
+
+
+def test_messages_name_a_source_or_a_lane_and_nothing_else(new_site: NewSite, valkey: Valkey) -> None:
+    site = new_site().prepare()
+    book(site, "booking-of-tolvan")
+
+    # when every kind of message is published while no worker takes any
+    done = site.python("-c", "from workers.tasks import tick, intake; tick(); intake('tidbok-nord'); tick()")
+    assert done.returncode == 0, done.stderr
+    site.start_beat()
+    wait_until(lambda: any(b"workers.tick" in message for message in queued(valkey)), 20, "a tick of the schedule")
+
+    # then
+    messages = queued(valkey)
+    read = [_read(message) for message in messages]
+    assert {task for task, _, _ in read} == {"workers.tick", "workers.intake", "workers.deliver"}
+    for task, arguments, expires in read:
+        assert arguments in {"workers.tick": [[]], "workers.intake": [[TIDBOK.name]], "workers.deliver": [[LANE]]}[task]
+        assert expires is not None
+    everything = b"\n".join(messages).decode() + "".join(str(body) for body in map(_body, messages))
+    for secret in (*spellings(TOLVAN), "booking-of-tolvan", "SE2321000016-1HZ3", "20270504"):
+        assert secret not in everything
+
+
+def _body(message: bytes) -> Any:
+    return json.loads(base64.b64decode(json.loads(message)["body"]))
+
+
+def _read(message: bytes) -> tuple[str, list[str], str | None]:
+    """Task, positional arguments and expiry of a message, which has no other argument."""
+    headers = json.loads(message)["headers"]
+    arguments, keywords, _ = _body(message)
+    assert keywords == {}
+    return headers["task"], arguments, headers["expires"]

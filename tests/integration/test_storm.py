@@ -1,0 +1,218 @@
+"""Ten thousand random changes from three booking systems, while workers and the scheduler are killed at random.
+
+The story is run once; each test looks at one side of how it ended. The seed is printed; EI_TEST_SEED repeats one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from relay.demo.valkey import Valkey
+from tests.integration import expected, residents
+from tests.integration.changes import Plan, World, now_in_sweden, plan
+from tests.integration.conftest import NewDatabase
+from tests.integration.expected import Commit
+from tests.integration.index import Post
+from tests.integration.processes import Process, wait_until
+from tests.integration.site import Pace, Site, Source
+from tests.integration.writers import Writers
+
+pytestmark = pytest.mark.integration
+
+SIZES = {"nord": 4000, "syd": 3000, "vast": 3000}
+SYSTEMS = {"nord": ("SE2321000016-84GX", "se2321000016-84gy"), "syd": ("SE2321000024-1A01",), "vast": ("HSA-VAST-1",)}
+UNITS = tuple(f"SE2321000016-1HZ{n}" for n in range(8))
+SYD_UNITS = {UNITS[0]: None, UNITS[1]: "SE232100-0099", UNITS[2]: None}  # connected in the south, and as whose
+WRITING_SECONDS = 22
+SETTLING_SECONDS = 40  # a dead worker's lane is free after 13 s, rests for up to 2 s, and its keys are 2 s apart
+PACE = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, call_timeout=3, latency=0.3)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the story ended."""
+
+    settled: bool
+    posts: list[Post]
+    expected_posts: set[Post]
+    outcomes: dict[str, dict[int, tuple[str | None, str | None]]]
+    plans: list[Plan]
+    commits: dict[str, dict[int, Commit]]
+    breaches: list[dict[str, Any]]
+    calls_before_silence: int
+    calls_after_silence: int
+    kills: Counter[str]
+    logs: dict[str, str]
+    status: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def storm(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Ended]:
+    seed = os.environ.get("EI_TEST_SEED") or secrets.token_hex(4)
+    print(f"\nEI_TEST_SEED={seed}")
+    folder = tmp_path_factory.mktemp("storm")
+    sources = [
+        Source("nord", SYSTEMS["nord"], outbox_url=new_database()),
+        Source("syd", SYSTEMS["syd"], care_units=str(_syd_units(folder))),
+        Source("vast", SYSTEMS["vast"], outbox_table="public.vast_outbox"),
+    ]
+    with Valkey() as valkey, Site(folder, new_database(), sources, broker_url=valkey.url, pace=PACE) as site:
+        site.prepare()
+        yield _run(site, seed)
+
+
+def _run(site: Site, seed: str) -> Ended:
+    start = now_in_sweden()
+    plans = [
+        plan(
+            World(source.name, source.source_systems, UNITS, start, WRITING_SECONDS, writers=3, any_value=True),
+            SIZES[source.name], bookings=500, seed=f"{seed} {source.name}",
+        )
+        for source in site.sources.values()
+    ]  # fmt: skip
+    last_expiry = start + timedelta(seconds=WRITING_SECONDS)
+    processes = [site.start_worker("worker-1"), site.start_worker("worker-2"), site.start_beat()]
+    wait_until(lambda: all("ready" in p.log() for p in processes[:2]), 20, "both workers ready")
+
+    writers = Writers(site, plans, WRITING_SECONDS).start()
+    kills = _kill_at_random(site, processes, Random(seed), writers)
+    assert not writers.failures, writers.failures
+
+    def expected_posts() -> set[Post]:
+        units = {"syd": SYD_UNITS}
+        now = now_in_sweden()
+        return {
+            post for p in plans for post in expected.posts(p, site.sources[p.source], units.get(p.source), now)
+        }  # fmt: skip
+
+    def is_settled() -> bool:
+        return (
+            now_in_sweden() > last_expiry
+            and site.unread() == 0
+            and Counter(site.index.posts()) == Counter(expected_posts())
+            and all(lane["pending"] == 0 for lane in site.status()["lanes"])
+        )
+
+    settled = _comes_true(is_settled, SETTLING_SECONDS)
+    before = site.index.summary()["calls"]
+    time.sleep(PACE.key_spacing + 4)  # four poll intervals, after which whatever was put off is due: nothing may come
+    return Ended(
+        settled=settled,
+        posts=site.index.posts(),
+        expected_posts=expected_posts(),
+        outcomes={name: site.outcomes(name) for name in site.sources},
+        plans=plans,
+        commits=writers.commits,
+        breaches=site.index.breaches(),
+        calls_before_silence=before,
+        calls_after_silence=site.index.summary()["calls"],
+        kills=kills,
+        logs=site.logs(),
+        status=site.status(),
+    )
+
+
+def _kill_at_random(site: Site, processes: list[Process], random: Random, writers: Writers) -> Counter[str]:
+    """Kill processes and start them again, as long as there is writing; how often each.
+
+    First all at once while a call is out, so that at least one call surely has no end; then one at a time.
+    """
+    kills: Counter[str] = Counter()
+    wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), 20, "a call that is out")
+    victims = processes
+    while writers.are_writing:
+        for victim in victims:
+            victim.kill()
+        for victim in victims:
+            victim.start()
+            kills[victim.name] += 1
+        victims = [random.choice(processes)]
+        time.sleep(random.uniform(1.5, 4))
+    return kills
+
+
+def _comes_true(condition: Any, within: float) -> bool:
+    """Whether it does; the tests below say what did not."""
+    try:
+        wait_until(condition, within, "settled")
+    except AssertionError:
+        return False
+    return True
+
+
+def _syd_units(folder: Path) -> Path:
+    header = "hsa_id,name,county,municipality_code,municipality,address,active,data_controller"
+    connected = [
+        f"{unit.lower()},Enhet,Exempel län,,,,true,{controller or ''}" for unit, controller in SYD_UNITS.items()
+    ]
+    path = folder / "care-units.csv"
+    path.write_text("\n".join([header, *connected, f"{UNITS[3]},Enhet,Exempel län,,,,false,"]), encoding="utf-8")
+    return path
+
+
+def test_the_index_equals_the_bookings(storm: Ended) -> None:
+    """R-20, R-21, R-22: exactly one post for each booking that should have one, and nothing else."""
+    assert len(storm.expected_posts) > 300
+    assert len(storm.posts) == len(set(storm.posts))
+    assert set(storm.posts) - storm.expected_posts == set(), "ghosts"
+    assert storm.expected_posts - set(storm.posts) == set(), "missing"
+    assert storm.settled
+
+
+def test_processes_were_killed_meanwhile(storm: Ended) -> None:
+    print("killed:", dict(storm.kills))
+    assert storm.kills.total() >= 5
+    assert "a worker died during a call" in "".join(storm.logs.values())
+
+
+def test_no_rule_was_broken(storm: Ended) -> None:
+    """R-01…R-11 in every message; R-31, R-32 and R-35 between the calls."""
+    assert storm.breaches == []
+
+
+def test_every_row_has_the_outcome_it_should(storm: Ended) -> None:
+    for plan_ in storm.plans:
+        found = storm.outcomes[plan_.source]
+        allowed = expected.outcomes(plan_, storm.commits[plan_.source])
+        assert found.keys() == allowed.keys()
+        wrong = {row: (found[row], outcomes) for row, outcomes in allowed.items() if found[row][0] not in outcomes}
+        assert wrong == {}
+        # and the four outcomes all came up, most of them foreseeable to the letter
+        assert {outcome for outcome, _ in found.values()} == {"taken", "superseded", "rejected", "duplicate"}
+        assert sum(len(outcomes) == 1 for outcomes in allowed.values()) > 0.7 * len(allowed)
+
+
+def test_every_rejected_row_says_which_field_and_never_who(storm: Ended) -> None:
+    for plan_ in storm.plans:
+        for row in plan_.rows:
+            reason = storm.outcomes[plan_.source][row.id][1] or ""
+            if row.wrong:
+                assert reason.startswith(f"{row.wrong}: "), (row, reason)
+            assert not any(spelling in reason for person in plan_.residents for spelling in residents.spellings(person))
+
+
+def test_then_there_is_silence(storm: Ended) -> None:
+    assert storm.status["ok"], storm.status["wrong"]
+    assert storm.calls_after_silence == storm.calls_before_silence > 20
+
+
+def test_no_log_of_any_process_names_a_resident(storm: Ended) -> None:
+    assert {"worker-1.err", "worker-2.err", "beat.err", "sandbox.err"} <= storm.logs.keys()
+    assert "call ended" in storm.logs["worker-1.err"] + storm.logs["worker-2.err"]
+    everything = "\n".join(storm.logs.values())
+    people = {person for plan_ in storm.plans for person in plan_.residents}
+    assert len(people) > 1000
+    assert [
+        person for person in people if any(spelling in everything for spelling in residents.spellings(person))
+    ] == []
