@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    ScalarSelect,
     Select,
     Update,
     and_,
@@ -28,6 +29,7 @@ from relay.store.schema import post
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
+_IN_TURN: Final = (post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
 _KEY: Final = (post.c.booking_id, post.c.lane_id, post.c.resident_id, post.c.care_unit, post.c.data_controller)
 
 
@@ -77,6 +79,15 @@ def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bo
     )
 
 
+def first_due(lane_id: ColumnElement[int], allowed: Allowed) -> ScalarSelect[int]:
+    """The id of the lane's post whose turn it is, or null.
+
+    The order is asked for so that PostgreSQL reads it from `ei_post_pending`: it cannot know how few posts are
+    pending, and where any will do it looks through all posts instead.
+    """
+    return select(post.c.id).where(due(lane_id, allowed)).order_by(*_IN_TURN).limit(1).scalar_subquery()
+
+
 def claim(
     tx: Transaction, lane_id: int, source_system: str, sent_before: datetime, *, split: bool, bulk: bool, limit: int
 ) -> list[DuePost]:
@@ -93,7 +104,7 @@ def claim(
             post.c.attempts,
         )
         .where(due(lane_id, allowed))
-        .order_by(post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
+        .order_by(*_IN_TURN)
         .limit(limit)
     ).all()  # fmt: skip
     found = [
