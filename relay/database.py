@@ -66,6 +66,7 @@ def _connect_args(url: URL) -> dict[str, Any]:
                 "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS * 1000,
                 "DateStyle": "ISO",
                 "TimeZone": "UTC",
+                "plan_cache_mode": "force_custom_plan",  # a kept plan may be from when the tables were empty
                 "jit": "off",  # compiling costs more than these short statements
             }
             return {

@@ -88,7 +88,7 @@ def of_source(tx: Transaction, source: str) -> dict[LaneName, int]:
 def due(tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: timedelta) -> list[LaneName]:
     """The lanes of an index that somebody should take now. `rest` is as in `take`."""
     allowed = posts.Allowed(tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
-    waiting = exists().where(posts.due(lane.c.id, allowed))
+    waiting = posts.first_due(lane.c.id, allowed).is_not(None)
     rows = tx.run(
         select(lane.c.source_system)
         .where(

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    ScalarSelect,
     Select,
     Update,
     and_,
@@ -28,6 +29,8 @@ from relay.store.schema import post
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
+_IN_TURN: Final = (post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
+EXPIRED_AT_ONCE: Final = 10_000  # a fraction of a second's work; the next look takes the rest
 _KEY: Final = (post.c.booking_id, post.c.lane_id, post.c.resident_id, post.c.care_unit, post.c.data_controller)
 
 
@@ -77,6 +80,15 @@ def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bo
     )
 
 
+def first_due(lane_id: ColumnElement[int], allowed: Allowed) -> ScalarSelect[int]:
+    """The id of the lane's post whose turn it is, or null.
+
+    The order is asked for so that PostgreSQL reads it from `ei_post_pending`: it cannot know how few posts are
+    pending, and where any will do it looks through all posts instead.
+    """
+    return select(post.c.id).where(due(lane_id, allowed)).order_by(*_IN_TURN).limit(1).scalar_subquery()
+
+
 def claim(
     tx: Transaction, lane_id: int, source_system: str, sent_before: datetime, *, split: bool, bulk: bool, limit: int
 ) -> list[DuePost]:
@@ -93,7 +105,7 @@ def claim(
             post.c.attempts,
         )
         .where(due(lane_id, allowed))
-        .order_by(post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
+        .order_by(*_IN_TURN)
         .limit(limit)
     ).all()  # fmt: skip
     found = [
@@ -204,14 +216,23 @@ def _want(dialect: str) -> Executable:
 
 
 def expire(tx: Transaction) -> int:
-    """Want every post whose time has passed gone, since the moment it passed (R-22); says how many they were.
+    """Want posts whose time has passed gone, since the moment it passed (R-22), the earliest first and at most
+    `EXPIRED_AT_ONCE`; says how many they were.
 
     Rows that are being changed right now are left to the next run, so that this waits for nobody.
     """
-    passed = select(post.c.id).where(post.c.expires_at <= tx.now).with_for_update(skip_locked=True)
+    passed = (
+        select(post.c.id)
+        .where(post.c.expires_at <= tx.now)
+        .order_by(post.c.expires_at)
+        .limit(EXPIRED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+        .cte("passed")
+        .prefix_with("MATERIALIZED", dialect="postgresql")  # once, whatever the plan: or the limit would not hold
+    )
     return tx.run(
         update(post)
-        .where(post.c.id.in_(passed))
+        .where(post.c.id.in_(select(passed.c.id)))
         .values(
             wanted=ABSENT, wanted_since=post.c.expires_at, expires_at=None, bulk=False, attempts=0,
             parked_code=None, parked_text=None, parked_at=None,

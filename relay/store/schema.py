@@ -153,6 +153,7 @@ Index(
     post.c.suspect,
     post.c.bulk,
     post.c.wanted_since,
+    post.c.id,  # of many that came in one transaction, a call reads no more than it carries
     postgresql_where=_pending,
     sqlite_where=_pending,
 )

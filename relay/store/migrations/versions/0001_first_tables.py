@@ -118,7 +118,7 @@ def upgrade() -> None:
     op.create_index(
         "ei_post_pending",
         "ei_post",
-        ["lane_id", "suspect", "bulk", "wanted_since"],
+        ["lane_id", "suspect", "bulk", "wanted_since", "id"],
         unique=False,
         postgresql_where=sa.text("wanted != known AND parked_code IS NULL"),
         sqlite_where=sa.text("wanted != known AND parked_code IS NULL"),

@@ -1,0 +1,165 @@
+"""What a step costs, in counts of statements and calls, which no busy machine changes.
+
+A number here is the present one and may be lowered. Raising one, or letting it grow with the number of rows, is
+to be a decision and not an accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import event, insert
+
+from relay.flow.delivery import deliver
+from relay.flow.intake import BATCH, intake
+from relay.flow.relay import Relay
+from relay.flow.schedule import due_work
+from relay.outbox import ddl
+from relay.outbox.table import outbox_table
+from relay.sandbox.server import Sandbox
+from relay.settings import parse
+from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
+from tests.statements import recorded
+
+INTAKE: Final = 13  # statements for a batch: 1 to read, 10 to settle, 2 to mark
+CALL: Final = 9  # statements for a call: 5 before it, 4 after
+LOOK: Final = 5  # statements for a look at what is due, with one index: one of them asks the clock
+
+
+class Site:
+    """A relay of one source and one lane, whose statements and calls are counted."""
+
+    def __init__(self, relay: Relay, sandbox: Sandbox) -> None:
+        self.relay = relay
+        self._sandbox = sandbox
+
+    def book(self, numbers: range) -> None:
+        """Write a new booking for each number to the outbox."""
+        engine = self.relay.store.engine
+        starts_at = datetime(2040, 6, 1, 9, 30)
+        said = {"operation": "upsert", "resident_id": RESIDENT, "care_unit": UNIT,
+                "starts_at": starts_at.isoformat() if engine.dialect.name == "sqlite" else starts_at}  # fmt: skip
+        rows = [said | {"booking_id": f"booking-{n}", "event_id": f"event-{n}"} for n in numbers]
+        with engine.begin() as connection:
+            connection.execute(insert(outbox_table(dialect=engine.dialect.name)), rows)
+
+    def intake(self) -> int:
+        """Take a batch from the outbox; how many statements that was."""
+        return self._statements(lambda: intake(self.relay, "clinic"))
+
+    def deliver(self) -> int:
+        """Make a call, or find that there is none to make; how many statements that was."""
+        (lane,) = self.relay.lane_names
+        return self._statements(lambda: deliver(self.relay, lane))
+
+    def look(self) -> int:
+        """Ask what is due; how many statements that was."""
+        return self._statements(lambda: due_work(self.relay))
+
+    @property
+    def calls(self) -> list[int]:
+        """How many posts each call carried."""
+        return [call["posts"] for call in self._sandbox.core.calls()]
+
+    def _statements(self, step: Callable[[], object]) -> int:
+        with recorded(self.relay.store.engine) as statements:
+            step()
+        return len(statements)
+
+
+@pytest.fixture
+def site(relay_url: str) -> Iterator[Site]:
+    """A site that has been at work: what is asked only at start is not counted."""
+    with Sandbox() as sandbox:
+        relay = Relay(parse(_document(relay_url, sandbox.update_url)))
+        ddl.create(relay.store.engine)
+        relay.prepare()
+        site = Site(relay, sandbox)
+        site.book(range(-1, 0))
+        site.look()
+        site.intake()
+        site.deliver()
+        sandbox.core.reset()
+        yield site
+        relay.close()
+
+
+def _document(database_url: str, index_url: str) -> dict[str, Any]:
+    return {
+        "environment": "production",
+        "database_url": database_url,
+        "engagement_index": {"practice": {"url": index_url, "logical_address": "5565594230"}},
+        "source": [
+            {
+                "name": "clinic",
+                "source_systems": [SYSTEM],
+                "data_controller": CONTROLLER,
+                "engagement_index": "practice",
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("rows", [1, BATCH])
+def test_intake_of_a_batch(site: Site, rows: int) -> None:
+    site.book(range(rows))
+
+    statements = site.intake()
+
+    marks_saved = 1 if rows == 1 else 0  # outcomes are marked five hundred rows to a statement
+    assert statements <= INTAKE - marks_saved
+
+
+@pytest.mark.parametrize("posts", [1, 1000])
+def test_a_call(site: Site, posts: int) -> None:
+    site.book(range(posts))
+    site.intake()
+
+    statements = site.deliver()
+
+    assert site.calls == [posts]
+    assert statements <= CALL
+
+
+def test_a_thousand_and_three_waiting_posts_are_two_calls(site: Site) -> None:
+    """R-30"""
+    site.book(range(1003))
+    site.intake()
+    site.intake()
+
+    for _ in range(3):
+        site.deliver()
+
+    assert site.calls == [1000, 3]
+
+
+def test_a_look_when_there_is_nothing_to_do(site: Site) -> None:
+    assert site.look() <= LOOK
+
+
+def test_a_look_when_much_is_to_be_done(site: Site) -> None:
+    site.book(range(BATCH))
+    site.intake()
+
+    assert site.look() <= LOOK
+
+
+def test_no_statement_is_compiled_twice(site: Site) -> None:
+    """SQLAlchemy compiles a statement once, whatever the number of rows and their values."""
+    compiled: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, _values: Any, context: Any, _many: bool) -> None:
+        if not sql.startswith("BEGIN") and context.cache_hit.name != "CACHE_HIT":
+            compiled.append(sql)
+
+    site.book(range(30))
+    event.listen(site.relay.store.engine, "before_cursor_execute", note)
+
+    site.look()
+    site.intake()
+    site.deliver()
+
+    assert compiled == []
