@@ -20,6 +20,7 @@ from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
 from relay.store.lanes import LaneName
+from relay.store.migrate import DatabaseNotReady
 from relay.store.transaction import describe
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,10 @@ class Runner:
     def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
         """One failing step must not end the run: it comes again with the next look."""
         try:
+            self._relay.prepare()
             step(*args)
+        except DatabaseNotReady as error:
+            log.error("%s", error)
         except SQLAlchemyError as error:
             log.error("%s: the relay's database did not do it: %s", what, describe(error))
         except Exception:
