@@ -87,7 +87,7 @@ def deliver(lane: str) -> None:
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
         verdict = deliver_step(_relay, name) if free else None
-    if verdict is not None:
+    if free and (verdict is not None or _hands.asked_again(lane)):
         _hint(deliver, lane)
 
 

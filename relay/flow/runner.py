@@ -67,7 +67,7 @@ class Runner:
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane) if free else None
-        if verdict is not None:
+        if free and (verdict is not None or self._hands.asked_again(str(lane))):
             self._submit(self._deliver, lane)  # until the lane has nothing more to say
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
