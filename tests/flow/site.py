@@ -23,7 +23,7 @@ LANE = LaneName("national", SYSTEM)
 
 _CONFIGURATION = f"""
 environment = "qa"
-database_url = "sqlite:///relay.db"
+database_url = "sqlite:///%s/relay.db"
 [engagement_index.national]
 logical_address = "5565594230"
 connect_timeout = "1s"
@@ -46,7 +46,7 @@ class FlowSite:
         self._folder = folder
         keys = "\n".join(f"{name} = {json.dumps(str(value))}" for name, value in index.items())
         self._config = folder / "relay.toml"
-        self._config.write_text(_CONFIGURATION % keys, encoding="utf-8")
+        self._config.write_text(_CONFIGURATION % (folder, keys), encoding="utf-8")
         self.relay = Relay(load(str(self._config), environ or {}))
         upgrade(self.relay.store.engine)
         ddl.create(self.relay.store.engine)
