@@ -173,7 +173,7 @@ class Transport:
             why = "took too long" if late else "was broken off"
             return Failure.HANDSHAKE, f"The TLS handshake with {self._host} {why}"
         elif isinstance(cause, socket.gaierror):
-            return Failure.DNS, f"The name in {self._host} has no address"
+            return Failure.DNS, f"The name in {self._host} cannot be resolved to an address"
         elif late:
             return Failure.CONNECT, f"No connection to {self._host} in time"
         elif isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed"):

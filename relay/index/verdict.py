@@ -36,7 +36,7 @@ class Kind(StrEnum):
 class Failure(StrEnum):
     """Why there is no answer. The values are the codes of the table."""
 
-    DNS = "DNS"  # the host's name has no address
+    DNS = "DNS"  # the host's name has no address, or none in time
     CONNECT = "CONNECT"  # refused, unreachable, no connection in time
     PROXY = "PROXY"  # the outbound proxy would not connect us
     HANDSHAKE = "HANDSHAKE"  # the network broke the TLS handshake

@@ -73,11 +73,11 @@ def answering(answer: bytes | Callable[[bytes], bytes]) -> Handler:
     return handle
 
 
-def dripping(whole: bytes, drip: bytes) -> Handler:
+def dripping(whole: bytes, drip: bytes, read: Callable[[socket.socket], bytes] = read_request) -> Handler:
     """Sends `whole` at once and then a byte of `drip` ever so often, for ever."""
 
     def handle(peer: socket.socket, number: int) -> None:
-        read_request(peer)
+        read(peer)
         peer.sendall(whole)
         while True:
             for byte in drip:
