@@ -117,11 +117,10 @@ class OutboxReader:
         return self._asked
 
     def questions(self, kinds: Mapping[str, TypeEngine[Any]]) -> Questions:
-        """The statements that read, where the columns have these types; one left out is as in our DDL."""
+        """The statements that read, where the columns have these types, which only `ASKED_FOR_TYPES` look at."""
 
         def text(column: Column[Any], value: ColumnElement[Any]) -> ColumnElement[str]:
-            kind = kinds.get(column.name) or column.type.dialect_impl(self.engine.dialect)
-            return as_text(value, column.name, self._dialect, kind)
+            return as_text(value, column.name, self._dialect, kinds.get(column.name, column.type))
 
         written = [text(self._table.c[name], self._table.c[name]).label(name) for name in WRITTEN]
         created_at = self._table.c.created_at

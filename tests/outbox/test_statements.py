@@ -20,6 +20,14 @@ from relay.outbox.reader import OutboxReader, Questions
 
 _WITH_ZONE = "to_char(ei_outbox.starts_at, 'YYYY-MM-DD HH24:MI:SS TZH:TZM')"
 
+_ORACLE: Mapping[str, TypeEngine[Any]] = {  # as Oracle reports the columns of our DDL
+    "starts_at": oracle.TIMESTAMP(),
+    "invited_on": oracle.DATE(),
+    "valid_until": oracle.TIMESTAMP(),
+    "presentable": oracle.NUMBER(1),
+    "created_at": oracle.TIMESTAMP(timezone=True),
+}
+
 
 class _Engine:
     """An engine as far as a reader that asks nothing looks at it."""
@@ -39,7 +47,7 @@ def sql(statement: Any, name: str) -> str:
 
 
 def questions(name: str, kinds: Mapping[str, TypeEngine[Any]] | None = None) -> Questions:
-    return reader(name).questions(kinds or {})
+    return reader(name).questions({**(_ORACLE if name == "oracle" else {}), **(kinds or {})})
 
 
 def column(name: str, statement: str) -> str:
