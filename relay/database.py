@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from relay.bounded import BoundedConnection
@@ -54,6 +55,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A connection on which each statement stands alone: no BEGIN, no ROLLBACK, no lock on SQLite."""
     with engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def describe(error: BaseException) -> str:
+    """A database error in words that quote no value: its class, and its SQLSTATE where it has one."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(original, "sqlstate", None)
+    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
 def _bounded(seconds: float) -> Any:
