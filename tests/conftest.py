@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -62,9 +63,12 @@ def mariadb_url(mariadb: MariaDb) -> Iterator[str]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What was not tested is said aloud: a skip in a row of dots is not read."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if MISSING in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section(f"{MISSING}: {len(skipped)} tests skipped", sep="!", red=True)
+    reasons = [
+        str(report.longrepr[2]).removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())
+    ]
+    for reason, number in Counter(reasons).items():
+        if "NOT" in reason:
+            terminalreporter.write_line(f"!!! {reason} ({number} skipped)", red=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
