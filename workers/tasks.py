@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from threading import Lock
 from typing import Any
 
 from celery import Task
@@ -32,8 +31,6 @@ log = logging.getLogger(__name__)
 _relay = Relay(settings)
 _hands = Hands(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
-_prepared = False
-_preparing = Lock()
 
 
 def _step(body: Callable[..., None]) -> Callable[..., None]:
@@ -42,7 +39,7 @@ def _step(body: Callable[..., None]) -> Callable[..., None]:
     @wraps(body)
     def guarded(*args: str) -> None:
         try:
-            _prepare()
+            _relay.prepare()
             body(*args)
         except DatabaseNotReady as error:
             log.error("%s", error)
@@ -52,15 +49,6 @@ def _step(body: Callable[..., None]) -> Callable[..., None]:
             log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
 
     return guarded
-
-
-def _prepare() -> None:
-    global _prepared
-    if not _prepared:
-        with _preparing:
-            if not _prepared:
-                _relay.prepare()
-                _prepared = True
 
 
 def _hint(task: Task[Any, Any], name: object) -> None:
@@ -99,7 +87,7 @@ def deliver(lane: str) -> None:
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
         verdict = deliver_step(_relay, name) if free else None
-    if verdict is not None:
+    if free and (verdict is not None or _hands.asked_again(lane)):
         _hint(deliver, lane)
 
 

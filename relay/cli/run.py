@@ -18,7 +18,6 @@ def run() -> None:
     For a site of one machine. A stop finishes the calls that are out and records them.
     """
     relay = Relay(settings())
-    relay.prepare()
     runner = Runner(relay)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())

@@ -75,7 +75,8 @@ def lane_after(
             changes |= _open_again(now)
         case Kind.CONFIGURATION:
             changes |= {"blocked_code": verdict.code, "blocked_text": verdict.text}
-            changes |= {"next_call_at": now + pace.retry_after_fault_max, "failed_at": now}
+            # Somebody answered: the lane waits for people, and not any more because a peer may still be busy.
+            changes |= {"failures": 0, "next_call_at": now + pace.retry_after_fault_max, "failed_at": now}
             if not blocked:
                 changes["blocked_since"] = now
         case _:

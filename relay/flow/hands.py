@@ -1,10 +1,11 @@
 """How much one process takes on at once.
 
 Two rules keep one party's trouble its own. A source or lane is worked on once at a time in a process: a hint that
-comes again while a slow outbox is being read is dropped, not queued behind it. And a party may hold only its share
-of the threads: an index that hangs leaves some free for the other indexes and for intake, a database server that
-hangs leaves most for the other outboxes, however many lie on it. Work of a party whose share is used waits a moment,
-for a healthy one is done in milliseconds, and is then dropped too: it comes again at the next tick.
+comes again while a slow outbox is being read is dropped, not queued behind it; whoever is at it is told that it came
+(`asked_again`), and may look once more. And a party may hold only its share of the threads: an index that hangs
+leaves some free for the other indexes and for intake, a database server that hangs leaves most for the other
+outboxes, however many lie on it. An outbox whose party's share is used waits a moment, for a healthy one is read in
+milliseconds, and is then dropped too: it comes again at the next tick.
 
 What this does not bound: several servers that begin to hang in the same second may hold all threads between them,
 until the first of them are given up (`relay.sessions.Bounds`). From then on they are in doubt, and one party.
@@ -28,6 +29,7 @@ class Hands:
         self._index_share = max(threads // (indexes + 1), 1)  # one share for each index and one for everything else
         self._outbox_share = max(threads // 4, 1)
         self._busy: set[str] = set()
+        self._refused: set[str] = set()
         self._held: Counter[str] = Counter()
         self._changed = Condition()
 
@@ -43,17 +45,17 @@ class Hands:
         with self._working(source, party, self._outbox_share, MOMENT_SECONDS) as free:
             yield free
 
+    def asked_again(self, what: str) -> bool:
+        """Whether `what` was asked for while it was last worked on; told once."""
+        with self._changed:
+            asked = what in self._refused
+            self._refused.discard(what)
+            return asked
+
     @contextmanager
     def _working(self, what: str, party: str | None, share: int, wait: float) -> Iterator[bool]:
         with self._changed:
-            free = what not in self._busy
-            if free:
-                self._busy.add(what)  # before the wait: the same hint again does not wait beside it
-                if party is not None and not self._changed.wait_for(lambda: self._held[party] < share, wait):
-                    self._busy.discard(what)
-                    free = False
-            if free and party is not None:
-                self._held[party] += 1
+            free = self._begin(what, party, share, wait)
         try:
             yield free
         finally:
@@ -63,3 +65,16 @@ class Hands:
                     if party is not None:
                         self._held[party] -= 1
                     self._changed.notify_all()
+
+    def _begin(self, what: str, party: str | None, share: int, wait: float) -> bool:
+        if what in self._busy:
+            self._refused.add(what)
+            return False
+        self._busy.add(what)  # before the wait: the same hint again does not wait beside it
+        if party is not None:
+            if not self._changed.wait_for(lambda: self._held[party] < share, wait):
+                self._busy.discard(what)
+                return False
+            self._held[party] += 1
+        self._refused.discard(what)
+        return True

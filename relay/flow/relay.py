@@ -43,6 +43,8 @@ class Relay:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self._lock = Lock()
+        self._preparing = Lock()
+        self._prepared = False
         self._engines: dict[str, Engine] = {}
         self._clients: dict[str, IndexClient] = {}
         self._rooms: dict[str, SourceRoom] = {}
@@ -66,15 +68,19 @@ class Relay:
     def prepare(self) -> None:
         """See that the database is at our version, and make the rows of the configured sources and lanes.
 
-        Once, before the first step. Raises DatabaseNotReady.
+        Before every step; it does something only until it has succeeded once. Raises DatabaseNotReady.
         """
-        check(self.store.engine)
+        if self._prepared:
+            return
+        with self._preparing:
+            if not self._prepared:
+                check(self.store.engine)
+                self.store.transact(self._make_rows)
+                self._prepared = True
 
-        def work(tx: Transaction) -> None:
-            sources.ensure(tx, self._sources)
-            lanes.ensure(tx, self._source_of.items())
-
-        self.store.transact(work)
+    def _make_rows(self, tx: Transaction) -> None:
+        sources.ensure(tx, self._sources)
+        lanes.ensure(tx, self._source_of.items())
 
     def index_of(self, lane: LaneName) -> EngagementIndex:
         """The settings of the index a lane calls."""

@@ -21,6 +21,7 @@ from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
 from relay.store.lanes import LaneName
+from relay.store.migrate import DatabaseNotReady
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Runner:
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane) if free else None
-        if verdict is not None:
+        if free and (verdict is not None or self._hands.asked_again(str(lane))):
             self._submit(self._deliver, lane)  # until the lane has nothing more to say
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
@@ -76,7 +77,10 @@ class Runner:
     def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
         """One failing step must not end the run: it comes again with the next look."""
         try:
+            self._relay.prepare()
             step(*args)
+        except DatabaseNotReady as error:
+            log.error("%s", error)
         except SQLAlchemyError as error:
             log.error("%s: the relay's database did not do it: %s", what, describe(error))
         except Exception:

@@ -146,13 +146,16 @@ def blocked(tx: Transaction) -> list[tuple[LaneName, datetime]]:
 
 
 def call_now(tx: Transaction, name: LaneName) -> None:
-    """End the lane's rest: somebody acted, so it may ask at once."""
+    """End a blocked lane's wait: somebody acted, so it may ask at once.
+
+    A lane that rests because the peer may still be at its last call goes on resting (R-31, R-35).
+    """
     named = and_(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
-    tx.run(update(lane).where(named).values(next_call_at=tx.now))
+    tx.run(update(lane).where(named, lane.c.failures == 0).values(next_call_at=tx.now))
 
 
 def pause(tx: Transaction, names: Iterable[LaneName], *, paused: bool) -> None:
-    """Keep lanes from calling until they are resumed, or resume them: then they may call at once."""
+    """Keep lanes from calling until they are resumed, or resume them: then blocked ones may ask at once."""
     for name in names:
         named = and_(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
         tx.run(update(lane).where(named).values(paused=paused))

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 from relay.demo.postgres import NoBinariesError
@@ -19,7 +20,9 @@ from tests.bench.parts import NotInTimeError, postgres
 def main() -> int:
     """Run it all; the exit code is 0 unless something did not come to its end."""
     parser = argparse.ArgumentParser(prog="./run bench", description="What the relay costs, as ratios.")
-    parser.add_argument("--rows", type=int, default=20_000, help="backlog of the relay and of the floor (%(default)s)")
+    parser.add_argument(
+        "--rows", type=int, default=20_000, help="a backlog of the relay; the floor has half (%(default)s)"
+    )
     parser.add_argument("--plain-rows", type=int, default=1000, help="rows of the plain way (%(default)s)")
     parser.add_argument("--live", type=int, default=20, help="seconds of live bookings (%(default)s)")
     parser.add_argument("--idle", type=int, default=10, help="seconds of nothing to do (%(default)s)")
@@ -43,19 +46,21 @@ def main() -> int:
 def _measure(options: argparse.Namespace, folder: Path) -> str:
     with postgres() as server, (sandbox if options.sandbox else stub)(folder) as index:
         _say("filling an outbox")
-        rows = max(options.rows, options.plain_rows * 2)  # the plain way sends some more, in sequence
+        rows = max(options.rows, options.plain_rows * 2)
+        few = max(rows // 2, options.plain_rows * 2)  # the plain way sends some more, in sequence
         template = Site(server, "template")
-        template.fill(rows)
+        template.prepare()
+        template.fill(few)
         template.close()
-        sites = {name: Site(server, name, "template") for name in ("relayed", "plain", "steps", "played")}
-        _say("the relay: a backlog, live bookings, nothing to do")
-        of_relay = relayed.measure(sites["relayed"], index, rows, options.live, options.idle, folder)
-        _say("the floor")
-        of_floor = floor.measure(sites["steps"], sites["played"], index, rows)
+        copies = (Site(server, f"site{number}", "template") for number in count(1))
+        _say("the relay: backlogs, live bookings, nothing to do")
+        site = next(copies)
+        site.fill(rows - few, first=few + 1)
+        of_relay = relayed.measure(site, index, rows, options.live, options.idle, folder)
+        _say("the relay's steps and the floor, by turns")
+        of_floor = floor.measure(copies, index, few)
         _say("the plain way")
-        of_plain = plain.measure(sites["plain"], index, options.plain_rows, folder)
-        for site in sites.values():
-            site.close()
+        of_plain = plain.measure(next(copies), index, options.plain_rows, folder)
     if options.json:
         return json.dumps(report.as_object(of_relay, of_plain, of_floor), indent=2)
     return report.as_text(of_relay, of_plain, of_floor)

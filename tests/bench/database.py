@@ -16,7 +16,7 @@ _ROWS = text(f"""
     INSERT INTO ei_outbox (event_id, operation, booking_id, version, resident_id, care_unit, starts_at)
     SELECT 'event-' || i, 'upsert', 'booking-' || i, 1, '191212121212', 'SE2321000016-' || (i % {CARE_UNITS}),
            date_trunc('day', now())::timestamp + interval '30 days' + (i % 40000) * interval '1 minute'
-    FROM generate_series(1, :rows) i""")
+    FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) i""")
 _ONE = text(f"""
     INSERT INTO ei_outbox (event_id, operation, booking_id, version, resident_id, care_unit, starts_at)
     VALUES ('live-event-' || :i, 'upsert', 'live-' || :i, 1, '191212121212', 'SE2321000016-' || (:i % {CARE_UNITS}),
@@ -46,13 +46,17 @@ class Site:
         admin.dispose()
         self.engine: Engine = connect(self.url)
 
-    def fill(self, rows: int) -> None:
-        """Make the tables, and the outbox with `rows` bookings, all unread."""
+    def prepare(self) -> None:
+        """Make the tables."""
         upgrade(self.engine)
         ddl.create(self.engine)
         with self.engine.begin() as connection:
             connection.execute(text("CREATE EXTENSION pg_stat_statements"))
-            connection.execute(_ROWS, {"rows": rows})
+
+    def fill(self, rows: int, first: int = 1) -> None:
+        """Write `rows` bookings to the outbox in one transaction, numbered from `first`."""
+        with self.engine.begin() as connection:
+            connection.execute(_ROWS, {"first": first, "last": first + rows - 1})
 
     def book(self, number: int) -> None:
         """Write one booking more, as a booking system does: a row, a commit."""

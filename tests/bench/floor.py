@@ -23,7 +23,7 @@ from relay.flow.relay import Relay
 from relay.index.verdict import Verdict
 from relay.settings import Settings
 from tests.bench.database import Site
-from tests.bench.index import Accepted, Index
+from tests.bench.index import ROUNDS, Accepted, Index, middle
 from tests.bench.relayed import configuration
 
 
@@ -57,19 +57,24 @@ class Floor(NamedTuple):
     statements: int
 
 
-def measure(site: Site, copy: Site, index: Index, rows: int) -> Floor:
-    """Relay the backlog of a filled site in this process, then play what was sent on its `copy`."""
-    relay, twin = _prepared(site, index), _prepared(copy, index)
-    index.forget()
-    with _recorded(relay) as (steps, caching):
-        _run(relay)
-    by_steps = index.await_posts(rows, 1)
-    index.forget()
-    _play(steps, twin.store.engine, index.url)
-    played = index.await_posts(rows, 1)
-    relay.close()
-    twin.close()
-    return Floor(by_steps, played, caching["CACHE_MISS"], caching.total())
+def measure(sites: Iterator[Site], index: Index, rows: int) -> Floor:
+    """Relay the backlog of a filled site in this process and play what was sent on its twin, by turns.
+
+    `sites` are equal to the last byte; two are used up in each round.
+    """
+    by_steps, played = [], []
+    for _ in range(ROUNDS):
+        relay, twin = _prepared(next(sites), index), _prepared(next(sites), index)
+        index.forget()
+        with _recorded(relay) as (steps, caching):
+            _run(relay)
+        by_steps.append(index.await_posts(rows, 1))
+        index.forget()
+        _play(steps, twin.store.engine, index.url)
+        played.append(index.await_posts(rows, 1))
+        relay.close()
+        twin.close()
+    return Floor(middle(by_steps), middle(played), caching["CACHE_MISS"], caching.total())
 
 
 def _prepared(site: Site, index: Index) -> Relay:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from relay.sandbox.contract import MOUNT, UPDATE_PATH
 from tests.bench.parts import await_, process
 
 LATENCY = 0.02  # seconds that an answer takes
+ROUNDS = 3  # measurements of a rate, of which the middle one is told: a busy machine disturbs one or another
 
 
 class Accepted(NamedTuple):
@@ -25,6 +26,11 @@ class Accepted(NamedTuple):
     calls: int
     posts: int
     rate: float
+
+
+def middle(several: Sequence[Accepted]) -> Accepted:
+    """The one with the median rate."""
+    return sorted(several, key=lambda accepted: accepted.rate)[len(several) // 2]
 
 
 class Index:

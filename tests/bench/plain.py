@@ -23,8 +23,8 @@ class Plain(NamedTuple):
 
 
 def measure(site: Site, index: Index, rows: int, folder: Path) -> Plain:
-    """Send `rows` of a filled site with PROCESSES calls at once, then a fifth as many in sequence."""
-    few = max(rows // 5, 10)
+    """Send `rows` of a filled site with PROCESSES calls at once, then a tenth as many in sequence."""
+    few = max(rows // 10, 10)
     return Plain(
         _send(site, index, range(1, rows + 1), PROCESSES, folder),
         _send(site, index, range(rows + 1, rows + few + 1), 1, folder),

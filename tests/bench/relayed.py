@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from relay.demo.valkey import Valkey
 from tests.bench.database import Site
-from tests.bench.index import Accepted, Index
+from tests.bench.index import ROUNDS, Accepted, Index, middle
 from tests.bench.parts import process, resident_mib
 
 PER_SECOND = 50  # live bookings: a large region at its busiest hour
@@ -56,7 +56,7 @@ def configuration(database_url: str, broker_url: str, index_url: str) -> str:
 
 
 def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: Path) -> Relayed:
-    """Relay a filled site's backlog of `rows`, then a trickle for `live` seconds, then wait for `idle`."""
+    """Relay backlogs of `rows`, the first of them there already, then a trickle for `live` seconds, then nothing."""
     with ExitStack() as parts:
         valkey = parts.enter_context(Valkey())
         config = folder / "relay.toml"
@@ -66,15 +66,19 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
         env = {"EI_RELAY_CONFIG": str(config)}
         worker = parts.enter_context(process(folder / "worker.log", "celery", "-A", "workers", "worker", **env))
         beat = parts.enter_context(process(folder / "beat.log", "celery", "-A", "workers", "beat", **env))
-        backlog = index.await_posts(rows, 120)
+        backlogs = [index.await_posts(rows, 120)]
         work = site.work().since(before)
+        for number in range(1, ROUNDS):
+            index.forget()
+            site.fill(rows, first=1 + number * rows)
+            backlogs.append(index.await_posts(rows, 120))
         live_rows = _trickle(site, index, live)
         delays = site.delays()
         before = site.work()
         time.sleep(idle)
         idle_work = site.work().since(before)
         return Relayed(
-            backlog=backlog,
+            backlog=middle(backlogs),
             statements_per_row=work.statements / rows,
             wal_per_row=work.wal / rows,
             live_rows=live_rows,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.bench.floor import Floor
-from tests.bench.index import LATENCY, Accepted
+from tests.bench.index import LATENCY, ROUNDS, Accepted
 from tests.bench.plain import PROCESSES, Plain
 from tests.bench.relayed import PER_SECOND, Relayed
 
@@ -64,7 +64,7 @@ def as_text(relayed: Relayed, plain: Plain, floor: Floor) -> str:
 
 def _lines(relayed: Relayed, plain: Plain, floor: Floor, sections: Any) -> Iterator[str]:
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    yield f"{machine}; an index that answers after {LATENCY * 1000:.0f} ms"
+    yield f"{machine}; an index that answers after {LATENCY * 1000:.0f} ms; the middle of {ROUNDS} rates"
     for title, section in sections:
         yield f"\n{title}"
         for what, number, unit in section(relayed, plain, floor):

@@ -188,6 +188,7 @@ def test_a_wrong_configuration_blocks_the_lane_and_remembers_since_when() -> Non
         "blocked_text": "text",
         "blocked_since": NOW,
         "next_call_at": NOW + timedelta(minutes=15),
+        "failures": 0,
         "failed_at": NOW,
     }
     assert "blocked_since" not in after_lane(post(1), verdict(Kind.CONFIGURATION), blocked=True)

@@ -106,6 +106,13 @@ def test_status_tells_what_is_wrong_and_still_exits_with_0(fresh: Site) -> None:
     assert "practice:SE2321000016-84GX is blocked VP007" in fresh.status()["wrong"][0]
 
 
+def test_logs_go_to_stderr_one_json_object_a_line(running: Site) -> None:
+    (run,) = running.processes
+    assert run.output() == ""
+    records = [json.loads(line) for line in run.log().splitlines()]
+    assert "call ended" in [record["message"] for record in records]
+
+
 def test_posts_show_finds_a_booking_and_a_key_and_hides_the_resident(running: Site) -> None:
     found = json.loads(running.command("posts", "show", "--booking", "b-1", "--json").stdout)
     (post,) = found["posts"]

@@ -1,11 +1,10 @@
-"""`ei-relay run` on SQLite: the same story in one process, killed and started again, and stopped in order."""
+"""`ei-relay run` on SQLite: the same story in one process, killed and started again."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from tests.integration import expected
 from tests.integration.changes import World, now_in_sweden, plan
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import wait_until
-from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
 from tests.integration.writers import Writers
 
@@ -22,12 +20,6 @@ pytestmark = pytest.mark.integration
 
 WRITING_SECONDS = 8
 UNITS = ("SE2321000016-1HZ1", "SE2321000016-1HZ2", "SE2321000016-1HZ3")
-
-
-@pytest.fixture
-def site(new_site: NewSite, tmp_path: Path, request: pytest.FixtureRequest) -> Site:
-    pace: Pace = request.param
-    return new_site(pace, f"sqlite:///{tmp_path}/relay.db", broker=False).prepare()
 
 
 def is_calling(site: Site) -> bool:
@@ -41,8 +33,11 @@ def settled(site: Site) -> list[int]:
     return [row for row, (outcome, _) in site.outcomes(TIDBOK.name).items() if outcome is not None]
 
 
-@pytest.mark.parametrize("site", [Pace(key_spacing=1.5, call_timeout=1, latency=0.4)], indirect=True)
-def test_a_thousand_random_changes_and_two_power_cuts_end_with_index_equal_to_bookings(site: Site) -> None:
+def test_a_thousand_random_changes_and_two_power_cuts_end_with_index_equal_to_bookings(
+    new_site: NewSite, tmp_path: Path
+) -> None:
+    pace = Pace(key_spacing=1.5, call_timeout=1, latency=0.4)
+    site = new_site(pace, f"sqlite:///{tmp_path}/relay.db", broker=False).prepare()
     seed = secrets.token_hex(4)
     print(f"seed {seed}")
     start = now_in_sweden()
@@ -74,32 +69,3 @@ def test_a_thousand_random_changes_and_two_power_cuts_end_with_index_equal_to_bo
     calls = site.index.summary()["calls"]
     time.sleep(site.pace.key_spacing + 3)  # three poll intervals in which nothing may come
     assert site.index.summary()["calls"] == calls
-
-
-@pytest.mark.parametrize("site", [Pace(call_timeout=6, latency=2)], indirect=True)
-def test_sigterm_finishes_the_call_that_is_out_and_records_it(site: Site) -> None:
-    run = site.start_run()
-    site.insert(
-        TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit=UNITS[0],
-        starts_at=datetime(2027, 5, 4, 8, 15).isoformat(),
-    )  # fmt: skip
-    wait_until(lambda: site.index.calls(), 20, "a call")
-
-    # when it is told to stop while the index has not answered yet
-    assert site.index.calls()[0]["ended"] is None
-    told = time.monotonic()
-    run.terminate()
-
-    # then it ends in order, in time, after the answer
-    assert run.wait(within=20) == 0
-    assert time.monotonic() - told < site.pace.call_timeout + 5
-    (call,) = site.index.calls()
-    assert call["outcome"] == "accepted"
-    # and knows what came of it: nothing is in doubt, nothing is sent again
-    (lane,) = site.status()["lanes"]
-    assert (lane["state"], lane["pending"], lane["failures"]) == ("open", 0, 0)
-    run.start()
-    wait_until(lambda: "relay" in run.log(), 20, "the log")
-    site.insert(TIDBOK.name, operation="remove", booking_id="b-2")
-    wait_until(lambda: site.unread() == 0, 20, "a later row taken")
-    assert len(site.index.calls()) == 1

@@ -200,6 +200,7 @@ def test_an_index_that_answers_again_is_called_by_all(store: Store, fifty: list[
     clock.advance(minutes=5)
     assert end(store, fifty[10], clock, failures=0)
     assert len(due(store)) == 50
+    assert all(take(store, name) for name in fifty)
 
 
 def test_a_lane_s_own_trouble_stays_its_own(store: Store, fifty: list[LaneName], clock: SetClock) -> None:

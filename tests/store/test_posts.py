@@ -317,3 +317,15 @@ def test_every_step_runs_in_the_transaction_it_is_given(store: Store, lane_id: i
     with pytest.raises(RuntimeError):
         store.transact(work)
     assert row(store, id).known == ABSENT
+
+
+def test_what_expires_at_once_is_bounded_and_the_earliest_goes_first(
+    store: Store, lane_id: int, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A huge clinic's day must not be one long transaction; the next look takes the rest."""
+    monkeypatch.setattr(posts, "EXPIRED_AT_ONCE", 2)
+    for minutes in (1, 3, 2):
+        want(store, lane_id, f"b-{minutes}", expires_at=clock.at - timedelta(minutes=minutes))
+    assert expire(store) == 2
+    assert {r.booking_id for r in rows(store) if r.wanted != ABSENT} == {"b-1"}
+    assert [expire(store), expire(store)] == [1, 0]

@@ -1,0 +1,58 @@
+"""A stop in order (SIGTERM): the call that is out is finished and written down; nothing is in doubt after it."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import TIDBOK, NewSite
+from tests.integration.processes import wait_until
+from tests.integration.residents import TOLVAN
+from tests.integration.site import Pace, Site
+
+pytestmark = pytest.mark.integration
+
+PACE = Pace(call_timeout=6, latency=2)
+
+
+@pytest.fixture(params=["ei-relay run on SQLite", "celery worker on PostgreSQL"])
+def site(request: pytest.FixtureRequest, new_site: NewSite, tmp_path: Path) -> Site:
+    """A site at work."""
+    if "SQLite" in request.param:
+        site = new_site(PACE, f"sqlite:///{tmp_path}/relay.db", broker=False).prepare()
+        site.start_run()
+    else:
+        site = new_site(PACE).prepare()
+        site.start_worker()
+        site.start_beat()
+    return site
+
+
+def test_sigterm_finishes_the_call_that_is_out_and_records_it(site: Site) -> None:
+    process = site.processes[0]
+    site.insert(
+        TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
+        starts_at=datetime(2027, 5, 4, 8, 15).isoformat(),
+    )  # fmt: skip
+    wait_until(lambda: site.index.calls(), 20, "a call")
+
+    # when it is told to stop while the index has not answered yet
+    assert site.index.calls()[0]["ended"] is None
+    told = time.monotonic()
+    process.terminate()
+
+    # then it ends in order, in time, after the answer
+    assert process.wait(within=20) == 0
+    assert time.monotonic() - told < PACE.call_timeout + 5
+    (call,) = site.index.calls()
+    assert call["outcome"] == "accepted"
+    # and knows what came of it: nothing is in doubt, nothing is sent again
+    (lane,) = site.status()["lanes"]
+    assert (lane["state"], lane["pending"], lane["failures"]) == ("open", 0, 0)
+    process.start()
+    site.insert(TIDBOK.name, operation="remove", booking_id="b-2")
+    wait_until(lambda: site.unread() == 0, 20, "a later row taken")
+    assert len(site.index.calls()) == 1
