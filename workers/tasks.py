@@ -16,6 +16,7 @@ from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting
 from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database import describe
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
@@ -23,7 +24,6 @@ from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
-from relay.store.transaction import describe
 from workers.app import HINT_SECONDS, app, settings
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def tick() -> None:
 @_step
 def intake(source: str) -> None:
     """Take a batch from a source's outbox, then ring for its lanes."""
-    with _hands.on(source) as free:
+    with _hands.on_outbox(source, _relay.party_of(source)) as free:
         taken = intake_step(_relay, source) if free else None
     if taken is not None:
         for lane in taken.lanes:

@@ -55,9 +55,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; a database that fails is told of in one line, without a traceback."""
+    from relay.database import describe
     from relay.settings import SettingsError
     from relay.store.migrate import DatabaseNotReady
-    from relay.store.transaction import describe
 
     try:
         cli()

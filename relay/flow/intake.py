@@ -25,10 +25,11 @@ from relay.change import OutboxRow, event_id_of
 from relay.flow.relay import Relay, SourceRoom
 from relay.observe import metrics
 from relay.outbox.reader import Settled
+from relay.outbox.trouble import explain
 from relay.post import WantedChange, reconcile
 from relay.store import bookings, lanes, posts, receipts, sources
 from relay.store.lanes import LaneName
-from relay.store.transaction import Transaction, describe
+from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
     try:
         room = relay.source(source_name)
         rows = room.reader.unread(BATCH)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ModuleNotFoundError) as error:  # the latter: the database's driver
         _leave_alone(relay, source_name, "read", error)
         return NOTHING
     _answers(relay, source_name)
@@ -116,9 +117,9 @@ def _want(tx: Transaction, room: SourceRoom, settlement: Settlement) -> frozense
     return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
 
 
-def _leave_alone(relay: Relay, source_name: str, verb: str, error: SQLAlchemyError) -> None:
+def _leave_alone(relay: Relay, source_name: str, verb: str, error: Exception) -> None:
     """The outbox cannot be read or marked: say so once a try, and rest longer each time."""
-    text = f"the outbox could not be {verb}: {describe(error)}"
+    text = f"the outbox could not be {verb}: {explain(error, relay.outbox_table(source_name))}"
     log.error(text, extra={"source": source_name})
 
     def work(tx: Transaction) -> None:
@@ -127,12 +128,14 @@ def _leave_alone(relay: Relay, source_name: str, verb: str, error: SQLAlchemyErr
         sources.trouble(tx, source_name, text, failures, tx.now + rest)
 
     relay.troubled.add(source_name)
+    relay.doubtful.add(source_name)
     relay.store.transact(work)
 
 
 def _answers(relay: Relay, source_name: str) -> None:
     """Clear what was noted of an outbox that did not answer; asks the database only where this process noted it,
     or has just begun."""
+    relay.doubtful.discard(source_name)
     if source_name in relay.troubled:
         relay.store.transact(lambda tx: sources.answers(tx, source_name))
         relay.troubled.discard(source_name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from relay.booking import Policy
 from relay.catalogue import read_care_units, read_test_residents
@@ -50,6 +50,7 @@ class Relay:
         self._rooms: dict[str, SourceRoom] = {}
         self.store = Store(self._engine(settings.database_url), clock)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
+        self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self._sources = {source.name: source for source in settings.source}
         self._source_of = {LaneName(s.engagement_index, system): s.name for s in settings.source
                            for system in s.source_systems}  # fmt: skip
@@ -96,6 +97,17 @@ class Relay:
             if room is None:
                 room = self._rooms[name] = self._room(self._sources[name])
             return room
+
+    def outbox_table(self, name: str) -> str:
+        """The name of a source's outbox table."""
+        return self._sources[name].outbox_table
+
+    def party_of(self, name: str) -> str:
+        """Whom a source's outbox may keep waiting: those on the same server; and in doubt, those in doubt."""
+        if name in self.doubtful:
+            return "outboxes that do not answer"
+        url = make_url(self.settings.outbox_url_of(self._sources[name]))
+        return f"outboxes at {url.host}:{url.port}" if url.host else f"outboxes in {url.database}"
 
     def client(self, engagement_index: str) -> IndexClient:
         """The client of one index."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database import describe
 from relay.flow.delivery import deliver
 from relay.flow.hands import Hands
 from relay.flow.intake import intake
@@ -21,7 +22,6 @@ from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
-from relay.store.transaction import describe
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Runner:
             self._submit(self._deliver, lane)
 
     def _intake(self, name: str) -> None:
-        with self._hands.on(name) as free:
+        with self._hands.on_outbox(name, self._relay.party_of(name)) as free:
             taken = intake(self._relay, name) if free else None
         if taken is not None:
             for lane in taken.lanes:

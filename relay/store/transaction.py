@@ -18,6 +18,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, func, selec
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from relay.database import describe
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -93,13 +95,6 @@ def is_passing(error: BaseException) -> bool:
     if state is not None:
         return state in _RETRIED_STATES
     return isinstance(error, OperationalError)
-
-
-def describe(error: BaseException) -> str:
-    """A database error in words that quote no value: its class, and its SQLSTATE where it has one."""
-    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    state = getattr(original, "sqlstate", None)
-    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
 def _say(retry: RetryCallState) -> None:

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from relay.database import connect
+from relay.database import connect, describe
 from relay.store.schema import source
-from relay.store.transaction import TRIES, Store, Transaction, describe, is_passing
+from relay.store.transaction import TRIES, Store, Transaction, is_passing
 from tests.clock import SetClock
 from tests.made import RESIDENT
 from tests.statements import recorded
