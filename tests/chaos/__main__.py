@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seed", default=secrets.token_hex(4), help="repeats a day's troubles and bookings")
     parser.add_argument("--keep", type=Path, help="a folder for all logs, kept afterwards")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the stage's end, or its processes would stay
     print(f"--seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)

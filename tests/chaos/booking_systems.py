@@ -82,7 +82,9 @@ class BookingSystems:
             if standing is not None:
                 number += 1
                 columns = {name: value for name, value in standing.items() if name != "event_id"}
-                rows.append(Row(number, columns | ({"version": columns["version"] + 1} if "version" in columns else {})))
+                rows.append(
+                    Row(number, columns | ({"version": columns["version"] + 1} if "version" in columns else {}))
+                )
         if rows:
             batch = Batch(0, rows, late=False)
             written.plan.batches.append(batch)
@@ -178,7 +180,5 @@ def _tried(engine: Engine, table: str, batch: Batch) -> bool:
 
 def _standing(plan: Plan, booking_id: str) -> Columns | None:
     """The state of a booking that stands: of its good rows the one of the highest version, then id."""
-    rows = [
-        row for row in plan.rows if row.columns["booking_id"] == booking_id and not row.wrong and not row.repeats
-    ]
+    rows = [row for row in plan.rows if row.columns["booking_id"] == booking_id and not row.wrong and not row.repeats]
     return max(rows, key=lambda row: (row.columns.get("version", 0), row.id)).columns if rows else None

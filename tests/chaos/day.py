@@ -146,7 +146,9 @@ class Day:
                 self._tell(f"at rest after {self._found.rested_after:.1f} s")
                 return
             time.sleep(0.5)
-        self._tell(f"not at rest after {PATIENCE:.0f} s: {pending} posts pending, {unread} rows unread, {parked} parked")
+        self._tell(
+            f"not at rest after {PATIENCE:.0f} s: {pending} posts pending, {unread} rows unread, {parked} parked"
+        )
 
     def _outcomes(self) -> dict[tuple[str, int], tuple[str | None, str | None]]:
         site = self._stage.site
@@ -200,7 +202,9 @@ def _waiting(site: Site) -> int:
 def _parked(site: Site) -> dict[str, set[str]]:
     """The bookings that have parked posts, by source."""
     parked: dict[str, set[str]] = {}
-    question = "SELECT source, booking_id FROM ei_post JOIN ei_lane ON ei_lane.id = lane_id WHERE parked_code IS NOT NULL"
+    question = (
+        "SELECT source, booking_id FROM ei_post JOIN ei_lane ON ei_lane.id = lane_id WHERE parked_code IS NOT NULL"
+    )
     for source, booking_id in _ask(site, question):
         parked.setdefault(source, set()).add(booking_id)
     return parked

@@ -155,9 +155,7 @@ class FaultProxy:
             link.reset()
             self._links.discard(link)
 
-    async def _to_server(
-        self, link: _Link, reader: asyncio.StreamReader, server: asyncio.StreamWriter | None
-    ) -> None:
+    async def _to_server(self, link: _Link, reader: asyncio.StreamReader, server: asyncio.StreamWriter | None) -> None:
         """Ends with the client, and then nothing of its goes on."""
 
         async def pass_on(data: bytes) -> None:

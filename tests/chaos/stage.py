@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -14,32 +11,20 @@ import psycopg
 import redis
 from sqlalchemy import make_url
 
-from relay.demo.postgres import Postgres
 from relay.demo.valkey import Valkey
 from tests.chaos.proxy import FaultProxy
 from tests.integration.processes import wait_until
+from tests.integration.servers import Server
 from tests.integration.site import Pace, Site, Source
 
 PACE: Final = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, call_timeout=2.5, latency=0.05)
 LEASE: Final = PACE.call_timeout + 10
-SYSTEMS: Final = {"nord": ("SE2321000016-84GX", "se2321000016-84gy"), "syd": ("SE2321000024-1A01",), "vast": ("HSA-VAST-1",)}
+SYSTEMS: Final = {
+    "nord": ("SE2321000016-84GX", "se2321000016-84gy"),
+    "syd": ("SE2321000024-1A01",),
+    "vast": ("HSA-VAST-1",),
+}
 CANARY: Final = "canary"  # a booking system whose calls get no bad answers ordered, to see when work goes on
-
-
-class Server(Postgres):
-    """A PostgreSQL server that can also be frozen."""
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Every one of its processes is stopped where it stands, and goes on afterwards."""
-        assert self._process is not None
-        stopped: list[int] = []
-        try:
-            _stop_family(self._process.pid, stopped)
-            yield
-        finally:
-            for pid in stopped:
-                _signal(pid, signal.SIGCONT)
 
 
 class Stage:
@@ -96,26 +81,3 @@ class Stage:
         if port not in self._proxies:  # the index has chosen its port only now
             self.index_way = self._proxies[port] = self._stack.enter_context(FaultProxy("127.0.0.1", port))
         return url.replace(f":{port}/", f":{self._proxies[port].port}/")
-
-
-def _stop_family(pid: int, stopped: list[int]) -> None:
-    """Parents before children, so that none is born meanwhile."""
-    if _signal(pid, signal.SIGSTOP):
-        stopped.append(pid)
-        for child in _children(pid):
-            _stop_family(child, stopped)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def _signal(pid: int, number: signal.Signals) -> bool:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True

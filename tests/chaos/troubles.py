@@ -158,5 +158,8 @@ TROUBLES: Final = (
         for to in ("index", "database")
         for how in ("slow", "refused", "reset", "swallowed", "cut")
     ),
-    *(Trouble(f"way to the broker {how}", "broker", 1, 8, _on_the_way("broker", how)) for how in ("refused", "swallowed")),
+    *(
+        Trouble(f"way to the broker {how}", "broker", 1, 8, _on_the_way("broker", how))
+        for how in ("refused", "swallowed")
+    ),
 )
