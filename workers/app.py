@@ -7,6 +7,7 @@ the next tick.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import Celery
@@ -95,3 +96,13 @@ app = make_app(settings)
 @setup_logging.connect
 def _set_up_logging(**_options: object) -> None:
     configure(settings.log_level, settings.log_format)
+    logging.getLogger("celery.beat").addFilter(_without_stack)
+
+
+def _without_stack(record: logging.LogRecord) -> bool:
+    """Celery's beat prints two stacks each time the broker does not take its tick; here the error is enough."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and str(record.msg).startswith("Message Error"):
+        record.msg, record.args = "the broker did not take a tick: %s", (type(error).__name__,)
+        record.exc_info = record.exc_text = None
+    return True

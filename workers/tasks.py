@@ -20,6 +20,7 @@ from relay.database import describe
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
+from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
 from relay.store.lanes import LaneName
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 _relay = Relay(settings)
 _hands = Hands(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
+_parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
 
 
 def _step(body: Callable[..., None]) -> Callable[..., None]:
@@ -94,7 +96,8 @@ def deliver(lane: str) -> None:
 @celeryd_after_setup.connect
 def _count_hands(instance: Any, **_options: object) -> None:
     """Share out the threads there really are: `celery worker -c` overrides the configuration."""
-    global _hands
+    global _hands, _parting
+    _parting = Parting(longest_stop(settings.engagement_index.values()))
     _hands = Hands(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
 
 
@@ -102,6 +105,8 @@ def _count_hands(instance: Any, **_options: object) -> None:
 def _begin_to_stop(**_options: object) -> None:
     global _stopping
     _stopping = True
+    if _parting is not None:
+        _parting.begin()
 
 
 @worker_shutdown.connect

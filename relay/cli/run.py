@@ -7,6 +7,7 @@ import signal
 import click
 
 from relay.cli.common import settings
+from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
 
@@ -15,11 +16,18 @@ from relay.flow.runner import Runner
 def run() -> None:
     """Run everything in one process, without a broker, until told to stop (SIGTERM, SIGINT).
 
-    For a site of one machine. A stop finishes the calls that are out and records them.
+    For a site of one machine. A stop finishes the calls that are out and records them; at most
+    call_timeout and five seconds after it the process is gone.
     """
     relay = Relay(settings())
     runner = Runner(relay)
+    parting = Parting(longest_stop(relay.settings.engagement_index.values()))
+
+    def stop(*_: object) -> None:
+        runner.stop()
+        parting.begin()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runner.stop())
+        signal.signal(number, stop)
     runner.run()
     relay.close()

@@ -82,6 +82,6 @@ class Runner:
         except DatabaseNotReady as error:
             log.error("%s", error)
         except SQLAlchemyError as error:
-            log.error("%s: the relay's database did not do it: %s", what, describe(error))
+            log.error("the relay's database did not do it: %s", describe(error), extra={"step": what})
         except Exception:
-            log.exception("%s failed", what)
+            log.exception("%s failed", what, extra={"step": what})
