@@ -96,13 +96,23 @@ app = make_app(settings)
 @setup_logging.connect
 def _set_up_logging(**_options: object) -> None:
     configure(settings.log_level, settings.log_format)
-    logging.getLogger("celery.beat").addFilter(_without_stack)
+    for name in ("celery.beat", "celery.worker.request"):
+        logging.getLogger(name).addFilter(_without_stack)
+
+
+_OF_THE_BROKER = {
+    "Message Error": "the broker did not take a tick: %s",
+    "Couldn't ack": "the broker did not hear that a hint was taken: %s",
+}
 
 
 def _without_stack(record: logging.LogRecord) -> bool:
-    """Celery's beat prints two stacks each time the broker does not take its tick; here the error is enough."""
+    """Celery prints whole stacks when the broker does not take a tick or an acknowledgement, which cost nothing
+    here; the error is enough."""
     error = record.exc_info[1] if record.exc_info else None
-    if error is not None and str(record.msg).startswith("Message Error"):
-        record.msg, record.args = "the broker did not take a tick: %s", (type(error).__name__,)
-        record.exc_info = record.exc_text = None
+    for beginning, words in _OF_THE_BROKER.items():
+        if error is not None and str(record.msg).startswith(beginning):
+            record.msg, record.args = words, (type(error).__name__,)
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.exc_info = record.exc_text = None
     return True
