@@ -54,7 +54,7 @@ def _source(loaded: Settings, row: Row[Any], states: list[tuple[str, str, int]])
         "indexed": counts.get("indexed", 0),
         "pending": counts.get("pending", 0),
         "parked": counts.get("parked", 0),
-        "error": row.error or error,
+        "error": row.error or row.policy_error or error,
         "error_since": row.error_since,
     }
 

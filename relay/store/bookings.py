@@ -47,6 +47,12 @@ _PAGE: Final = (
 )
 
 
+def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> list[Booking]:
+    """Bookings of one of the source's systems, the removed too."""
+    asked = select(booking).where(booking.c.source == source, booking.c.source_system == source_system)
+    return [_booking(row) for row in tx.run(asked.order_by(booking.c.booking_id).limit(limit))]
+
+
 def save(tx: Transaction, source: str, bookings: Iterable[Booking]) -> None:
     """Insert or replace."""
     rows = [_row(source, b, tx.now) for b in bookings]
