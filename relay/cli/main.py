@@ -24,7 +24,9 @@ _COMMANDS: Final = {
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
+    "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
+    "units": ("relay.cli.units", "units", "The connected care units of each source."),
 }
 
 
@@ -55,6 +57,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; a database that fails is told of in one line, without a traceback."""
+    from relay.catalogue import CatalogueError
     from relay.database import describe
     from relay.settings import SettingsError
     from relay.store.migrate import DatabaseNotReady
@@ -63,6 +66,8 @@ def main() -> None:
         cli()
     except SettingsError as error:
         click.echo(f"the configuration is wrong:\n{error}", err=True)
+    except CatalogueError as error:
+        click.echo("a list is wrong:\n" + "\n".join(error.mistakes), err=True)
     except DatabaseNotReady as error:
         click.echo(str(error), err=True)
     except SQLAlchemyError as error:

@@ -62,7 +62,7 @@ def _source(
         "indexed": counts.get("indexed", 0),
         "pending": counts.get("pending", 0),
         "parked": counts.get("parked", 0),
-        "error": row.error or error,
+        "error": row.error or row.policy_error or error,
         "error_since": row.error_since,
     }
 

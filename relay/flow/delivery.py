@@ -168,7 +168,7 @@ def _tell(relay: Relay, outgoing: Outgoing, verdict: Verdict, seconds: float) ->
     metrics.CALLS.labels(name.engagement_index, name.source_system, verdict.kind.value, verdict.code).inc()
     metrics.CALL_SECONDS.labels(name.engagement_index).observe(seconds)
     metrics.CALL_POSTS.labels(name.engagement_index).observe(len(outgoing.due))
-    if verdict.kind is Kind.ACCEPTED:
+    if verdict.kind is Kind.ACCEPTED and not outgoing.due[0].bulk:  # bulk has a pace of its own
         now = datetime.now(UTC)
         delay = metrics.DELIVERY_DELAY.labels(relay.source_of(name))
         for post in outgoing.due:

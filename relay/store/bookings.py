@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Executable, Row, Select, bindparam, select
+from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, select
 
 from relay.booking import Booking
 from relay.change import Details, Kind
@@ -29,6 +29,28 @@ def load(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, 
 def _load(dialect: str) -> Select[Any]:
     asked = given(dialect, booking.c.booking_id).c
     return select(booking).where(booking.c.source == bindparam("source_name"), booking.c.booking_id == asked.booking_id)
+
+
+def page(tx: Transaction, source: str, after: str, limit: int) -> list[Booking]:
+    """The source's next bookings in the order of the database, the removed left out; `after` is the id of the last
+    one of the page before, "" for the first."""
+    parameters = {"source_name": source, "after": after, "page_limit": limit}
+    return [_booking(row) for row in tx.run(_PAGE, parameters)]
+
+
+_PAGE: Final = (
+    select(booking)
+    .where(booking.c.source == bindparam("source_name"), booking.c.booking_id > bindparam("after"))
+    .where(booking.c.removed.is_(False))  # their posts are wanted absent already
+    .order_by(booking.c.booking_id)
+    .limit(bindparam("page_limit", type_=Integer()))
+)
+
+
+def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> list[Booking]:
+    """Bookings of one of the source's systems, the removed too."""
+    asked = select(booking).where(booking.c.source == source, booking.c.source_system == source_system)
+    return [_booking(row) for row in tx.run(asked.order_by(booking.c.booking_id).limit(limit))]
 
 
 def save(tx: Transaction, source: str, bookings: Iterable[Booking]) -> None:

@@ -21,6 +21,8 @@ STATE = case(
     else_="indexed",
 )
 
+_OLDEST_LIVE = func.min(case((post.c.bulk.is_(False), post.c.wanted_since)))
+
 
 def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
     """(source, state, number) of all posts; states: indexed, pending, parked, absent."""
@@ -35,10 +37,11 @@ def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
 
 
 def lanes(tx: Transaction) -> list[Row[Any]]:
-    """Every lane with `pending` (a number) and `oldest_pending_since` (or None)."""
+    """Every lane with `pending` (a number) and `oldest_pending_since` (or None), the longest that a live change waits;
+    what goes in bulk is under no time limit (R-33, R-34)."""
     waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
     waiting = (
-        select(post.c.lane_id, func.count().label("pending"), func.min(post.c.wanted_since).label("oldest"))
+        select(post.c.lane_id, func.count().label("pending"), _OLDEST_LIVE.label("oldest"))
         .where(waits)
         .group_by(post.c.lane_id)
         .subquery()

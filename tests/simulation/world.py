@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
+from relay.flow.follow import follow
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
@@ -117,9 +118,11 @@ class Wire:
 
 
 class World:
-    """See the module. `collect` turns the sandbox's collect queue on."""
+    """See the module. `collect` turns the sandbox's collect queue on; `source` are settings of the source."""
 
-    def __init__(self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING) -> None:
+    def __init__(
+        self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING, **source: object
+    ) -> None:
         self.seconds = 0.0
         self.calls = 0
         self.fate = Fate()
@@ -127,7 +130,8 @@ class World:
         limits = Limits(key_spacing, RETRY)
         self.core = Core(Options(limits=limits, collect=collect), now=lambda: self.seconds)
         self.wire = Wire(self)
-        self.settings = self._settings(key_spacing)
+        self._key_spacing = key_spacing
+        self.settings = self._settings(key_spacing, source)
         lease.steady_seconds = lambda: self.seconds
         self.relay = self._new_relay()
         upgrade(self.relay.store.engine)
@@ -139,6 +143,10 @@ class World:
     def now(self, _connection: Connection | None = None) -> datetime:
         """The time in this world; the relay's database clock."""
         return START + timedelta(seconds=self.seconds)
+
+    def instant(self, text: str) -> datetime:
+        """A time as the relay's database here holds it."""
+        return datetime.fromisoformat(text)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -162,6 +170,8 @@ class World:
         before = self.calls
         try:
             work = due_work(self.relay)
+            for name in work.policies:
+                follow(self.relay, name)
             lanes = list(work.lanes)
             for name in work.sources:
                 while (taken := intake(self.relay, name)).more:
@@ -202,6 +212,12 @@ class World:
         self.fate.countdown = None
         self.relay.close()
         self.relay = self._new_relay()
+
+    def reconfigure(self, **source: object) -> None:
+        """Restart with other settings of the source."""
+        self.settings = self._settings(self._key_spacing, source)
+        self.replace_worker()
+        self.relay.prepare()
 
     def settle(self, limit: int = 400) -> None:
         """Let time pass until nothing is left to do; every pause of the relay is over within an hour each."""
@@ -253,10 +269,10 @@ class World:
         room.reader.settle = mortal_settle  # type: ignore[method-assign]
         return relay
 
-    def _settings(self, key_spacing: float) -> Settings:
+    def _settings(self, key_spacing: float, source: dict[str, object]) -> Settings:
         return parse(
             {
-                "environment": "qa",
+                "environment": source.get("environment", "qa"),
                 "database_url": f"sqlite:///{self._path}",
                 "engagement_index": {
                     "national": {
@@ -275,6 +291,7 @@ class World:
                         "engagement_index": "national",
                         "test_residents": "*",
                     }
+                    | {name: value for name, value in source.items() if name != "environment"}
                 ],
             }
         )
