@@ -11,6 +11,7 @@ from sqlalchemy import Column, Executable, Row, Select, bindparam, select
 
 from relay.booking import Booking
 from relay.change import Details, Kind
+from relay.snapshot import Known
 from relay.store.rows import as_json, given, given_select
 from relay.store.schema import booking
 from relay.store.transaction import Transaction
@@ -25,15 +26,21 @@ def load(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, 
     return {row.booking_id: _booking(row) for row in rows}
 
 
+def load_known(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, Known]:
+    """As `load`, with the time as of which each is known."""
+    rows = tx.run(_load(tx.dialect), {"source_name": source, "rows": as_json({"booking_id": b} for b in booking_ids)})
+    return {row.booking_id: Known(_booking(row), row.changed_at) for row in rows}
+
+
 @cache
 def _load(dialect: str) -> Select[Any]:
     asked = given(dialect, booking.c.booking_id).c
     return select(booking).where(booking.c.source == bindparam("source_name"), booking.c.booking_id == asked.booking_id)
 
 
-def save(tx: Transaction, source: str, bookings: Iterable[Booking]) -> None:
-    """Insert or replace."""
-    rows = [_row(source, b, tx.now) for b in bookings]
+def save(tx: Transaction, source: str, bookings: Iterable[Booking], as_of: datetime | None = None) -> None:
+    """Insert or replace. `as_of` is the time they are known to be true of (None: now)."""
+    rows = [_row(source, b, as_of or tx.now) for b in bookings]
     if rows:
         tx.run(_save(tx.dialect), {"rows": as_json(rows)})
 
