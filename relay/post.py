@@ -90,14 +90,19 @@ class WantedChange(NamedTuple):
 
 
 def reconcile(
-    standing: Iterable[StandingPost], wanted: WantedPost | None, lane_ids: Mapping[str, int], since: datetime
+    standing: Iterable[StandingPost],
+    wanted: WantedPost | None,
+    lane_ids: Mapping[str, int],
+    since: datetime,
+    *,
+    unpark: bool = True,
 ) -> list[WantedChange]:
     """What must change so that a booking has exactly the post it should have.
 
     Of all keys the booking ever had, the wanted one is wanted present and every other one absent: that is how a
     move, a new identity or another data controller becomes a delete and a create (R-10), and a source that goes to
     another index too. `lane_ids` are by source system. A parked post is changed too, also to what it was: a new
-    change gives it a new chance.
+    change gives it a new chance; unless `unpark` is false, because nobody changed the booking.
     """
     changes = []
     found = False
@@ -105,9 +110,9 @@ def reconcile(
     for post in standing:
         if wanted is not None and (post.key, post.lane_id) == (wanted.key, lane_id):
             found = True
-            if post.parked or (post.wanted, post.expires_at) != (wanted.content, wanted.expires_at):
+            if (post.parked and unpark) or (post.wanted, post.expires_at) != (wanted.content, wanted.expires_at):
                 changes.append(WantedChange(post.lane_id, post.key, wanted.content, since, wanted.expires_at))
-        elif post.parked or post.wanted != ABSENT:
+        elif (post.parked and unpark) or post.wanted != ABSENT:
             changes.append(WantedChange(post.lane_id, post.key, ABSENT, since, None))
     if wanted is not None and lane_id is not None and not found:
         changes.append(WantedChange(lane_id, wanted.key, wanted.content, since, wanted.expires_at))

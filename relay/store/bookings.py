@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Executable, Row, Select, bindparam, select
+from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, select
 
 from relay.booking import Booking
 from relay.change import Details, Kind
@@ -36,6 +36,22 @@ def load_known(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict
 def _load(dialect: str) -> Select[Any]:
     asked = given(dialect, booking.c.booking_id).c
     return select(booking).where(booking.c.source == bindparam("source_name"), booking.c.booking_id == asked.booking_id)
+
+
+def page(tx: Transaction, source: str, after: str, limit: int) -> list[Booking]:
+    """The source's next bookings in the order of the database, the removed left out; `after` is the id of the last
+    one of the page before, "" for the first."""
+    parameters = {"source_name": source, "after": after, "page_limit": limit}
+    return [_booking(row) for row in tx.run(_PAGE, parameters)]
+
+
+_PAGE: Final = (
+    select(booking)
+    .where(booking.c.source == bindparam("source_name"), booking.c.booking_id > bindparam("after"))
+    .where(booking.c.removed.is_(False))  # their posts are wanted absent already
+    .order_by(booking.c.booking_id)
+    .limit(bindparam("page_limit", type_=Integer()))
+)
 
 
 def save(tx: Transaction, source: str, bookings: Iterable[Booking], as_of: datetime | None = None) -> None:

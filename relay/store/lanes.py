@@ -70,18 +70,18 @@ def ensure(tx: Transaction, lanes: Iterable[tuple[LaneName, str]]) -> None:
     tx.run(statement, {"rows": as_json(rows)})
 
 
-def of_source(tx: Transaction, source: str) -> dict[LaneName, int]:
-    """The ids of a source's lanes, each locked until commit.
+def of_source(tx: Transaction, source: str, *, hold: bool = True) -> dict[LaneName, int]:
+    """The ids of a source's lanes, each locked until commit unless told not to `hold` them.
 
     Whoever changes posts holds the lane first, so that intake and the recording of a call never wait for each
     other in a circle.
     """
-    rows = tx.run(
+    asked = (
         select(lane.c.engagement_index, lane.c.source_system, lane.c.id)
         .where(lane.c.source == source)
         .order_by(lane.c.id)
-        .with_for_update()
     )
+    rows = tx.run(asked.with_for_update() if hold else asked)
     return {LaneName(row.engagement_index, row.source_system): row.id for row in rows}
 
 

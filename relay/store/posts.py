@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -16,10 +17,13 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
     literal,
+    literal_column,
     or_,
     select,
+    true,
     update,
 )
 
@@ -194,8 +198,12 @@ def _of_bookings(dialect: str) -> Select[Any]:
     return select(*columns).where(post.c.booking_id == asked.booking_id)
 
 
-def want(tx: Transaction, changes: Iterable[WantedChange]) -> None:
-    """Write down what is wanted from now on, as live changes; a parked post gets a new chance by it."""
+def want(tx: Transaction, changes: Iterable[WantedChange], *, bulk: bool = False) -> None:
+    """Write down what is wanted from now on; a parked post gets a new chance by it.
+
+    A live change makes its post live, whatever it waited as. With `bulk` the changes go at R-34's pace behind live
+    ones, except where a live change of the post waits already: it stays live, and waits since then.
+    """
     rows = [
         {
             "lane_id": c.lane_id, "booking_id": c.key.booking_id, "resident_id": c.key.resident_id,
@@ -205,14 +213,31 @@ def want(tx: Transaction, changes: Iterable[WantedChange]) -> None:
         for c in changes
     ]  # fmt: skip
     if rows:
-        tx.run(_want(tx.dialect), {"rows": as_json(rows)})
+        tx.run(_want_in_bulk(tx.dialect) if bulk else _want(tx.dialect), {"rows": as_json(rows)})
+
+
+_WANTED: Final = (post.c.wanted, post.c.wanted_since, post.c.expires_at)
+_FRESH: Final[Mapping[str, object]] = MappingProxyType(
+    {"bulk": False, "attempts": 0, "parked_code": None, "parked_text": None, "parked_at": None}
+)
 
 
 @cache
 def _want(dialect: str) -> Executable:
-    changed = (post.c.wanted, post.c.wanted_since, post.c.expires_at)
-    fresh = {"bulk": False, "attempts": 0, "parked_code": None, "parked_text": None, "parked_at": None}
-    return upsert(dialect, post, given_select(dialect, *_KEY, *changed), key=_KEY, update=changed, also=fresh)
+    return upsert(dialect, post, given_select(dialect, *_KEY, *_WANTED), key=_KEY, update=_WANTED, also=_FRESH)
+
+
+@cache
+def _want_in_bulk(dialect: str) -> Executable:
+    waits_live = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None), post.c.bulk.is_(False))
+    given_since = literal_column("excluded.wanted_since", post.c.wanted_since.type)
+    also = {
+        **_FRESH,
+        "bulk": case((waits_live, false()), else_=true()),
+        "wanted_since": case((waits_live, post.c.wanted_since), else_=given_since),
+    }
+    rows = given_select(dialect, *_KEY, *_WANTED).add_columns(true().label(post.c.bulk.name))
+    return upsert(dialect, post, rows, key=_KEY, update=(post.c.wanted, post.c.expires_at), also=also)
 
 
 def expire(tx: Transaction) -> int:

@@ -41,7 +41,7 @@ from relay.wallclock import SWEDEN
 
 STRETCH: Final = 20_000  # ids a statement walks through; a fraction of a second's work
 _KEY: Final = (snapshot.c.source, snapshot.c.run, snapshot.c.booking_id)
-_TO_DO: Final = (Fate.CREATED, Fate.CHANGED, Fate.GONE)
+_TO_DO: Final = tuple(fate.value for fate in (Fate.CREATED, Fate.CHANGED, Fate.GONE))
 
 
 class Overtaken(Exception):
@@ -157,18 +157,18 @@ def page(tx: Transaction, run: Run, after: str, limit: int) -> list[Noted]:
     return [Noted(row.booking_id, row.line, Fate(row.fate), row.said) for row in rows]
 
 
-def forget(store: Store, name: str) -> None:
-    """Remove what was noted of a source's lists, all of them."""
-    for run in store.transact(lambda tx: _runs(tx, name)):
-        mine = and_(snapshot.c.source == name, snapshot.c.run == run.number)
+def forget(store: Store, run: Run) -> None:
+    """Remove what this run and those before it have noted."""
+    for number in store.transact(lambda tx: _numbers_up_to(tx, run)):
+        mine = and_(snapshot.c.source == run.source, snapshot.c.run == number)
         for after, until in _stretches(store, snapshot.c.booking_id, mine):
             some = delete(snapshot).where(mine, snapshot.c.booking_id > after, snapshot.c.booking_id <= until)
             store.transact(lambda tx, some=some: tx.run(some))
 
 
-def _runs(tx: Transaction, name: str) -> list[Run]:
-    asked = select(snapshot.c.run).where(snapshot.c.source == name).distinct()
-    return [Run(name, number) for number in tx.run(asked).scalars()]
+def _numbers_up_to(tx: Transaction, run: Run) -> list[int]:
+    mine = and_(snapshot.c.source == run.source, snapshot.c.run <= run.number)
+    return list(tx.run(select(snapshot.c.run).where(mine).distinct()).scalars())
 
 
 def _stretches(store: Store, ids: Column[str], where: ColumnElement[bool]) -> Iterator[tuple[str, str]]:

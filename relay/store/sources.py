@@ -30,6 +30,11 @@ def lock(tx: Transaction, name: str) -> bool:
     return tx.run(row).first() is not None
 
 
+def hold(tx: Transaction, name: str) -> None:
+    """As `lock`, but wait for a worker that is at it."""
+    tx.run(select(source.c.name).where(source.c.name == name).with_for_update())
+
+
 def failures(tx: Transaction, name: str) -> int:
     """How often in a row the source's outbox has not answered."""
     number: int = tx.run(select(source.c.failures).where(source.c.name == name)).scalar_one()
