@@ -77,9 +77,7 @@ def restated(current: Booking | None, said: Change) -> Booking:
         return Booking(said.booking_id, NO_ROW, said.version, said.version, said.source_system, said.details)
     if said.version is None:
         return replace(current, source_system=said.source_system, details=said.details)
-    return Booking(
-        said.booking_id, current.row_id, said.version, said.version, said.source_system, said.details
-    )
+    return Booking(said.booking_id, current.row_id, said.version, said.version, said.source_system, said.details)
 
 
 def removed(current: Booking) -> Booking:

@@ -25,7 +25,7 @@ from relay.booking import Booking
 from relay.change import Change, OutboxRow, Rejected, booking_id_of
 from relay.flow.relay import Relay, SourceRoom
 from relay.flow.republish import Ground, weigh
-from relay.listing import COLUMNS, Line, read_lines
+from relay.listing import COLUMNS, Line, ListingError, read_lines
 from relay.snapshot import Comparison, Fate, is_gone, judge, removed, restated
 from relay.store import audit, bookings, snapshots, sources
 from relay.store.snapshots import Noted, Run
@@ -57,7 +57,7 @@ def compare(
     source: str,
     file: BinaryIO,
     taken_at: datetime,
-    reject: Callable[[Rejection], None],
+    reject: Callable[[Rejection], object],
     progress: Progress = lambda _: None,
 ) -> tuple[Run, Comparison]:
     """Find out what the list in `file`, taken at `taken_at`, would change, and note it as a run to apply.
@@ -68,12 +68,16 @@ def compare(
     run = relay.store.transact(lambda tx: snapshots.begin(tx, source))
     snapshots.forget(relay.store, run)  # a run before it may have ended without
     rejected = nameless = 0
-    for lines in _pages(read_lines(file)):
-        for rejection, named in _compare_page(relay, room, run, lines, taken_at):
-            rejected += 1
-            nameless += not named
-            reject(rejection)
-        progress(file.tell())
+    try:
+        for lines in _pages(read_lines(file)):
+            for rejection, named in _compare_page(relay, room, run, lines, taken_at):
+                rejected += 1
+                nameless += not named
+                reject(rejection)
+            progress(file.tell())
+    except (ListingError, KeyboardInterrupt):
+        forget(relay, run)
+        raise
     # Where nobody knows whose a line is, any booking that seems to be missing may be the one.
     standing = snapshots.note_gone(relay.store, run, taken_at, look_only=nameless > 0)
     fates = relay.store.transact(lambda tx: snapshots.counts(tx, run))

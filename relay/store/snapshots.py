@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Executable,
-    Insert,
     Integer,
     Select,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -148,7 +145,7 @@ def _lies_ahead(now: datetime) -> Iterator[ColumnElement[bool]]:
 def counts(tx: Transaction, run: Run) -> dict[Fate, int]:
     """How many bookings met each fate."""
     asked = select(snapshot.c.fate, func.count()).where(_mine()).group_by(snapshot.c.fate)
-    return {Fate(fate): number for fate, number in tx.run(asked, _of(run))}
+    return {Fate(row[0]): row[1] for row in tx.run(asked, _of(run))}
 
 
 def page(tx: Transaction, run: Run, after: str, limit: int) -> list[Noted]:
@@ -163,7 +160,7 @@ def forget(store: Store, run: Run) -> None:
         mine = and_(snapshot.c.source == run.source, snapshot.c.run == number)
         for after, until in _stretches(store, snapshot.c.booking_id, mine):
             some = delete(snapshot).where(mine, snapshot.c.booking_id > after, snapshot.c.booking_id <= until)
-            store.transact(lambda tx, some=some: tx.run(some))
+            store.transact(partial(_run, some))
 
 
 def _numbers_up_to(tx: Transaction, run: Run) -> list[int]:
@@ -176,11 +173,16 @@ def _stretches(store: Store, ids: Column[str], where: ColumnElement[bool]) -> It
     after = ""
     while True:
         some = select(ids).where(where, ids > after).order_by(ids).limit(STRETCH).subquery()
-        until = store.transact(lambda tx, some=some: tx.run(select(func.max(some.c[0]))).scalar())
+        until = store.transact(partial(_run, select(func.max(some.c[0])), read=True))
         if until is None:
             return
         yield after, until
         after = until
+
+
+def _run(statement: Executable, tx: Transaction, *, read: bool = False) -> Any:
+    result = tx.run(statement)
+    return result.scalar() if read else None
 
 
 def _mine() -> ColumnElement[bool]:
