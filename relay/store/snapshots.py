@@ -144,8 +144,8 @@ def _lies_ahead(now: datetime) -> Iterator[ColumnElement[bool]]:
 
 def counts(tx: Transaction, run: Run) -> dict[Fate, int]:
     """How many bookings met each fate."""
-    asked = select(snapshot.c.fate, func.count()).where(_mine()).group_by(snapshot.c.fate)
-    return {Fate(row[0]): row[1] for row in tx.run(asked, _of(run))}
+    asked = select(snapshot.c.fate, func.count().label("bookings")).where(_mine()).group_by(snapshot.c.fate)
+    return {Fate(row.fate): row.bookings for row in tx.run(asked, _of(run))}
 
 
 def page(tx: Transaction, run: Run, after: str, limit: int) -> list[Noted]:
