@@ -6,12 +6,14 @@ order changes arrive in. `wanted_post` says which post a booking should have at 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from relay.change import Change, Details, Kind
+from relay.identity import is_national
 from relay.post import PostKey, WantedPost
 from relay.wallclock import content_of_date, content_of_time, instant_of
 
@@ -32,6 +34,8 @@ class Policy:
     data_controller: str
     units: Mapping[str, Unit] | None = None  # by upper-case HSA-id; None: every unit is connected
     residents: frozenset[str] | None = None  # the test identities allowed (R-55); None: all
+    local_identities: re.Pattern[str] | None = None  # what a local reserve identity looks like (R-07); None: none
+    retired: bool = False  # the source has left: it should have no posts
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,11 @@ def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost |
     details = booking.details
     if details is None:
         return REMOVED
+    if policy.retired:
+        return Withheld("not published: the source is retired")
     unit = policy.units.get(details.care_unit) if policy.units is not None else None
+    if _is_local(details.resident_id, policy):
+        return Withheld("not published: resident_id is a local reserve identity")
     if policy.residents is not None and details.resident_id not in policy.residents:
         return Withheld("not published: resident_id is not one of the test identities allowed here")
     if policy.units is not None and (unit is None or not unit.active):
@@ -111,6 +119,13 @@ def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost |
         data_controller=details.data_controller or unit_controller or policy.data_controller,
     )
     return WantedPost(key, content_of(details), expires_at)
+
+
+def _is_local(resident_id: str, policy: Policy) -> bool:
+    """Whether it must never be sent (R-07). What was taken in by a pattern that is gone since is local still."""
+    if policy.local_identities is not None and policy.local_identities.fullmatch(resident_id):
+        return True
+    return not is_national(resident_id)
 
 
 def expiry(details: Details) -> datetime | None:

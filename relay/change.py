@@ -7,6 +7,7 @@ taken before: that is `relay.booking`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 UPSERT: Final = "upsert"
 REMOVE: Final = "remove"
+RESIDENT_LIMIT: Final = 32  # characters of a local reserve identity; a national one has 12
 REASON_LIMIT: Final = 500  # characters of outcome_reason
 
 _BIGINT_LIMIT: Final = 2**63
@@ -100,10 +102,13 @@ class Rejected:
     reason: str
 
 
-def read(row: OutboxRow, source_systems: Mapping[str, str]) -> Change | Rejected:
+def read(
+    row: OutboxRow, source_systems: Mapping[str, str], local_identities: re.Pattern[str] | None = None
+) -> Change | Rejected:
     """The change a row states.
 
     `source_systems` are the source's own, as {upper-case HSA-id: as configured}, the default first.
+    `local_identities` is what the source's local reserve identities look like: such a one is taken as it stands (R-07).
     """
     reader = _Reader(row)
     operation = reader.required("operation", _one_of(UPSERT, REMOVE))
@@ -111,7 +116,7 @@ def read(row: OutboxRow, source_systems: Mapping[str, str]) -> Change | Rejected
     reader.optional("event_id", _EVENT_ID)
     version = reader.optional("version", _bigint)
     source_system = reader.optional("source_system", _member_of(source_systems))
-    details = _read_details(reader) if operation == UPSERT else None
+    details = _read_details(reader, _resident(local_identities)) if operation == UPSERT else None
     if reader.mistakes:
         return Rejected("; ".join(reader.mistakes)[:REASON_LIMIT])
     assert booking_id is not None
@@ -143,8 +148,8 @@ def booking_id_of(row: OutboxRow) -> str | None:
         return None
 
 
-def _read_details(reader: _Reader) -> Details | None:
-    resident_id = reader.required("resident_id", parse_resident_id, show=shape)
+def _read_details(reader: _Reader, resident: Callable[[str], str]) -> Details | None:
+    resident_id = reader.required("resident_id", resident, show=shape)
     care_unit = reader.required("care_unit", parse_hsa_id)
     kind = reader.optional("kind", lambda text: Kind(_one_of(*Kind)(text))) or Kind.BOOKING
     starts_at = invited_on = None
@@ -233,6 +238,18 @@ def _plain_text(limit: int) -> Callable[[str], str]:
 
 _BOOKING_ID: Final = _plain_text(128)
 _EVENT_ID: Final = _plain_text(64)
+
+
+def _resident(local_identities: re.Pattern[str] | None) -> Callable[[str], str]:
+    if local_identities is None:
+        return parse_resident_id
+    pattern = local_identities
+
+    def parse(text: str) -> str:
+        is_local = len(text) <= RESIDENT_LIMIT and pattern.fullmatch(text)
+        return text if is_local else parse_resident_id(text)
+
+    return parse
 
 
 def _member_of(source_systems: Mapping[str, str]) -> Callable[[str], str]:

@@ -67,6 +67,13 @@ def parse_resident_id(text: str) -> str:
     return identity
 
 
+def is_national(resident_id: str) -> bool:
+    """Whether twelve characters have the form that may be sent (R-07)."""
+    return _RESIDENT_ID.fullmatch(resident_id) is not None and (
+        not resident_id.isdigit() or _is_possible_date(resident_id[:8])
+    )
+
+
 def mask(text: str) -> str:
     """The text with everything that looks like a resident's identity replaced."""
     # Reserve numbers first: the beginning of one may look like ten digits of another kind.

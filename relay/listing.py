@@ -108,14 +108,17 @@ def _whole(number: int, text: str) -> str:
 
 
 def _header_mistakes(columns: list[str]) -> Iterator[str]:
+    if "booking_id" not in columns:  # it is none then, and what stands there is somebody's booking
+        yield f"expected a first line that names the columns, as {', '.join(COLUMNS)}"
+        return
     for column in REQUIRED:
         if column not in columns:
             yield f"expected a column {column}"
-    for column in columns:
+    for position, column in enumerate(columns, start=1):
         if column not in COLUMNS:
             near = get_close_matches(column, COLUMNS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(COLUMNS)}"
-            yield f"unknown column {column[:40]!r}, {hint}"
+            yield f"column {position} is unknown, {hint}"
         elif columns.count(column) > 1:
             yield f"column {column} stands twice"
 

@@ -1,7 +1,8 @@
 """The tasks: each hears a name and makes the step of that name.
 
 tick ──▶ intake(source) ──▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
-  └────────────────────────▶
+  ├────────────────────────▶
+  └──▶ units(source)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.delivery import deliver as deliver_step
+from relay.flow.follow import follow
 from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
 from relay.flow.relay import Relay
@@ -77,6 +79,17 @@ def tick() -> None:
         _hint(intake, source)
     for lane in work.lanes:
         _hint(deliver, lane)
+    for source in work.policies:
+        _hint(units, source)
+
+
+@app.task(name="workers.units")
+@_step
+def units(source: str) -> None:
+    """Look whether a source's lists have changed, and weigh its bookings again by them for a while."""
+    with _hands.on(f"policy of {source}") as free:
+        if free:
+            follow(_relay, source)
 
 
 @app.task(name="workers.intake")

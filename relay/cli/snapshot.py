@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from relay.catalogue import CatalogueError
 from relay.cli.common import as_json, json_option, nothing_matched, reason_option, settings, who
 from relay.flow import snapshot as flow
 from relay.flow.relay import Relay
@@ -76,7 +77,7 @@ def apply_(
             nothing_matched(f"no source is called {source}")
         relay.prepare()
         (_report if json_ else _talk)(relay, asked)
-    except (ListingError, Overtaken) as error:
+    except (CatalogueError, ListingError, Overtaken) as error:
         raise click.ClickException(str(error)) from None
     finally:
         relay.close()

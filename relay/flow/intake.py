@@ -21,7 +21,9 @@ from relay import change
 from relay.backoff import pause
 from relay.batch import REJECTED, Reading, Settlement, settle
 from relay.booking import Withheld, wanted_post
+from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
+from relay.flow.ground import Ground, ground_in
 from relay.flow.relay import Relay, SourceRoom
 from relay.observe import metrics
 from relay.outbox.reader import Settled
@@ -51,35 +53,41 @@ NOTHING: Final = Taken(0, False, frozenset())
 
 def intake(relay: Relay, source_name: str) -> Taken:
     """Take one batch from a source's outbox. An outbox that fails costs its source a rest, and nobody else."""
+    room = relay.source(source_name)
     try:
-        room = relay.source(source_name)
+        ground = room.policies.ground()
         rows = room.reader.unread(BATCH)
+    except CatalogueError as error:
+        _leave_alone(relay, source_name, str(error))
+        return NOTHING
     except SQLAlchemyError as error:
-        _leave_alone(relay, source_name, "read", error)
+        _leave_alone(relay, source_name, f"the outbox could not be read: {describe(error)}")
         return NOTHING
     _answers(relay, source_name)
     if not rows:
         return NOTHING
-    done = relay.store.transact(partial(_settle, room, rows))
+    done = relay.store.transact(partial(_settle, room, ground, rows))
     if done is None:
         return NOTHING
     settlement, touched, at = done
     try:
         room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
     except SQLAlchemyError as error:
-        _leave_alone(relay, source_name, "marked", error)
+        _leave_alone(relay, source_name, f"the outbox could not be marked: {describe(error)}")
         return Taken(0, False, touched)
     _tell(source_name, settlement)
     return Taken(len(rows), len(rows) == BATCH, touched)
 
 
 def _settle(
-    room: SourceRoom, rows: list[OutboxRow], tx: Transaction
+    room: SourceRoom, ground: Ground, rows: list[OutboxRow], tx: Transaction
 ) -> tuple[Settlement, frozenset[LaneName], datetime] | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
-    if not sources.lock(tx, room.name):
+    held = sources.lock(tx, room.name)
+    if held is None:
         return None
-    readings = [Reading(row, change.read(row, room.source_systems)) for row in rows]
+    ground = ground_in(tx, ground, held)
+    readings = [Reading(row, change.read(row, room.source_systems, room.local_identities)) for row in rows]
     earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
     event_ids = {event_id for row in rows if (event_id := event_id_of(row))}
     booking_ids = {said.booking_id for _, said in readings if isinstance(said, change.Change)}
@@ -88,22 +96,22 @@ def _settle(
         earlier,
         receipts.events_taken(tx, room.name, event_ids) if event_ids else (),
         bookings.load(tx, room.name, booking_ids),
-        lambda booking: wanted_post(booking, room.policy, tx.now),
+        lambda booking: wanted_post(booking, ground.policy, tx.now),
         tx.now,
     )
     bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
-    touched = _want(tx, room, settlement)
+    touched = _want(tx, ground, settlement)
     receipts.add(tx, room.name, settlement.fresh)
     return settlement, touched, tx.now
 
 
-def _want(tx: Transaction, room: SourceRoom, settlement: Settlement) -> frozenset[LaneName]:
+def _want(tx: Transaction, ground: Ground, settlement: Settlement) -> frozenset[LaneName]:
     """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed."""
     if not settlement.changed:
         return frozenset()
-    names = lanes.of_source(tx, room.name)
+    names = lanes.of_source(tx, ground.source)
     lane_ids = {
-        name.source_system: id_ for name, id_ in names.items() if name.engagement_index == room.engagement_index
+        name.source_system: id_ for name, id_ in names.items() if name.engagement_index == ground.engagement_index
     }
     systems = {id_: name.source_system for name, id_ in names.items()}
     standing = posts.of_bookings(tx, systems, settlement.changed)
@@ -116,10 +124,9 @@ def _want(tx: Transaction, room: SourceRoom, settlement: Settlement) -> frozense
     return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
 
 
-def _leave_alone(relay: Relay, source_name: str, verb: str, error: SQLAlchemyError) -> None:
-    """The outbox cannot be read or marked: say so once a try, and rest longer each time."""
-    text = f"the outbox could not be {verb}: {describe(error)}"
-    log.error(text, extra={"source": source_name})
+def _leave_alone(relay: Relay, source_name: str, text: str) -> None:
+    """The outbox cannot be read or marked, or by no list: say so once a try, and rest longer each time."""
+    log.error("%s", text, extra={"source": source_name})
 
     def work(tx: Transaction) -> None:
         failures = sources.failures(tx, source_name) + 1

@@ -6,6 +6,7 @@ but its own work.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,12 @@ from threading import Lock
 
 from sqlalchemy import Engine
 
-from relay.booking import Policy
-from relay.catalogue import read_care_units, read_test_residents
 from relay.database import connect
+from relay.flow.policies import PolicyFiles
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
 from relay.outbox.reader import OutboxReader
-from relay.settings import ALL, EngagementIndex, Settings, Source
+from relay.settings import EngagementIndex, Settings, Source
 from relay.store import lanes, sources
 from relay.store.lanes import LaneName
 from relay.store.migrate import check
@@ -32,9 +32,9 @@ class SourceRoom:
 
     name: str
     reader: OutboxReader
-    policy: Policy
+    policies: PolicyFiles
+    local_identities: re.Pattern[str] | None
     source_systems: Mapping[str, str]  # {upper case: as configured}, the default first
-    engagement_index: str
 
 
 class Relay:
@@ -59,7 +59,8 @@ class Relay:
 
     @property
     def lane_names(self) -> Collection[LaneName]:
-        """Every lane of the configuration."""
+        """Every lane of the configuration. The database may have more: a source system that is no longer configured
+        keeps its lane until nothing is wanted of its posts."""
         return self._source_of.keys()
 
     def prepare(self) -> None:
@@ -80,8 +81,8 @@ class Relay:
         return self.settings.engagement_index[lane.engagement_index]
 
     def source_of(self, lane: LaneName) -> str:
-        """The name of the source whose posts a lane carries."""
-        return self._source_of[lane]
+        """The name of the source whose posts a lane carries; "" where it is no longer configured."""
+        return self._source_of.get(lane, "")
 
     def source(self, name: str) -> SourceRoom:
         """One source's outbox and policy."""
@@ -123,23 +124,13 @@ class Relay:
             own=frozenset(systems),
             others=frozenset(x.upper() for s in sharing if s is not source for x in s.source_systems),
         )
-        return SourceRoom(source.name, reader, _policy(self.settings, source), systems, source.engagement_index)
+        policies = PolicyFiles(self.settings, source)
+        return SourceRoom(source.name, reader, policies, policies.local_identities, systems)
 
     def _sharing(self, source: Source) -> list[Source]:
         """All sources that read this source's very table, in the order of the configuration."""
         where = (self.settings.outbox_url_of(source), source.outbox_table)
         return [s for s in self._sources.values() if (self.settings.outbox_url_of(s), s.outbox_table) == where]
-
-
-def _policy(settings: Settings, source: Source) -> Policy:
-    units, residents = source.care_units, source.test_residents
-    return Policy(
-        data_controller=source.data_controller,
-        units=None if units == ALL else read_care_units(Path(units)),
-        residents=None
-        if settings.environment == "production" or residents in (ALL, None)
-        else read_test_residents(Path(residents)),
-    )
 
 
 def _endpoint(index: EngagementIndex) -> Endpoint:

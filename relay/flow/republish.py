@@ -10,25 +10,20 @@ twice changes nothing the second time, so it needs no lock of its own and surviv
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from relay.booking import Booking, Policy, wanted_post
+from relay.booking import Booking, wanted_post
 from relay.difference import Difference, difference
-from relay.store import bookings, lanes, posts
+from relay.flow.ground import Ground
+from relay.store import bookings, lanes, posts, sources
 from relay.store.transaction import Store, Transaction
 
 PAGE: Final = 1000  # bookings; some tens of milliseconds for which intake and calls of the source may have to wait
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a source's bookings are weighed by."""
-
-    source: str
-    policy: Policy
-    engagement_index: str
+class GroundChanged(Exception):
+    """The source's bookings are by now weighed by another ground; nothing was changed."""
 
 
 def plan(store: Store, ground: Ground) -> Iterator[Difference]:
@@ -40,22 +35,29 @@ def plan(store: Store, ground: Ground) -> Iterator[Difference]:
 
 
 def republish(store: Store, ground: Ground, after: str) -> tuple[Difference, str | None]:
-    """Weigh the page of bookings that follows the id `after` ("": the first): what was changed, and the id to go on
-    from; None where that was the last page."""
-    return store.transact(partial(_page, ground=ground, after=after, write=True))
+    """Weigh the page of bookings that follows the id `after` ("": the first), and have what differs sent as bulk.
+
+    Gives what was changed, and the id to go on from; None where that was the last page.
+    Raises GroundChanged where `ground` is not what the source's row says its bookings are to be weighed by.
+    """
+    done, to = store.transact(partial(_page, ground=ground, after=after, write=True))
+    store.transact(lambda tx: sources.weighed(tx, ground.source, ground.fingerprint, after, to))
+    return done, to
 
 
 def weigh(tx: Transaction, ground: Ground, weighed: Collection[Booking], *, write: bool = True) -> Difference:
     """Weigh these bookings of the source, in the caller's transaction, and with `write` have what differs sent as bulk.
 
-    Two statements, three with `write`, however many bookings. The lanes are held until commit: whoever writes bookings
-    too must hold the source first (`sources.hold`), as intake does.
+    Two statements, three with `write`, however many bookings. The lanes are held until commit. Whoever writes bookings
+    too holds the source first (`sources.hold`), as intake does, and takes the ground from `ground_in`.
     """
     return _weigh(tx, ground, weighed, lanes.of_source(tx, ground.source, hold=write), write=write)
 
 
 def _page(tx: Transaction, ground: Ground, after: str, *, write: bool) -> tuple[Difference, str | None]:
     names = lanes.of_source(tx, ground.source, hold=write)
+    if write and sources.weighed_by(tx, ground.source) != ground.fingerprint:
+        raise GroundChanged(f"the bookings of {ground.source} are being weighed by other lists than ours")
     page = bookings.page(tx, ground.source, after, PAGE)
     done = _weigh(tx, ground, page, names, write=write)
     return done, page[-1].booking_id if len(page) == PAGE else None

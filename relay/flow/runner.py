@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.delivery import deliver
+from relay.flow.follow import follow
 from relay.flow.hands import Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
@@ -53,6 +54,13 @@ class Runner:
             self._submit(self._intake, name)
         for lane in work.lanes:
             self._submit(self._deliver, lane)
+        for name in work.policies:
+            self._submit(self._follow, name)
+
+    def _follow(self, name: str) -> None:
+        with self._hands.on(f"policy of {name}") as free:
+            if free:
+                follow(self._relay, name)
 
     def _intake(self, name: str) -> None:
         with self._hands.on(name) as free:

@@ -17,10 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class Work(NamedTuple):
-    """The outboxes to look at and the lanes that have something to say."""
+    """The outboxes to look at, the lanes that have something to say, and the sources whose lists are to be looked at
+    or whose bookings are being weighed again."""
 
     sources: list[str]
     lanes: list[LaneName]
+    policies: list[str]
 
 
 def due_work(relay: Relay) -> Work:
@@ -31,14 +33,13 @@ def due_work(relay: Relay) -> Work:
         if expired:
             log.info("posts expired", extra={"posts": expired})
         _ask_again_with_new_certificates(relay, tx)
-        names = [name for name in sources.to_look_at(tx) if name in relay.source_names]
+        here = [source for source in sources.due(tx) if source.name in relay.source_names]
         due = [
             name
             for index, settings in relay.settings.engagement_index.items()
             for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
-            if name in relay.lane_names
         ]
-        return Work(names, due)
+        return Work([s.name for s in here if s.look], due, [s.name for s in here if s.check])
 
     return relay.store.transact(work)
 
@@ -46,7 +47,8 @@ def due_work(relay: Relay) -> Work:
 def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:
     """A blocked lane whose certificate files changed since it was refused asks at once (R-37)."""
     for name, refused_at in lanes.blocked(tx):
-        if name in relay.lane_names and certificates_changed_at(relay.index_of(name)) > refused_at:
+        index = relay.settings.engagement_index.get(name.engagement_index)
+        if index is not None and certificates_changed_at(index) > refused_at:
             log.info("the certificate files have changed; asking again", extra={"lane": str(name)})
             lanes.call_now(tx, name)
 

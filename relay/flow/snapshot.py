@@ -17,14 +17,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, Final
 
 from relay import change
 from relay.booking import Booking
 from relay.change import Change, OutboxRow, Rejected, booking_id_of
+from relay.flow.ground import Ground, ground_in
 from relay.flow.relay import Relay, SourceRoom
-from relay.flow.republish import Ground, weigh
+from relay.flow.republish import weigh
 from relay.listing import COLUMNS, Line, ListingError, read_lines
 from relay.snapshot import Comparison, Fate, is_gone, judge, removed, restated
 from relay.store import audit, bookings, snapshots, sources
@@ -93,7 +95,8 @@ def apply(
     progress: Progress = lambda _: None,
     rest: Callable[[float], None] = time.sleep,
 ) -> Applied:
-    """Do what `compare` noted. Raises Overtaken.
+    """Do what `compare` noted. Raises Overtaken; CatalogueError where the source's lists of units or residents are
+    wrong.
 
     Between pages it rests for as long as the last one took: half of the time is intake's.
     """
@@ -103,11 +106,8 @@ def apply(
     after: str | None = ""
     while after is not None:
         started = time.monotonic()
-        here = after
-
-        def work(tx: Transaction, after: str = here) -> tuple[int, int, str | None]:
-            return _apply_page(tx, room, run, after, taken_at)
-
+        ground = room.policies.ground()
+        work = partial(_apply_page, room=room, ground=ground, run=run, after=after, taken_at=taken_at)
         did, left, after = relay.store.transact(work)
         changed += did
         newer += left
@@ -160,14 +160,16 @@ def _compare_page(
 
 
 def _read(line: Line, room: SourceRoom) -> Change | Rejected:
-    return Rejected(line.mistake) if line.mistake else change.read(line.row, room.source_systems)
+    return Rejected(line.mistake) if line.mistake else change.read(line.row, room.source_systems, room.local_identities)
 
 
 def _apply_page(
-    tx: Transaction, room: SourceRoom, run: Run, after: str, taken_at: datetime
+    tx: Transaction, *, room: SourceRoom, ground: Ground, run: Run, after: str, taken_at: datetime
 ) -> tuple[int, int, str | None]:
     """Apply the page after the id `after`: how many were changed, how many not, and the id to go on from, or None."""
-    sources.hold(tx, room.name)
+    held = sources.hold(tx, room.name)
+    assert held is not None, "the run was begun on its row"
+    ground = ground_in(tx, ground, held)
     snapshots.see_that_it_is_ours(tx, run)
     page = snapshots.page(tx, run, after, PAGE)
     known = bookings.load_known(tx, room.name, [noted.booking_id for noted in page])
@@ -182,7 +184,7 @@ def _apply_page(
             if judge(current, said, taken_at) in (Fate.CREATED, Fate.CHANGED):
                 states.append(restated(current.booking if current is not None else None, said))
     bookings.save(tx, room.name, states, as_of=taken_at)
-    weigh(tx, Ground(room.name, room.policy, room.engagement_index), states)
+    weigh(tx, ground, states)
     return len(states), len(page) - len(states), page[-1].booking_id if len(page) == PAGE else None
 
 
@@ -201,6 +203,6 @@ def _pack(row: OutboxRow) -> str:
 def _unpack(noted: Noted, room: SourceRoom) -> Change:
     assert noted.said is not None
     row = OutboxRow(noted.line or 0, operation=change.UPSERT, **json.loads(noted.said))
-    said = change.read(row, room.source_systems)
+    said = change.read(row, room.source_systems, room.local_identities)
     assert isinstance(said, Change), said  # it could be read when it was noted
     return said

@@ -24,6 +24,7 @@ ALL: Final = "*"
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,2}")
+_NATIONAL: Final = ("191212121212", "198001802384", "22120129TF12")  # one of each kind that may be sent (R-07)
 _BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "socket", "sentinel", "memory")
 _RELAY_DRIVERS: Final = ("postgresql", "postgresql+psycopg", "sqlite", "sqlite+pysqlite")
 _OUTBOX_BACKENDS: Final = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
@@ -161,6 +162,18 @@ def _outbox_url(value: str) -> str:
     return value
 
 
+def _local_identities(value: str) -> str:
+    if not value:
+        return value
+    try:
+        pattern = re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression; it is none: {error}") from None
+    if any(pattern.fullmatch(national) for national in _NATIONAL):
+        raise ValueError("expected a pattern of local reserve identities only; it matches national ones too")
+    return value
+
+
 def _path(value: object, info: ValidationInfo) -> Path | None:
     """A relative path starts at the folder of the configuration file, wherever the process was started."""
     if value is None or isinstance(value, Path):
@@ -197,6 +210,7 @@ IndexName = Annotated[str, AfterValidator(_index_name)]
 HsaId = Annotated[str, AfterValidator(_hsa_id)]
 OptionalHsaId = Annotated[str, AfterValidator(_optional_hsa_id)]
 DataController = Annotated[str, AfterValidator(_data_controller)]
+LocalIdentities = Annotated[str, AfterValidator(_local_identities)]
 TableName = Annotated[str, AfterValidator(_table)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 OptionalHttpUrl = Annotated[str, AfterValidator(_optional_http_url)]

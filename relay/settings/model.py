@@ -136,6 +136,12 @@ class Source(_Table):
         "where only approved test identities are used (R-55); ignored in production.",
     )
 
+    local_identities: kinds.LocalIdentities = Field(
+        "",
+        description='What the source\'s local reserve identities look like, a regular expression: "99[0-9]{10}". '
+        "Their bookings are remembered and not published, until one comes with a national identity (R-07).",
+    )
+
     @field_validator("title")
     @classmethod
     def _name_by_default(cls, value: str, info: ValidationInfo) -> str:

@@ -3,7 +3,8 @@
     source ──< booking ──< post >── lane ──< call
        └────< receipt
 
-    source    one row a configured source: the lock of its intake, and how its outbox answers
+    source    one row a configured source: the lock of its intake, how its outbox answers, and what its bookings are
+              weighed by
     lane      one row an (index, source system): the lease, when it may call again, and why not now
     booking   what the booking system last said of each booking
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
@@ -77,6 +78,12 @@ source = Table(
     Column("error", String(500)),  # why its outbox cannot be read or marked; null: it can
     Column("error_since", Instant),
     Column("snapshot_run", BigInteger, nullable=False, server_default="0"),  # the list that may be applied to it
+    Column("retired_at", Instant),  # null: its bookings are published
+    Column("weighed_by", String(32)),  # the ground all its bookings are weighed by (flow.ground); null: by several
+    Column("weighed_to", String(128)),  # the booking that weighing them again has come to; null: it is done
+    Column("seen", String(32)),  # another ground that the last check found, and the next one may begin to weigh by
+    Column("next_check_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("policy_error", String(500)),  # why its lists cannot be read; null: they can
 )
 
 lane = Table(
@@ -112,7 +119,7 @@ booking = Table(
     Column("version", BigInteger),
     Column("source_system", String(64), nullable=False),
     Column("removed", Boolean, nullable=False),
-    Column("resident_id", String(12)),
+    Column("resident_id", String(32)),  # a local reserve identity may be longer than 12
     Column("care_unit", String(64)),
     Column("kind", String(20)),
     Column("starts_at", String(19)),  # naive Swedish time as ISO text

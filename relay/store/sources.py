@@ -1,11 +1,17 @@
-"""Sources: the lock of each one's intake, and how its outbox answers."""
+"""Sources: the lock of each one's intake, how its outbox answers, and the ground its bookings are weighed by.
+
+`weighed_by` is the fingerprint of a ground (relay.flow.ground): all bookings of the source are weighed by it, or shall
+be when the weighing under way has come to its end (`weighed_to`). Whoever weighs bookings by another one says so with
+`weigh_again`, and then all are weighed again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import func, literal, or_, select, update
 
 from relay.store.rows import as_json, given_select
 from relay.store.schema import source
@@ -19,20 +25,87 @@ def ensure(tx: Transaction, names: Iterable[str]) -> None:
     tx.run(statement, {"rows": as_json({"name": name} for name in names)})
 
 
-def to_look_at(tx: Transaction) -> list[str]:
-    """The sources that are not being left alone after trouble."""
-    return list(tx.run(select(source.c.name).where(source.c.next_look_at <= tx.now).order_by(source.c.name)).scalars())
+class Due(NamedTuple):
+    """What a source has for somebody to do now."""
+
+    name: str
+    look: bool  # at its outbox
+    check: bool  # its lists, or go on with a weighing
 
 
-def lock(tx: Transaction, name: str) -> bool:
-    """Keep other workers from this source's intake until commit; False where one is at it already."""
-    row = select(source.c.name).where(source.c.name == name).with_for_update(skip_locked=True)
-    return tx.run(row).first() is not None
+class Held(NamedTuple):
+    """What a source's row says while it is held."""
+
+    weighed_by: str | None
+    weighed_to: str | None
+    seen: str | None
+    next_check_at: datetime
+    retired: bool
 
 
-def hold(tx: Transaction, name: str) -> None:
-    """As `lock`, but wait for a worker that is at it."""
-    tx.run(select(source.c.name).where(source.c.name == name).with_for_update())
+def due(tx: Transaction) -> list[Due]:
+    """The sources that somebody should do something for. One that was in trouble is left alone for a while."""
+    look = source.c.next_look_at <= tx.now
+    check = or_(source.c.next_check_at <= tx.now, source.c.weighed_to.is_not(None))
+    asked = select(source.c.name, look.label("look"), check.label("check"))
+    rows = tx.run(asked.where(or_(look, check)).order_by(source.c.name))
+    return [Due(row.name, bool(row.look), bool(row.check)) for row in rows]
+
+
+def lock(tx: Transaction, name: str) -> Held | None:
+    """Keep other workers from this source's intake until commit; None where one is at it already."""
+    return _hold(tx, name, skip_locked=True)
+
+
+def hold(tx: Transaction, name: str) -> Held | None:
+    """As `lock`, but wait for a worker that is at it; None where there is no such source."""
+    return _hold(tx, name, skip_locked=False)
+
+
+def _hold(tx: Transaction, name: str, *, skip_locked: bool) -> Held | None:
+    c = source.c
+    asked = select(c.weighed_by, c.weighed_to, c.seen, c.next_check_at, c.retired_at).where(c.name == name)
+    row = tx.run(asked.with_for_update(skip_locked=skip_locked)).one_or_none()
+    if row is None:
+        return None
+    return Held(row.weighed_by, row.weighed_to, row.seen, row.next_check_at, retired=row.retired_at is not None)
+
+
+def weighed_by(tx: Transaction, name: str) -> str | None:
+    """The ground that the source's bookings are weighed by, or are to be."""
+    found: str | None = tx.run(select(source.c.weighed_by).where(source.c.name == name)).scalar_one_or_none()
+    return found
+
+
+def begin_weighing(tx: Transaction, name: str, ground: str) -> None:
+    """Have all bookings of a source weighed by `ground`, from the first on."""
+    _set(tx, name, weighed_by=ground, weighed_to="", seen=None)
+
+
+def weigh_again(tx: Transaction, name: str) -> None:
+    """Note that some bookings of a source are weighed by another ground than the rest."""
+    _set(tx, name, weighed_by=None, weighed_to=None)
+
+
+def weighed(tx: Transaction, name: str, ground: str, after: str, to: str | None) -> None:
+    """Note that a weighing has come from the booking `after` to `to` (None: the end); nothing, where somebody else
+    was quicker or another ground came up."""
+    mine = (source.c.name == name) & (source.c.weighed_by == ground) & (source.c.weighed_to == after)
+    tx.run(update(source).where(mine).values(weighed_to=to))
+
+
+def checked(tx: Transaction, name: str, seen: str | None, error: str | None, next_check_at: datetime) -> None:
+    """Note what a check of a source's lists found."""
+    _set(tx, name, seen=seen, policy_error=error[:500] if error else None, next_check_at=next_check_at)
+
+
+def retire(tx: Transaction, name: str, *, retired: bool) -> None:
+    """Note that a source has left, or is back."""
+    _set(tx, name, retired_at=tx.now if retired else None)
+
+
+def _set(tx: Transaction, name: str, **values: object) -> None:
+    tx.run(update(source).where(source.c.name == name).values(**values))
 
 
 def failures(tx: Transaction, name: str) -> int:
@@ -48,7 +121,7 @@ def trouble(tx: Transaction, name: str, error: str, failures: int, next_look_at:
         .where(source.c.name == name)
         .values(
             failures=failures,
-            error=error,
+            error=error[:500],
             error_since=func.coalesce(source.c.error_since, literal(tx.now, source.c.error_since.type)),
             next_look_at=next_look_at,
         )

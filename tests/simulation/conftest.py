@@ -18,8 +18,8 @@ def new_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     worlds: list[World] = []
     steady = lease.steady_seconds
 
-    def make(collect: Collect | None = None, key_spacing: float = SPACING) -> World:
-        worlds.append(World(tmp_path, collect=collect, key_spacing=key_spacing))
+    def make(collect: Collect | None = None, key_spacing: float = SPACING, **source: object) -> World:
+        worlds.append(World(tmp_path, collect=collect, key_spacing=key_spacing, **source))
         return worlds[-1]
 
     yield make

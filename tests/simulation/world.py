@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
+from relay.flow.follow import follow
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
@@ -117,9 +118,11 @@ class Wire:
 
 
 class World:
-    """See the module. `collect` turns the sandbox's collect queue on."""
+    """See the module. `collect` turns the sandbox's collect queue on; `source` are settings of the source."""
 
-    def __init__(self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING) -> None:
+    def __init__(
+        self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING, **source: object
+    ) -> None:
         self.seconds = 0.0
         self.calls = 0
         self.fate = Fate()
@@ -127,7 +130,7 @@ class World:
         limits = Limits(key_spacing, RETRY)
         self.core = Core(Options(limits=limits, collect=collect), now=lambda: self.seconds)
         self.wire = Wire(self)
-        self.settings = self._settings(key_spacing)
+        self.settings = self._settings(key_spacing, source)
         lease.steady_seconds = lambda: self.seconds
         self.relay = self._new_relay()
         upgrade(self.relay.store.engine)
@@ -162,6 +165,8 @@ class World:
         before = self.calls
         try:
             work = due_work(self.relay)
+            for name in work.policies:
+                follow(self.relay, name)
             lanes = list(work.lanes)
             for name in work.sources:
                 while (taken := intake(self.relay, name)).more:
@@ -253,7 +258,7 @@ class World:
         room.reader.settle = mortal_settle  # type: ignore[method-assign]
         return relay
 
-    def _settings(self, key_spacing: float) -> Settings:
+    def _settings(self, key_spacing: float, source: dict[str, object]) -> Settings:
         return parse(
             {
                 "environment": "qa",
@@ -275,6 +280,7 @@ class World:
                         "engagement_index": "national",
                         "test_residents": "*",
                     }
+                    | source
                 ],
             }
         )

@@ -23,6 +23,10 @@ def row(store: Store, name: str) -> Row[Any]:
     return store.transact(lambda tx: tx.run(select(source).where(source.c.name == name)).one())
 
 
+def to_look_at(store: Store) -> list[str]:
+    return [due.name for due in store.transact(sources.due) if due.look]
+
+
 def trouble(store: Store, name: str, failures: int, seconds: int) -> None:
     rest = timedelta(seconds=seconds)
     store.transact(lambda tx: sources.trouble(tx, name, "OperationalError", failures, tx.now + rest))
@@ -32,15 +36,15 @@ def test_sources_are_made_once(store: Store, names: list[str]) -> None:
     trouble(store, "tidbok-syd", 2, 60)
     store.transact(lambda tx: sources.ensure(tx, [*names, "tidbok-ost"]))
     assert row(store, "tidbok-syd").failures == 2
-    assert store.transact(sources.to_look_at) == ["tidbok-nord", "tidbok-ost"]
+    assert to_look_at(store) == ["tidbok-nord", "tidbok-ost"]
 
 
 def test_a_source_in_trouble_is_left_alone_for_a_while(store: Store, names: list[str], clock: SetClock) -> None:
     since = clock.at
     trouble(store, "tidbok-nord", 1, 2)
-    assert store.transact(sources.to_look_at) == ["tidbok-syd"]
+    assert to_look_at(store) == ["tidbok-syd"]
     clock.advance(seconds=2)
-    assert store.transact(sources.to_look_at) == names
+    assert to_look_at(store) == names
 
     trouble(store, "tidbok-nord", 2, 4)
 
@@ -62,12 +66,12 @@ def test_a_source_that_answers_again_has_no_trouble(store: Store, names: list[st
 def test_one_worker_at_a_time_takes_in_a_source(store: Store, names: list[str], clock: SetClock) -> None:
     """Nobody waits for the other: its turn is the next look."""
     with store.engine.begin() as one:
-        assert sources.lock(Transaction(one, clock.at), "tidbok-nord") is True
-        assert store.transact(lambda tx: sources.lock(tx, "tidbok-nord")) is False
-        assert store.transact(lambda tx: sources.lock(tx, "tidbok-syd")) is True
-    assert store.transact(lambda tx: sources.lock(tx, "tidbok-nord")) is True
+        assert sources.lock(Transaction(one, clock.at), "tidbok-nord") is not None
+        assert store.transact(lambda tx: sources.lock(tx, "tidbok-nord")) is None
+        assert store.transact(lambda tx: sources.lock(tx, "tidbok-syd")) is not None
+    assert store.transact(lambda tx: sources.lock(tx, "tidbok-nord")) is not None
 
 
 def test_a_source_that_is_not_there_is_not_locked(store: Store, names: list[str]) -> None:
-    assert store.transact(lambda tx: sources.lock(tx, "unknown")) is False
-    assert store.transact(lambda tx: sources.lock(tx, "tidbok-nord")) is True
+    assert store.transact(lambda tx: sources.lock(tx, "unknown")) is None
+    assert store.transact(lambda tx: sources.lock(tx, "tidbok-nord")) is not None

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=True),
         sa.Column("source_system", sa.String(length=64), nullable=False),
         sa.Column("removed", sa.Boolean(), nullable=False),
-        sa.Column("resident_id", sa.String(length=12), nullable=True),
+        sa.Column("resident_id", sa.String(length=32), nullable=True),
         sa.Column("care_unit", sa.String(length=64), nullable=True),
         sa.Column("kind", sa.String(length=20), nullable=True),
         sa.Column("starts_at", sa.String(length=19), nullable=True),
@@ -152,6 +152,12 @@ def upgrade() -> None:
         sa.Column("error", sa.String(length=500), nullable=True),
         sa.Column("error_since", Instant(), nullable=True),
         sa.Column("snapshot_run", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("retired_at", Instant(), nullable=True),
+        sa.Column("weighed_by", sa.String(length=32), nullable=True),
+        sa.Column("weighed_to", sa.String(length=128), nullable=True),
+        sa.Column("seen", sa.String(length=32), nullable=True),
+        sa.Column("next_check_at", Instant(), server_default=LONG_AGO, nullable=False),
+        sa.Column("policy_error", sa.String(length=500), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
