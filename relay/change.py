@@ -112,7 +112,7 @@ def read(
     """
     reader = _Reader(row)
     operation = reader.required("operation", _one_of(UPSERT, REMOVE))
-    booking_id = reader.required("booking_id", _plain_text(128))
+    booking_id = reader.required("booking_id", _BOOKING_ID)
     reader.optional("event_id", _EVENT_ID)
     version = reader.optional("version", _bigint)
     source_system = reader.optional("source_system", _member_of(source_systems))
@@ -135,6 +135,15 @@ def event_id_of(row: OutboxRow) -> str | None:
     the relay's database, which may not be able to hold its characters."""
     try:
         return _EVENT_ID(row.event_id) if row.event_id else None
+    except ValueError:
+        return None
+
+
+def booking_id_of(row: OutboxRow) -> str | None:
+    """The id of the booking a row is about, also where the row is rejected for something else; None: it has none
+    that could be taken."""
+    try:
+        return _BOOKING_ID(row.booking_id) if row.booking_id else None
     except ValueError:
         return None
 
@@ -227,6 +236,7 @@ def _plain_text(limit: int) -> Callable[[str], str]:
     return parse
 
 
+_BOOKING_ID: Final = _plain_text(128)
 _EVENT_ID: Final = _plain_text(64)
 
 

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
+    "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),
     "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
     "units": ("relay.cli.units", "units", "The connected care units of each source."),

@@ -11,6 +11,7 @@ from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, sele
 
 from relay.booking import Booking
 from relay.change import Details, Kind
+from relay.snapshot import Known
 from relay.store.rows import as_json, given, given_select
 from relay.store.schema import booking
 from relay.store.transaction import Transaction
@@ -23,6 +24,12 @@ def load(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, 
     """The bookings of a source that are known, by id."""
     rows = tx.run(_load(tx.dialect), {"source_name": source, "rows": as_json({"booking_id": b} for b in booking_ids)})
     return {row.booking_id: _booking(row) for row in rows}
+
+
+def load_known(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, Known]:
+    """As `load`, with the time as of which each is known."""
+    rows = tx.run(_load(tx.dialect), {"source_name": source, "rows": as_json({"booking_id": b} for b in booking_ids)})
+    return {row.booking_id: Known(_booking(row), row.changed_at) for row in rows}
 
 
 @cache
@@ -53,9 +60,9 @@ def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> l
     return [_booking(row) for row in tx.run(asked.order_by(booking.c.booking_id).limit(limit))]
 
 
-def save(tx: Transaction, source: str, bookings: Iterable[Booking]) -> None:
-    """Insert or replace."""
-    rows = [_row(source, b, tx.now) for b in bookings]
+def save(tx: Transaction, source: str, bookings: Iterable[Booking], as_of: datetime | None = None) -> None:
+    """Insert or replace. `as_of` is the time they are known to be true of (None: now)."""
+    rows = [_row(source, b, as_of or tx.now) for b in bookings]
     if rows:
         tx.run(_save(tx.dialect), {"rows": as_json(rows)})
 

@@ -10,6 +10,7 @@
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
     call      one row a call: what went out and what came back; open until its answer is recorded
     receipt   what became of each outbox row, so that a row read twice gets one outcome
+    snapshot  a source's full list of bookings, while it is compared and applied
     audit     who changed what by a command, and why
 
 The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
@@ -76,6 +77,7 @@ source = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", String(500)),  # why its outbox cannot be read or marked; null: it can
     Column("error_since", Instant),
+    Column("snapshot_run", BigInteger, nullable=False, server_default="0"),  # the list that may be applied to it
     Column("retired_at", Instant),  # null: its bookings are published
     Column("weighed_by", String(32)),  # the ground all its bookings are weighed by (flow.ground); null: by several
     Column("weighed_to", String(128)),  # the booking that weighing them again has come to; null: it is done
@@ -125,7 +127,7 @@ booking = Table(
     Column("valid_until", String(19)),
     Column("presentable", Boolean),
     Column("data_controller", String(64)),
-    Column("changed_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),  # when its row was taken, or when the list it is from was
 )
 
 post = Table(
@@ -199,6 +201,17 @@ receipt = Table(
 )
 _took = receipt.c.event_id.is_not(None)
 Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)
+
+snapshot = Table(
+    "ei_snapshot",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("booking_id", String(128), primary_key=True),
+    Column("line", BigInteger),  # null: it is not on the list
+    Column("fate", String(10), nullable=False),
+    Column("said", Text),  # JSON; only where it is to be applied
+)
 
 audit = Table(
     "ei_audit",

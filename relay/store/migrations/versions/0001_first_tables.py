@@ -151,6 +151,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", sa.String(length=500), nullable=True),
         sa.Column("error_since", Instant(), nullable=True),
+        sa.Column("snapshot_run", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("retired_at", Instant(), nullable=True),
         sa.Column("weighed_by", sa.String(length=32), nullable=True),
         sa.Column("weighed_to", sa.String(length=128), nullable=True),
@@ -158,6 +159,16 @@ def upgrade() -> None:
         sa.Column("next_check_at", Instant(), server_default=LONG_AGO, nullable=False),
         sa.Column("policy_error", sa.String(length=500), nullable=True),
         sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "ei_snapshot",
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("booking_id", sa.String(length=128), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=True),
+        sa.Column("fate", sa.String(length=10), nullable=False),
+        sa.Column("said", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("source", "run", "booking_id"),
     )
     op.create_table(
         "ei_audit",
@@ -177,5 +188,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("ei_audit", "ei_source", "ei_receipt", "ei_post", "ei_lane", "ei_call", "ei_booking"):
+    for table in ("ei_audit", "ei_snapshot", "ei_source", "ei_receipt", "ei_post", "ei_lane", "ei_call", "ei_booking"):
         op.drop_table(table)
