@@ -7,14 +7,18 @@ the next tick.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import Celery
 from celery.apps.worker import Worker
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 
+from relay.flow.retention import HINT
 from relay.observe.logging import configure
-from relay.settings import Settings, SettingsError, load
+from relay.settings import Settings, SettingsError, format_duration, load
+
+log = logging.getLogger(__name__)
 
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
@@ -73,7 +77,12 @@ def make_app(settings: Settings) -> Celery:
                 "task": "workers.tick",
                 "schedule": settings.poll_interval.total_seconds(),
                 "options": {"expires": HINT_SECONDS},
-            }
+            },
+            "prune": {
+                "task": "workers.prune",
+                "schedule": HINT.total_seconds(),
+                "options": {"expires": HINT_SECONDS},
+            },
         },
         timezone="UTC",
     )
@@ -95,3 +104,8 @@ app = make_app(settings)
 @setup_logging.connect
 def _set_up_logging(**_options: object) -> None:
     configure(settings.log_level, settings.log_format)
+
+
+@beat_init.connect
+def _tell_of_the_schedule(**_options: object) -> None:
+    log.info("the schedule has started", extra={"poll_interval": format_duration(settings.poll_interval)})

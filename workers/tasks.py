@@ -2,6 +2,8 @@
 
 tick ──▶ intake(source) ──▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
   └────────────────────────▶
+prune        what is over, about hourly
+reprocess    what an operator asks for
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from relay.flow.delivery import deliver as deliver_step
 from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
 from relay.flow.relay import Relay
+from relay.flow.retention import prune as prune_step
 from relay.flow.schedule import due_work
 from relay.flow.selector import selection
 from relay.flow.steer import Request
@@ -96,6 +99,15 @@ def deliver(lane: str) -> None:
         verdict = deliver_step(_relay, name) if free else None
     if verdict is not None:
         _hint(deliver, lane)
+
+
+@app.task(name="workers.prune")
+@_step
+def prune() -> None:
+    """Take out what is over, where nobody has done it within the hour."""
+    with _hands.on("prune") as free:
+        if free:
+            prune_step(_relay, lambda: _stopping)
 
 
 @app.task(name="workers.reprocess")

@@ -35,7 +35,7 @@ _WRITTEN: Final = (
     "event_id", "operation", "booking_id", "version", "source_system", "resident_id", "care_unit", "kind",
     "starts_at", "invited_on", "valid_until", "presentable", "data_controller", "created_at",
 )  # fmt: skip
-_IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
+IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
 
 
 class Settled(NamedTuple):
@@ -88,10 +88,10 @@ class OutboxReader:
         ids_of: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
         for row_id, outcome, reason in settled:
             ids_of[outcome, reason].append(row_id)
-        stamp: object = at if self.engine.dialect.name != "sqlite" else _iso(at)
+        stamp = instant_as_written(at, self.engine.dialect.name)
         with self.engine.begin() as connection:
             for (outcome, reason), ids in ids_of.items():
-                for some in _chunks(sorted(ids), _IDS_PER_STATEMENT):
+                for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
                     connection.execute(self._mark, {"ids": some, "at": stamp, "what": outcome, "why": reason})
 
     def backlog(self) -> tuple[int, str | None]:
@@ -128,8 +128,9 @@ def _as_text_min(column: Column[Any], dialect: str) -> ColumnElement[str]:
     return _as_text(oldest, dialect, column.name)
 
 
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def instant_as_written(at: datetime, dialect: str) -> object:
+    """An instant as relayed_at holds it: on SQLite a text that sorts as time does."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect == "sqlite" else at
 
 
 def _chunks(ids: Iterable[int], size: int) -> Iterable[list[int]]:
