@@ -12,10 +12,13 @@ from typing import Any
 
 from celery import Celery
 from celery.apps.worker import Worker
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 
+from relay.flow.retention import HINT
 from relay.observe.logging import configure
-from relay.settings import Settings, SettingsError, load
+from relay.settings import Settings, SettingsError, format_duration, load
+
+log = logging.getLogger(__name__)
 
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
@@ -74,7 +77,12 @@ def make_app(settings: Settings) -> Celery:
                 "task": "workers.tick",
                 "schedule": settings.poll_interval.total_seconds(),
                 "options": {"expires": HINT_SECONDS},
-            }
+            },
+            "prune": {
+                "task": "workers.prune",
+                "schedule": HINT.total_seconds(),
+                "options": {"expires": HINT_SECONDS},
+            },
         },
         timezone="UTC",
     )
@@ -116,3 +124,8 @@ def _without_stack(record: logging.LogRecord) -> bool:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
             record.exc_info = record.exc_text = None
     return True
+
+
+@beat_init.connect
+def _tell_of_the_schedule(**_options: object) -> None:
+    log.info("the schedule has started", extra={"poll_interval": format_duration(settings.poll_interval)})

@@ -3,14 +3,17 @@
 tick ──▶ intake(source) ──▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
   ├────────────────────────▶
   └──▶ units(source)
+prune        what is over, about hourly
+reprocess    what an operator asks for
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Task
 from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting_down
@@ -24,10 +27,16 @@ from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
+from relay.flow.retention import prune as prune_step
 from relay.flow.schedule import due_work
+from relay.flow.selector import selection
+from relay.flow.steer import Request
+from relay.flow.steer import reprocess as reprocess_step
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
 from workers.app import HINT_SECONDS, app, settings
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +46,21 @@ _stopping = False
 _parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
 
 
-def _step(body: Callable[..., None]) -> Callable[..., None]:
+def _step(body: Callable[..., T]) -> Callable[..., T | None]:
     """A step that a database or broker that is away fails with one line, and that comes again by itself."""
 
     @wraps(body)
-    def guarded(*args: str) -> None:
+    def guarded(*args: Any, **options: Any) -> T | None:
         try:
             _relay.prepare()
-            body(*args)
+            return body(*args, **options)
         except DatabaseNotReady as error:
             log.error("%s", error)
         except SQLAlchemyError as error:
             log.error("the relay's database did not do it: %s", describe(error), extra={"step": body.__name__})
         except (KombuError, OSError) as error:
             log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
+        return None
 
     return guarded
 
@@ -104,6 +114,30 @@ def deliver(lane: str) -> None:
         verdict = deliver_step(_relay, name) if free else None
     if free and (verdict is not None or _hands.asked_again(lane)):
         _hint(deliver, lane)
+
+
+@app.task(name="workers.prune")
+@_step
+def prune() -> None:
+    """Take out what is over, where nobody has done it within the hour."""
+    with _hands.on("prune") as free:
+        if free:
+            prune_step(_relay, lambda: _stopping)
+
+
+@app.task(name="workers.reprocess")
+@_step
+def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = False, **selector: Any) -> dict[str, int]:
+    """Send posts again as they are, as `ei-relay reprocess` does, with its options as keywords: source, unit, booking,
+    state (one or a list), code, since, until.
+
+    Gives {"matched", "resent", "waiting"}. No results are kept in the broker: what came of it is in the log and in the
+    audit log, as "reprocess ended". Raises SelectionError for what cannot be understood and for an empty selection.
+    """
+    chosen = selection(datetime.now(UTC), **selector)
+    done = reprocess_step(_relay.store, chosen, Request(who, "reprocess", reason), dry_run=dry_run)
+    log.info("reprocess ended", extra={"selection": str(chosen), "dry_run": dry_run, **done})
+    return done
 
 
 @celeryd_after_setup.connect

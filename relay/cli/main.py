@@ -16,12 +16,15 @@ from relay import __version__
 
 # command: (module, attribute, the line that --help shows)
 _COMMANDS: Final = {
+    "audit": ("relay.cli.audit", "audit", "Who changed what by a command, and why."),
     "config": ("relay.cli.config", "config", "The configuration."),
     "db": ("relay.cli.db", "db", "The relay's own database."),
     "demo": ("relay.cli.demo", "demo", "Show the main job, for real, in under a minute."),
     "lanes": ("relay.cli.lanes", "lanes", "Lanes: one for each index and source system."),
     "outbox": ("relay.cli.outbox", "outbox", "The table that booking systems write."),
+    "parked": ("relay.cli.parked", "parked", "Posts that the index refused for what they say."),
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
+    "reprocess": ("relay.cli.reprocess", "reprocess", "Send posts again as they are."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
     "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),

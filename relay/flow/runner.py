@@ -20,8 +20,10 @@ from relay.flow.follow import follow
 from relay.flow.hands import Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
+from relay.flow.retention import HINT, prune
 from relay.flow.schedule import due_work
 from relay.store.lanes import LaneName
+from relay.store.lease import steady_seconds
 from relay.store.migrate import DatabaseNotReady
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Runner:
         settings = relay.settings
         self._relay = relay
         self._stop = Event()
+        self._next_prune = 0.0  # on the steady clock
         self._hands = Hands(settings.worker_threads, len(settings.engagement_index))
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
 
@@ -50,6 +53,9 @@ class Runner:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _look(self) -> None:
+        if steady_seconds() >= self._next_prune:
+            self._next_prune = steady_seconds() + HINT.total_seconds()
+            self._submit(self._prune, "what is over")
         work = due_work(self._relay)
         for name in work.sources:
             self._submit(self._intake, name)
@@ -77,6 +83,9 @@ class Runner:
             verdict = deliver(self._relay, lane) if free else None
         if free and (verdict is not None or self._hands.asked_again(str(lane))):
             self._submit(self._deliver, lane)  # until the lane has nothing more to say
+
+    def _prune(self, _what: str) -> None:
+        prune(self._relay, self._stop.is_set)
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
         if not self._stop.is_set():

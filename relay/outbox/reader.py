@@ -36,7 +36,7 @@ WRITTEN: Final = (
     "event_id", "operation", "booking_id", "version", "source_system", "resident_id", "care_unit", "kind",
     "starts_at", "invited_on", "valid_until", "presentable", "data_controller", "created_at",
 )  # fmt: skip
-_IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
+IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
 
 
 class Settled(NamedTuple):
@@ -96,10 +96,10 @@ class OutboxReader:
         ids_of: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
         for row_id, outcome, reason in settled:
             ids_of[outcome, reason].append(row_id)
-        stamp = _stamp(at, self._dialect)
+        stamp = instant_as_written(at, self._dialect)
         with self.engine.begin() as connection:
             for (outcome, reason), ids in ids_of.items():
-                for some in _chunks(sorted(ids), _IDS_PER_STATEMENT):
+                for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
                     connection.execute(self.mark, {"ids": some, "at": stamp, "what": outcome, "why": reason})
 
     def backlog(self) -> tuple[int, str | None]:
@@ -147,7 +147,7 @@ def _types(connection: Connection, table: str, schema: str | None) -> dict[str, 
     return {str(column["name"]): column["type"] for column in inspect(connection).get_columns(table, schema)}
 
 
-def _stamp(at: datetime, dialect: str) -> object:
+def instant_as_written(at: datetime, dialect: str) -> object:
     """The time as the driver takes it: ISO text on SQLite, and on MySQL, whose driver drops the zone, UTC."""
     match dialect:
         case "sqlite":

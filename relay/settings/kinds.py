@@ -44,6 +44,10 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _optional_duration(value: object) -> timedelta | None:
+    return None if value is None or value == "" else _positive(_duration(value))
+
+
 def _count(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):  # the environment knows text only
         value = int(value)
@@ -203,6 +207,7 @@ def _care_units(value: object, info: ValidationInfo) -> Path | Literal["*"]:
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+OptionalDuration = Annotated[timedelta | None, PlainValidator(_optional_duration)]
 Count = Annotated[int, PlainValidator(_count)]
 Port = Annotated[int, PlainValidator(_port)]
 Slug = Annotated[str, AfterValidator(_slug)]

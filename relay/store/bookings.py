@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, select
 
-from relay.booking import Booking
+from relay.booking import Booking, expiry
 from relay.change import Details, Kind
 from relay.snapshot import Known
 from relay.store.rows import as_json, given, given_select
@@ -85,8 +85,10 @@ def _row(source: str, b: Booking, now: datetime) -> Mapping[str, object]:
         "changed_at": now,
     }
     if d is None:
-        return said
+        return said | {"over_at": now}
+    ends_at = expiry(d)
     return said | {
+        "over_at": max(ends_at, now) if ends_at is not None else None,
         "resident_id": d.resident_id,
         "care_unit": d.care_unit,
         "kind": d.kind.value,
