@@ -15,6 +15,7 @@ from celery.signals import setup_logging
 
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, load
+from workers.pulse import Pulse
 
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
@@ -66,7 +67,7 @@ def make_app(settings: Settings) -> Celery:
         worker_concurrency=settings.worker_threads,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        beat_scheduler="celery.beat:Scheduler",  # in memory: nothing of the schedule is worth a file
+        beat_scheduler="workers.pulse:PulsingScheduler",
         beat_max_loop_interval=1,
         beat_schedule={
             "tick": {
@@ -77,6 +78,7 @@ def make_app(settings: Settings) -> Celery:
         },
         timezone="UTC",
     )
+    app.steps["worker"].add(Pulse)
     return app
 
 
