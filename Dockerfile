@@ -8,7 +8,8 @@
 #
 # It needs a configuration (EI_RELAY_CONFIG, by default /etc/ei-relay/config/ei-relay.toml), writes nothing but under
 # /tmp, and so runs with a read-only root file system and a tmpfs there. SIGTERM ends it in order: the calls that are
-# out are finished and recorded, which takes at most call_timeout; allow it 30 s more (docs/install.md).
+# out are finished and recorded, which takes at most call_timeout; allow it 30 s more (docs/install.md). Run it with
+# --init (docker, podman) or shareProcessNamespace (Kubernetes): as process 1 it would not hear a SIGTERM while it starts.
 #
 # The base is pinned by tag, so that a rebuild brings its security updates; add its digest (@sha256:…) where every
 # rebuild has to be the same.

@@ -85,6 +85,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $root := .root -}}
 enableServiceLinks: false            # a Service's injected EI_RELAY_… variables would be taken for settings
 automountServiceAccountToken: false
+shareProcessNamespace: true          # the first process of a namespace never hears a SIGTERM while it starts
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
