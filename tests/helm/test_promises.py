@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,6 @@ import pytest
 from relay.settings.model import EngagementIndex, Settings
 from tests.helm.conftest import Manifest, Render, only, pod_of, with_pods
 from tests.helm.values import CHART, CONFIG, EVERYTHING, LEAST, ROOT
-from workers.pulse import VARIABLE
 
 
 def test_pods_have_no_rights(manifests: list[Manifest]) -> None:
@@ -34,9 +35,11 @@ def test_deployments_are_probed(manifests: list[Manifest]) -> None:
 
 
 def test_the_probes_read_the_file_that_the_workers_touch(render: Render) -> None:
+    variable = "WORKER_PULSE_FILE"
+    assert variable in (ROOT / "workers" / "pulse.py").read_text(encoding="utf-8")
     for part in ("-workers", "-beat"):
         (container,) = pod_of(only(render(LEAST), "Deployment", part))["containers"]
-        (path,) = [v["value"] for v in container["env"] if v["name"] == VARIABLE]
+        (path,) = [v["value"] for v in container["env"] if v["name"] == variable]
         for probe in ("readinessProbe", "livenessProbe"):
             assert path in container[probe]["exec"]["command"][-1].replace('"', " ").split()
 
@@ -93,7 +96,7 @@ def test_migrations_run_before_anything_else_with_the_same_configuration(render:
     assert pod_of(job)["containers"][0]["args"] == ["ei-relay", "db", "upgrade"]
 
 
-def test_the_network_is_closed_but_for_the_exporter(render: Render) -> None:
+def test_the_network_is_closed_but_for_metrics(render: Render) -> None:
     policies = [m for m in render(LEAST) if m["kind"] == "NetworkPolicy"]
     everyone = only(policies, "NetworkPolicy", "nord-ei-relay")
     assert everyone["spec"]["policyTypes"] == ["Ingress"]
@@ -103,15 +106,34 @@ def test_the_network_is_closed_but_for_the_exporter(render: Render) -> None:
     assert {port["port"] for rule in limited["spec"]["egress"] for port in rule["ports"]} == {53, 5432}
 
 
-def copies(folder: str, pattern: str) -> dict[str, str]:
-    """{name: text} of the chart's copies, or of the originals, in a folder."""
-    return {path.name: path.read_text(encoding="utf-8") for path in Path(folder).glob(pattern)}
+def texts(folder: Path, pattern: str) -> dict[str, str]:
+    """{name: text} of a folder's files, none if there is no such folder."""
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob(pattern)}
 
 
-def test_rules_and_dashboards_are_those_of_config() -> None:
-    """Helm reads no file outside a chart: `python -m helm.copies` copies them."""
-    originals = copies(str(ROOT / "config" / "prometheus"), "*rules.yml") | copies(
-        str(ROOT / "config" / "grafana"), "*.json"
-    )
-    there = copies(str(CHART / "files" / "prometheus"), "*") | copies(str(CHART / "files" / "grafana"), "*")
-    assert there == originals
+@pytest.mark.parametrize(("kind", "pattern"), [("prometheus", "*.rules.yml"), ("grafana", "*.json")])
+def test_the_chart_has_the_rules_and_dashboards_of_config(kind: str, pattern: str) -> None:
+    """Helm reads no file outside a chart, so it has copies: `./run chart` makes them."""
+    assert texts(CHART / "files" / kind, "*") == texts(ROOT / "config" / kind, pattern)
+
+
+def test_every_rule_and_dashboard_is_rendered_as_it_is(helm: Any, tmp_path: Path) -> None:
+    import yaml
+
+    # Given a chart with a rule and a dashboard that hold what Helm might take for its own
+    rule = 'groups:\n  - name: a\n    rules:\n      - {alert: A, expr: up, annotations: {x: "{{ $labels.job }}"}}\n'
+    dashboard = '{\n  "title": "{{ source }}"\n}'
+    shutil.copytree(CHART, tmp_path / "chart", ignore=shutil.ignore_patterns("files"))
+    for name, text in {"prometheus/ei.rules.yml": rule, "grafana/ei.json": dashboard}.items():
+        path = tmp_path / "chart" / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    # when it is rendered
+    with helm.Chart.load(tmp_path / "chart") as chart:
+        text = chart.render(EVERYTHING, name="nord")["ei-relay/templates/monitoring.yaml"]
+    rendered = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+    # then both are there, unchanged
+    assert only(rendered, "PrometheusRule")["spec"] == yaml.safe_load(rule)
+    assert json.loads(only(rendered, "ConfigMap")["data"]["ei.json"]) == json.loads(dashboard)

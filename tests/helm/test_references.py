@@ -81,6 +81,9 @@ def test_service_accounts_ports_and_selectors_meet(manifests: list[Manifest]) ->
             service = only(manifests, "Service")
             assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
             assert {e["port"] for e in spec["endpoints"]} <= {p["name"] for p in service["spec"]["ports"]}
+        if kind == "PodMonitor":
+            workers = pod_of(only(manifests, "Deployment", "-workers"))["containers"][0]
+            assert {e["port"] for e in spec["podMetricsEndpoints"]} <= {p["name"] for p in workers["ports"]}
         if kind == "HorizontalPodAutoscaler":
             scaled = only(manifests, "Deployment", "-workers")
             assert spec["scaleTargetRef"]["name"] == scaled["metadata"]["name"]

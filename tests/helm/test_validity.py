@@ -9,7 +9,11 @@ import pytest
 from tests.helm.conftest import Manifest
 from tests.helm.values import CHART
 
-CUSTOM = {"ServiceMonitor", "PrometheusRule"}  # the Prometheus operator's: Kubernetes has no schema of them
+CUSTOM = {
+    "ServiceMonitor",
+    "PodMonitor",
+    "PrometheusRule",
+}  # the Prometheus operator's: Kubernetes has no schema of them
 
 
 def test_lint_has_nothing_to_say(helm: Any, values: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ EVERYTHING: Final[dict[str, Any]] = {
     "exporter": {"port": 9999},
     "serviceAccount": {"annotations": {"owner": "booking"}},
     "networkPolicy": {
-        "exporterFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
         "egress": [{"ports": [{"port": 5432, "protocol": "TCP"}]}],
     },
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},

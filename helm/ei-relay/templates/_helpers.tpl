@@ -80,6 +80,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether the workers serve what they count; empty if not. */}}
+{{- define "ei-relay.workerMetrics" -}}
+{{- if or .Values.workers.metrics.enabled .Values.serviceMonitor.enabled }}yes{{ end -}}
+{{- end -}}
+
 {{/* Everything of a pod's spec that is not its containers. Takes (dict "root" $ "part" .Values.workers). */}}
 {{- define "ei-relay.podCommon" -}}
 {{- $root := .root -}}
@@ -132,6 +137,10 @@ env:
     value: /etc/ei-relay/config/ei-relay.toml
   - name: EI_RELAY_EXPORTER_PORT
     value: {{ $root.Values.exporter.port | quote }}
+  {{- if include "ei-relay.workerMetrics" $root }}
+  - name: EI_RELAY_WORKER_METRICS_PORT
+    value: {{ $root.Values.workers.metrics.port | quote }}
+  {{- end }}
   - name: WORKER_PULSE_FILE
     value: /tmp/pulse
   {{- range $root.Values.secrets }}
