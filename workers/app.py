@@ -17,6 +17,7 @@ from celery.signals import beat_init, setup_logging
 from relay.flow.retention import HINT
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
+from workers.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def make_app(settings: Settings) -> Celery:
         worker_concurrency=settings.worker_threads,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        beat_scheduler="celery.beat:Scheduler",  # in memory: nothing of the schedule is worth a file
+        beat_scheduler="workers.pulse:PulsingScheduler",
         beat_max_loop_interval=1,
         beat_schedule={
             "tick": {
@@ -86,6 +87,7 @@ def make_app(settings: Settings) -> Celery:
         },
         timezone="UTC",
     )
+    app.steps["worker"].add(Pulse)
     return app
 
 

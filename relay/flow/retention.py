@@ -15,12 +15,13 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database import describe
 from relay.flow.relay import Relay
 from relay.outbox.cleaner import OutboxCleaner
 from relay.settings import Settings
 from relay.store import overview
 from relay.store import retention as store
-from relay.store.transaction import Transaction, describe
+from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
