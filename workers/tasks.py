@@ -21,6 +21,7 @@ from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
+from relay.observe import progress
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
 from relay.store.transaction import describe
@@ -38,6 +39,7 @@ def _step(body: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(body)
     def guarded(*args: str) -> None:
+        progress.step()
         try:
             _relay.prepare()
             body(*args)
@@ -47,6 +49,8 @@ def _step(body: Callable[..., None]) -> Callable[..., None]:
             log.error("the relay's database did not do it: %s", describe(error), extra={"step": body.__name__})
         except (KombuError, OSError) as error:
             log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
+        finally:
+            progress.step()
 
     return guarded
 

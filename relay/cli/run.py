@@ -9,6 +9,7 @@ import click
 from relay.cli.common import settings
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.observe.progress import serve_own_metrics
 
 
 @click.command()
@@ -21,5 +22,8 @@ def run() -> None:
     runner = Runner(relay)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
+    server = serve_own_metrics(relay.settings.worker_metrics_port, relay.source_names)
     runner.run()
     relay.close()
+    if server is not None:
+        server.close()

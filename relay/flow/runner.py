@@ -19,6 +19,7 @@ from relay.flow.hands import Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
+from relay.observe import progress
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
 from relay.store.transaction import describe
@@ -76,6 +77,7 @@ class Runner:
 
     def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
         """One failing step must not end the run: it comes again with the next look."""
+        progress.step()
         try:
             self._relay.prepare()
             step(*args)
@@ -85,3 +87,5 @@ class Runner:
             log.error("%s: the relay's database did not do it: %s", what, describe(error))
         except Exception:
             log.exception("%s failed", what)
+        finally:
+            progress.step()

@@ -167,6 +167,11 @@ class Settings(_Table):
         "json", description="json: one object a line, for machines. text: for people."
     )
     exporter_port: kinds.Port = Field(9464, description="Where `ei-relay exporter` serves metrics and health.")
+    worker_metrics_port: kinds.PortOrOff = Field(
+        0,
+        description="Where a worker, or `ei-relay run`, serves its own counters and health; 0: nowhere. Two workers on "
+        "one host need two ports: set EI_RELAY_WORKER_METRICS_PORT for each.",
+    )
     engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
         description="The indexes, by name: [engagement_index.national]."
     )
