@@ -17,7 +17,7 @@ from relay.exporter.looks import Looks
 from relay.flow.relay import Relay
 from relay.observe.server import MetricsServer
 
-SILENT_SECONDS: Final = 180  # every wait on a database is over by then, retries counted
+LONGEST_LOOK: Final = 180  # every wait on a database is over by then, retries counted
 
 
 @click.command()
@@ -49,11 +49,11 @@ def exporter(port: int | None) -> None:
     relay.close()
 
 
-def healthy(looks: Looks, silent_seconds: float = SILENT_SECONDS) -> str | None:
+def healthy(looks: Looks, longest: float = LONGEST_LOOK) -> str | None:
     """Why the exporter should be started again, or None. A database that is away is no reason."""
     for look in looks.all():
-        if look.silent_seconds() > silent_seconds:
-            return f"{look.name} has been looked at for {look.silent_seconds():.0f} s without an end"
+        if look.overdue_seconds() > longest:
+            return f"{look.name} has been looked at for {look.overdue_seconds():.0f} s without an end"
     return None
 
 

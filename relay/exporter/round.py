@@ -31,7 +31,7 @@ class Round(Generic[T]):
         self._look = look
         self._seconds = seconds
         self._stop = Event()
-        self._ended_at = time.monotonic()
+        self._due_at = time.monotonic()
         self._thread = Thread(target=self._run, name=f"look at {name}", daemon=True)
 
     def start(self) -> None:
@@ -47,9 +47,9 @@ class Round(Generic[T]):
         """Whether the last look brought an answer."""
         return self.looks > 0 and self.error is None
 
-    def silent_seconds(self) -> float:
-        """How long ago a look last ended, or the round was made."""
-        return time.monotonic() - self._ended_at
+    def overdue_seconds(self) -> float:
+        """For how long the present look has gone on; 0 between two looks."""
+        return max(time.monotonic() - self._due_at, 0.0)
 
     def look_once(self) -> None:
         """Look now."""
@@ -66,7 +66,7 @@ class Round(Generic[T]):
                 log.info("%s can be looked at again", self.name)
         self.value, self.error = value, error
         self.looks += 1
-        self._ended_at = time.monotonic()
+        self._due_at = time.monotonic() + self._seconds
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, case, func, select, text
 
 from relay.post import ABSENT
 from relay.store.schema import lane, post, source
 from relay.store.transaction import Transaction
+
+_DISCARDED: Final = "DISCARDED"
 
 
 class Waiting(NamedTuple):
@@ -47,10 +49,10 @@ def waiting(tx: Transaction) -> dict[int, Waiting]:
 
 
 def parked(tx: Transaction) -> list[tuple[int, str, int]]:
-    """(lane id, code, number) of the parked posts."""
+    """(lane id, code, number) of the parked posts, without those somebody told to leave as they are."""
     rows = tx.run(
         select(post.c.lane_id, post.c.parked_code, func.count().label("number"))
-        .where(post.c.parked_code.is_not(None))
+        .where(post.c.parked_code.is_not(None), post.c.parked_code != _DISCARDED)
         .group_by(post.c.lane_id, post.c.parked_code)
         .order_by(post.c.lane_id, post.c.parked_code)
     )
