@@ -1,6 +1,7 @@
 """A worker's own metrics and health, served by its main process from when it is ready.
 
-The pool of threads is one process, and so is its registry. For a prefork pool set PROMETHEUS_MULTIPROC_DIR to an
+The pool of threads is one process, and so is its registry. For a pool of
+processes (`-P processes`; Celery takes `-P prefork` for no choice made) set PROMETHEUS_MULTIPROC_DIR to an
 empty folder: then the children count in files there, which outlive them, and the main process adds them up.
 """
 

@@ -105,12 +105,10 @@ def test_a_panel_asks_what_prometheus_understands_and_the_relay_serves(
 
 def served_names(prometheus: Prometheus) -> set[str]:
     """The names of all metrics with their HELP, also of those without a series, and their parts."""
-    targets = prometheus.get("targets/metadata").json()["data"]
-    names = {entry["metric"] for entry in targets}
-    histograms = {entry["metric"] for entry in targets if entry["type"] == "histogram"}
-    return names | {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")} | {
-        "ei_relay_broker_up"  # served where a broker is configured
-    }  # fmt: skip
+    told = {entry["metric"]: entry["type"] for entry in prometheus.get("targets/metadata").json()["data"]}
+    parts = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}  # OpenMetrics tells of counters so
+    broker = {"ei_relay_broker_up"}  # served where a broker is configured
+    return broker | {name + part for name, type in told.items() for part in ("", *parts.get(type, ()))}
 
 
 @pytest.mark.promtool
