@@ -24,6 +24,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "store": 4,
     "flow": 5,
     "sandbox": 3,
+    "exporter": 6,
     "demo": 6,
     "cli": 7,
     "workers": 7,

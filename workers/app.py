@@ -45,7 +45,7 @@ class RelayCelery(Celery):
 
 def make_app(settings: Settings) -> Celery:
     """The app for these settings."""
-    app = RelayCelery("ei-relay", include=["workers.tasks"])
+    app = RelayCelery("ei-relay", include=["workers.tasks", "workers.health"])
     app.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,

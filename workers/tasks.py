@@ -32,6 +32,7 @@ from relay.flow.schedule import due_work
 from relay.flow.selector import selection
 from relay.flow.steer import Request
 from relay.flow.steer import reprocess as reprocess_step
+from relay.observe import progress
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
 from workers.app import HINT_SECONDS, app, settings
@@ -51,6 +52,7 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
 
     @wraps(body)
     def guarded(*args: Any, **options: Any) -> T | None:
+        progress.step()
         try:
             _relay.prepare()
             return body(*args, **options)
@@ -60,6 +62,8 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
             log.error("the relay's database did not do it: %s", describe(error), extra={"step": body.__name__})
         except (KombuError, OSError) as error:
             log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
+        finally:
+            progress.step()
         return None
 
     return guarded

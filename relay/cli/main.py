@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "config": ("relay.cli.config", "config", "The configuration."),
     "db": ("relay.cli.db", "db", "The relay's own database."),
     "demo": ("relay.cli.demo", "demo", "Show the main job, for real, in under a minute."),
+    "exporter": ("relay.cli.exporter", "exporter", "Serve metrics and health over HTTP."),
     "lanes": ("relay.cli.lanes", "lanes", "Lanes: one for each index and source system."),
     "outbox": ("relay.cli.outbox", "outbox", "The table that booking systems write."),
     "parked": ("relay.cli.parked", "parked", "Posts that the index refused for what they say."),

@@ -10,6 +10,7 @@ from relay.cli.common import settings
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.observe.progress import serve_own_metrics
 
 
 @click.command()
@@ -29,5 +30,8 @@ def run() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    server = serve_own_metrics(relay.settings.worker_metrics_port, relay.source_names)
     runner.run()
     relay.close()
+    if server is not None:
+        server.close()

@@ -22,6 +22,7 @@ from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.retention import HINT, prune
 from relay.flow.schedule import due_work
+from relay.observe import progress
 from relay.store.lanes import LaneName
 from relay.store.lease import steady_seconds
 from relay.store.migrate import DatabaseNotReady
@@ -93,6 +94,7 @@ class Runner:
 
     def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
         """One failing step must not end the run: it comes again with the next look."""
+        progress.step()
         try:
             self._relay.prepare()
             step(*args)
@@ -102,3 +104,5 @@ class Runner:
             log.error("the relay's database did not do it: %s", describe(error), extra={"step": what})
         except Exception:
             log.exception("%s failed", what, extra={"step": what})
+        finally:
+            progress.step()

@@ -66,6 +66,15 @@ def _port(value: object) -> int:
     return port
 
 
+def _port_or_off(value: object) -> int:
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    try:
+        return 0 if value == "0" else _port(value)
+    except ValueError:
+        raise ValueError("expected a port number, 1 to 65535, or 0 for none") from None
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -210,6 +219,7 @@ PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 OptionalDuration = Annotated[timedelta | None, PlainValidator(_optional_duration)]
 Count = Annotated[int, PlainValidator(_count)]
 Port = Annotated[int, PlainValidator(_port)]
+PortOrOff = Annotated[int, PlainValidator(_port_or_off)]
 Slug = Annotated[str, AfterValidator(_slug)]
 IndexName = Annotated[str, AfterValidator(_index_name)]
 HsaId = Annotated[str, AfterValidator(_hsa_id)]

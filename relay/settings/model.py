@@ -207,6 +207,11 @@ class Settings(_Table):
         "json", description="json: one object a line, for machines. text: for people."
     )
     exporter_port: kinds.Port = Field(9464, description="Where `ei-relay exporter` serves metrics and health.")
+    worker_metrics_port: kinds.PortOrOff = Field(
+        0,
+        description="Where a worker, or `ei-relay run`, serves its own counters and health; 0: nowhere. Two workers on "
+        "one host need two ports: set EI_RELAY_WORKER_METRICS_PORT for each.",
+    )
     retention: Retention = Field(
         default_factory=lambda: Retention.model_validate({}),
         description="How long is kept what is over: [retention], with a default for every key.",
