@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
-PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff"}
+PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff", "difference"}
 FLOORS = {  # a room may import rooms of lower floors, and its own
     **dict.fromkeys(PURE, 0),
     "bounded": 0,

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, case, func, select, text
 
-from relay.post import ABSENT
+from relay.post import ABSENT, DISCARDED
 from relay.store.schema import lane, post, source
 from relay.store.transaction import Transaction
-
-_DISCARDED: Final = "DISCARDED"
 
 
 class Waiting(NamedTuple):
@@ -34,7 +32,7 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
 def waiting(tx: Transaction) -> dict[int, Waiting]:
     """{lane id: what waits in it}; a lane where nothing waits is left out."""
     if tx.dialect == "postgresql":
-        # It cannot know how few posts wait, takes nearly all for waiting, and would read the whole table.
+        # It cannot know how few posts wait and takes nearly all for waiting: it must not come to read the table.
         tx.run(text("SET LOCAL enable_seqscan = off"))
     rows = tx.run(
         select(
@@ -52,7 +50,7 @@ def parked(tx: Transaction) -> list[tuple[int, str, int]]:
     """(lane id, code, number) of the parked posts, without those somebody told to leave as they are."""
     rows = tx.run(
         select(post.c.lane_id, post.c.parked_code, func.count().label("number"))
-        .where(post.c.parked_code.is_not(None), post.c.parked_code != _DISCARDED)
+        .where(post.c.parked_code.is_not(None), post.c.parked_code != DISCARDED)
         .group_by(post.c.lane_id, post.c.parked_code)
         .order_by(post.c.lane_id, post.c.parked_code)
     )
