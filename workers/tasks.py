@@ -77,7 +77,16 @@ def _hint(task: Task[Any, Any], name: object) -> None:
 @app.task(name="workers.tick")
 @_step
 def tick() -> None:
-    """Find out what is to be done now, and ring for it."""
+    """Find out what is to be done now, and ring for it.
+
+    One at a time in a process: else the ticks of a database that hangs would take every thread.
+    """
+    with _hands.on("the schedule") as free:
+        if free:
+            _ring()
+
+
+def _ring() -> None:
     work = due_work(_relay)
     for source in work.sources:
         _hint(intake, source)
