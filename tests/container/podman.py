@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,6 +18,7 @@ TOOLS: Final = ("mmdebstrap", "buildah", "podman", "runc")
 BASE: Final = "localhost/ei-relay-stand-in"
 IMAGE: Final = "localhost/ei-relay-tested"
 PACKAGES: Final = "python3,python3-venv,python3-pip,python-is-python3,ca-certificates,passwd"
+_numbers = count(1)
 AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -65,7 +67,7 @@ class Container:
     """The image at work as the chart runs it: read-only, without rights; `config` is the TOML file it sees."""
 
     def __init__(self, config: Path, *command: str, log: Path | None = None) -> None:
-        self.name = f"ei-relay-{os.getpid()}-{'-'.join(command[-2:]).replace('/', '')}"[:60]
+        self.name = f"ei-relay-tested-{os.getpid()}-{next(_numbers)}"
         self._log = log
         self._command = [
             "podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs", "run", "--rm",

@@ -37,7 +37,7 @@ def test_the_configuration_is_required(helm: Any, chart: Any) -> None:
         ({"image": {"digest": "latest"}}, "digest"),
         ({"image": {"repository": ""}}, "repository"),
         ({"config": {"environment": "qa"}}, "config"),
-        ({"files": {"lists/care-units.csv": "x"}}, "files"),
+        ({"files": {"lists/care-units.csv": "x"}}, "lists/care-units.csv"),
         ({"secrets": [SECRET | {"setting": "EI_RELAY_DATABASE_URL"}]}, "setting"),
         ({"secrets": [SECRET | {"setting": "DATABASE_URL_FILE"}]}, "setting"),
         ({"secrets": [SECRET | {"setting": "SOURCE__NORD__OUTBOX_URL_FILE"}]}, "setting"),
