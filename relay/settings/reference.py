@@ -23,16 +23,16 @@ PAGE: Final = Path("docs/configuration.md")
 _INTRODUCTION: Final = """\
 # Configuration
 
-One TOML file, named by `EI_RELAY_CONFIG`. `config/minimal.toml` is the least there can be and `config/example.toml` shows
-every key. `ei-relay config check` tells every mistake at once, and `--connect` tries what the file points at.
+One TOML file, named by `EI_RELAY_CONFIG`. `config/minimal.toml` is the least there can be and `config/example.toml`
+shows every key. `ei-relay config check` tells every mistake at once, and `--connect` tries what the file points at.
 
 Every key can be set by the environment variable beside it, which wins over the file, and read from a file by the same
-name with `_FILE` after it, as secrets are mounted: `EI_RELAY_DATABASE_URL_FILE=/run/secrets/database-url`. In a variable's
-name, that of an index or source is in upper case with `_` for `-`; a list is its items with commas between.
+name with `_FILE` after it, as secrets are mounted: `EI_RELAY_DATABASE_URL_FILE=/run/secrets/database-url`. In a
+variable's name, that of an index or source is in upper case with `_` for `-`; a list is its items with commas between.
 
-A duration is a text with its unit: `"250ms"`, `"1.5s"`, `"90s"`, `"5m"`, `"2h"`, `"90d"`, at most `"365d"`. A relative path
-starts at the folder of the file. R-30 and the like are the contract's rules (`rules.md`); a value that breaks one is
-warned of, and not refused.
+A duration is a text with its unit: `"250ms"`, `"1.5s"`, `"90s"`, `"5m"`, `"2h"`, `"90d"`, at most `"365d"`. A relative
+path starts at the folder of the file. R-30 and the like are the contract's rules (`rules.md`); a value that breaks one
+is warned of, and not refused.
 
 This page is written by `python -m relay.settings.reference`.
 """
