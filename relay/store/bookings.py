@@ -35,7 +35,9 @@ def load_known(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict
 @cache
 def _load(dialect: str) -> Select[Any]:
     asked = given(dialect, booking.c.booking_id).c
-    return select(booking).where(booking.c.source == bindparam("source_name"), booking.c.booking_id == asked.booking_id)
+    # IN, not a join: SQLite would go through all of the source's bookings for each row that is given.
+    mine = (booking.c.source == bindparam("source_name")) & booking.c.booking_id.in_(select(asked.booking_id))
+    return select(booking).where(mine)
 
 
 def page(tx: Transaction, source: str, after: str, limit: int) -> list[Booking]:

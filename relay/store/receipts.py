@@ -26,10 +26,13 @@ def of_rows(tx: Transaction, source: str, row_ids: Iterable[int]) -> Mapping[int
     return {row.row_id: Receipt._make(row) for row in rows}
 
 
+# In both questions IN, not a join: SQLite would go through all of the source's receipts for each row that is given.
+
+
 @cache
 def _of_rows(dialect: str) -> Select[Any]:
     asked = given(dialect, receipt.c.row_id).c
-    mine = (receipt.c.source == bindparam("source_name")) & (receipt.c.row_id == asked.row_id)
+    mine = (receipt.c.source == bindparam("source_name")) & receipt.c.row_id.in_(select(asked.row_id))
     return select(
         receipt.c.row_id, receipt.c.fingerprint, receipt.c.event_id, receipt.c.outcome, receipt.c.reason
     ).where(mine)
@@ -44,7 +47,7 @@ def events_taken(tx: Transaction, source: str, event_ids: Iterable[str]) -> set[
 @cache
 def _events_taken(dialect: str) -> Select[Any]:
     asked = given(dialect, receipt.c.event_id).c
-    mine = (receipt.c.source == bindparam("source_name")) & (receipt.c.event_id == asked.event_id)
+    mine = (receipt.c.source == bindparam("source_name")) & receipt.c.event_id.in_(select(asked.event_id))
     return select(receipt.c.event_id).where(mine)
 
 

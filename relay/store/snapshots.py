@@ -83,7 +83,9 @@ def lines_of(tx: Transaction, run: Run, booking_ids: Iterable[str]) -> dict[str,
 @cache
 def _lines_of(dialect: str) -> Select[Any]:
     asked = given(dialect, snapshot.c.booking_id).c
-    return select(snapshot.c.booking_id, snapshot.c.line).where(_mine(), snapshot.c.booking_id == asked.booking_id)
+    return select(snapshot.c.booking_id, snapshot.c.line).where(
+        _mine(), snapshot.c.booking_id.in_(select(asked.booking_id))
+    )
 
 
 def note(tx: Transaction, run: Run, found: Iterable[Noted]) -> None:
