@@ -71,13 +71,13 @@ class MortalStore(Store):
         super().__init__(engine, clock)
         self._fate = fate
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
+    def transact(self, work: Callable[[Transaction], T], keep_trying: Callable[[], bool] = lambda: False) -> T:
         def mortal(tx: Transaction) -> T:
             result = work(tx)
             self._fate.point()
             return result
 
-        result = super().transact(mortal)
+        result = super().transact(mortal, keep_trying)
         self._fate.point()
         return result
 
