@@ -50,7 +50,6 @@ _KINDS: Final = {  # by the annotation in the model
     "kinds.Count": "whole number, at least 1",
     "kinds.Port": "port number",
     "kinds.PortOrOff": "port number, or 0",
-    "kinds.LocalIdentities": "regular expression, or nothing",
     "kinds.LogLevel": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "kinds.Slug": "slug",
     "kinds.HttpUrl": "address",
