@@ -151,9 +151,10 @@ class Canaries:
         return self
 
     def stop(self) -> None:
-        """Write no more by itself."""
+        """Write no more, and let go of the database."""
         self._stop.set()
         self._thread.join()
+        self._engine.dispose()
 
     def _write_steadily(self) -> None:
         while not self._stop.wait(1):

@@ -14,7 +14,7 @@ from tests.chaos.stage import Stage
 
 pytestmark = pytest.mark.integration
 
-SECONDS = 40  # of trouble; set-up, the last recovery, the rest and the silence make it one and a half minutes
+SECONDS = 30  # of trouble; set-up, the last recovery, the rest and the silence make it well over a minute
 
 
 def test_after_a_bad_minute_the_index_equals_the_bookings_and_no_rule_was_broken(tmp_path: Path) -> None:
