@@ -246,8 +246,7 @@ def _resident(local_identities: re.Pattern[str] | None) -> Callable[[str], str]:
     pattern = local_identities
 
     def parse(text: str) -> str:
-        is_local = len(text) <= RESIDENT_LIMIT and pattern.fullmatch(text)
-        return text if is_local else parse_resident_id(text)
+        return _plain_text(RESIDENT_LIMIT)(text) if pattern.fullmatch(text) else parse_resident_id(text)
 
     return parse
 

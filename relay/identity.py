@@ -23,10 +23,17 @@ _CENTURIES: Final = ("18", "19", "20")  # 21 is not yet in use; national reserve
 # URL made of a text ends before the identity, although it ends in digits.
 _AFTER_ESCAPE: Final = r"(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\U[0-9A-Fa-f]{8})|(?<=%[0-9A-Fa-f]{2})"
 _START = rf"(?:(?<!\d)|{_AFTER_ESCAPE})"
+# What people and programs put before the last four: a hyphen of any kind, a plus, a space, or these in a URL.
+_SPACE: Final = r"[ \t\u00a0]"
+_SEPARATOR = rf"(?:{_SPACE}?[-+\u2010-\u2015\u2212]{_SPACE}?|{_SPACE}|%2[0BDbd])"
+_MONTH: Final = r"(?:0\d|1[0-2])"
+_DAY: Final = r"(?:0\d|[12]\d|3[01]|[678]\d|9[01])"
 _DIGITS_IN_TEXT = re.compile(
-    _START + r"(?:1[89]|20)?\d{2}(?:0\d|1[0-2])(?:0\d|[12]\d|3[01]|[678]\d|9[01])[-+]?\d{4}(?!\d)"
+    rf"{_START}(?:(?:1[89]|20)?\d{{2}}{_MONTH}{_DAY}{_SEPARATOR}?|(?:1[89]|20)\d{{2}}-{_MONTH}-{_DAY}{_SEPARATOR})\d{{4}}(?!\d)"
 )
-_RESERVE_IN_TEXT = re.compile(_START + r"\d{8}[-+]?(?=[0-9]{0,3}[A-Zptf])[0-9A-Zptf]{4}(?![0-9A-Za-z])")
+_LAST_FOUR: Final = r"(?=[0-9]{0,3}[A-Zptf])[0-9A-Zptf]{4}(?![0-9A-Za-z])"
+_WITH_A_DIGIT: Final = r"(?=[A-Zptf]{0,3}[0-9])"  # behind a separator: else any number before a word would be one
+_RESERVE_IN_TEXT = re.compile(rf"{_START}\d{{8}}(?:[-+]?|{_SEPARATOR}{_WITH_A_DIGIT}){_LAST_FOUR}")
 _MASKED: Final = "[identity]"
 
 

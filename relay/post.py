@@ -17,6 +17,10 @@ and the post is *pending* exactly when they differ:
        in doubt     ▼  │
                  known = UNKNOWN
 
+A pending post that the index refuses for its content is *parked*: it differs, and is not sent. An operator can
+retry it, or *discard* it: it goes on saying what is wanted and what is known, and is out of the way until its
+booking changes or its time passes.
+
 A text rather than a flag and a date, because one comparison then says all: in Python, in SQL, and in the
 partial index that the next call is read from.
 """
@@ -30,6 +34,8 @@ from typing import Final, NamedTuple
 
 ABSENT: Final = ""
 UNKNOWN: Final = "?"
+
+DISCARDED: Final = "DISCARDED"  # the parked_code of a post that an operator has told to leave as it is
 
 SERVICE_DOMAIN: Final = "riv:crm:scheduling"  # R-04
 CATEGORIZATION: Final = "NA"  # R-04

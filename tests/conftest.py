@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,7 @@ from relay.store.migrate import VERSION_TABLE, upgrade
 from relay.store.schema import metadata
 from relay.store.transaction import Store
 from tests.clock import SetClock
+from tests.mariadb import MISSING, MariaDb, binary
 
 _numbers = count(1)
 
@@ -39,6 +41,36 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    """A MariaDB server for the whole run, where there are binaries."""
+    if binary() is None:
+        pytest.skip(MISSING)
+    with MariaDb() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariaDb) -> Iterator[str]:
+    """A fresh, empty MariaDB database, in the character set that old servers give: not the one that we need."""
+    name = f"test_{next(_numbers)}"
+    with mariadb.administrator() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")
+    yield mariadb.url(name)
+    with mariadb.administrator() as cursor:
+        cursor.execute(f"DROP DATABASE {name}")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What was not tested is said aloud: a skip in a row of dots is not read."""
+    reasons = [
+        str(report.longrepr[2]).removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())
+    ]
+    for reason, number in Counter(reasons).items():
+        if "NOT" in reason:
+            terminalreporter.write_line(f"!!! {reason} ({number} skipped)", red=True)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def dialect(request: pytest.FixtureRequest) -> str:
     """The tests that need it run on both kinds of database."""
@@ -48,10 +80,10 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database of either kind."""
+    """A fresh, empty database of that kind."""
     if dialect == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue({"postgresql": "postgres_url", "mariadb": "mariadb_url"}[dialect])
     return url
 
 

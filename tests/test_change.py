@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -120,6 +121,42 @@ def test_a_source_system_is_sent_as_configured() -> None:
 )
 def test_a_wrong_field_is_named_with_what_was_expected(said: dict[str, str | None], expected: str) -> None:
     assert expected in reason(**said)
+
+
+_LOCAL = re.compile("99[0-9]{10}|L.*", re.DOTALL)
+
+
+@pytest.mark.parametrize("identity", ["991234567890", "L-7", "L" * 32])
+def test_a_local_identity_is_taken_as_it_stands(identity: str) -> None:
+    """R-07"""
+    taken = read(row(resident_id=identity), SYSTEMS, _LOCAL)
+    assert isinstance(taken, Change)
+    assert taken.details is not None
+    assert taken.details.resident_id == identity
+
+
+def test_beside_a_pattern_national_identities_are_read_as_ever() -> None:
+    taken = read(row(resident_id="19121212-1212"), SYSTEMS, _LOCAL)
+    assert isinstance(taken, Change)
+    assert taken.details is not None
+    assert taken.details.resident_id == RESIDENT
+
+
+@pytest.mark.parametrize(
+    ("identity", "expected"),
+    [
+        ("981234567890", "expected a possible birth date"),
+        ("L" * 33, "expected at most 32 characters"),
+        ("L\0", "expected no control characters"),
+        ("L ", "expected no white space"),
+    ],
+)
+def test_a_wrong_local_identity_is_rejected(identity: str, expected: str) -> None:
+    """Also one that the relay's database could not hold."""
+    refused = read(row(resident_id=identity), SYSTEMS, _LOCAL)
+    assert isinstance(refused, Rejected)
+    assert expected in refused.reason
+    assert identity not in refused.reason
 
 
 def test_every_wrong_field_is_named_at_once() -> None:

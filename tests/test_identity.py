@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from relay.identity import IdentityError, mask, parse_hsa_id, parse_resident_id, shape
@@ -196,6 +196,18 @@ def test_the_ten_digits_that_people_write_are_masked_too(identity: str, separato
     assert mask(f"id {identity[2:8]}{separator}{identity[8:]}.") == "id [identity]."
 
 
+@given(resident_ids(), st.sampled_from([" ", "\u00a0", " - ", "\u2010", "\u2013", "\u2212", "%20", "%2D", "%2b"]))
+def test_an_identity_is_masked_with_any_separator_before_its_last_four(identity: str, separator: str) -> None:
+    assume(not identity[8:].isalpha())  # those four could be any word
+    assert mask(f"of {identity[:8]}{separator}{identity[8:]}.") == "of [identity]."
+
+
+@given(personnummer(), st.sampled_from(["-", " ", "+"]))
+def test_an_identity_is_masked_with_its_date_in_parts(identity: str, separator: str) -> None:
+    born = f"{identity[:4]}-{identity[4:6]}-{identity[6:8]}"
+    assert mask(f"{born}{separator}{identity[8:]}") == "[identity]"
+
+
 @given(st.lists(resident_ids(), min_size=1, max_size=4))
 def test_every_one_of_several_is_masked(identities: list[str]) -> None:
     assert mask(", ".join(identities)) == ", ".join(["[identity]"] * len(identities))
@@ -222,6 +234,8 @@ def test_times_in_the_index_s_format_are_kept(time: object) -> None:
         "2026-12-24T09:30:00.123456Z",
         "VP009",
         "127.0.0.1:65432",
+        "20261224 POST",
+        "2026-12-24 10:30",
         "0d9f3c1e-7a44-4c7b-9a3e-0b6a55e0c001",
     ],
 )

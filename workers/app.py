@@ -7,14 +7,19 @@ the next tick.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import Celery
 from celery.apps.worker import Worker
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 
+from relay.flow.retention import HINT
 from relay.observe.logging import configure
-from relay.settings import Settings, SettingsError, load
+from relay.settings import Settings, SettingsError, format_duration, load
+from workers.pulse import Pulse
+
+log = logging.getLogger(__name__)
 
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
@@ -40,7 +45,7 @@ class RelayCelery(Celery):
 
 def make_app(settings: Settings) -> Celery:
     """The app for these settings."""
-    app = RelayCelery("ei-relay", include=["workers.tasks"])
+    app = RelayCelery("ei-relay", include=["workers.tasks", "workers.health"])
     app.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,
@@ -66,17 +71,23 @@ def make_app(settings: Settings) -> Celery:
         worker_concurrency=settings.worker_threads,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        beat_scheduler="celery.beat:Scheduler",  # in memory: nothing of the schedule is worth a file
+        beat_scheduler="workers.pulse:PulsingScheduler",
         beat_max_loop_interval=1,
         beat_schedule={
             "tick": {
                 "task": "workers.tick",
                 "schedule": settings.poll_interval.total_seconds(),
                 "options": {"expires": HINT_SECONDS},
-            }
+            },
+            "prune": {
+                "task": "workers.prune",
+                "schedule": HINT.total_seconds(),
+                "options": {"expires": HINT_SECONDS},
+            },
         },
         timezone="UTC",
     )
+    app.steps["worker"].add(Pulse)
     return app
 
 
@@ -95,3 +106,28 @@ app = make_app(settings)
 @setup_logging.connect
 def _set_up_logging(**_options: object) -> None:
     configure(settings.log_level, settings.log_format)
+    for name in ("celery.beat", "celery.worker.request"):
+        logging.getLogger(name).addFilter(_without_stack)
+
+
+_OF_THE_BROKER = {
+    "Message Error": "the broker did not take a tick: %s",
+    "Couldn't ack": "the broker did not hear that a hint was taken: %s",
+}
+
+
+def _without_stack(record: logging.LogRecord) -> bool:
+    """Celery prints whole stacks when the broker does not take a tick or an acknowledgement, which cost nothing
+    here; the error is enough."""
+    error = record.exc_info[1] if record.exc_info else None
+    for beginning, words in _OF_THE_BROKER.items():
+        if error is not None and str(record.msg).startswith(beginning):
+            record.msg, record.args = words, (type(error).__name__,)
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.exc_info = record.exc_text = None
+    return True
+
+
+@beat_init.connect
+def _tell_of_the_schedule(**_options: object) -> None:
+    log.info("the schedule has started", extra={"poll_interval": format_duration(settings.poll_interval)})

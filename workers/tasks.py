@@ -3,66 +3,70 @@
 tick ──▶ intake(source) ──▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
   ├────────────────────────▶
   └──▶ units(source)
+prune        what is over, about hourly
+reprocess    what an operator asks for
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
-from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Task
 from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting_down
 from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database import describe
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.follow import follow
 from relay.flow.hands import Hands
 from relay.flow.intake import intake as intake_step
+from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
+from relay.flow.retention import prune as prune_step
 from relay.flow.schedule import due_work
+from relay.flow.selector import selection
+from relay.flow.steer import Request
+from relay.flow.steer import reprocess as reprocess_step
+from relay.observe import progress
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
-from relay.store.transaction import describe
 from workers.app import HINT_SECONDS, app, settings
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 _relay = Relay(settings)
 _hands = Hands(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
-_prepared = False
-_preparing = Lock()
+_parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
 
 
-def _step(body: Callable[..., None]) -> Callable[..., None]:
+def _step(body: Callable[..., T]) -> Callable[..., T | None]:
     """A step that a database or broker that is away fails with one line, and that comes again by itself."""
 
     @wraps(body)
-    def guarded(*args: str) -> None:
+    def guarded(*args: Any, **options: Any) -> T | None:
+        progress.step()
         try:
-            _prepare()
-            body(*args)
+            _relay.prepare()
+            return body(*args, **options)
         except DatabaseNotReady as error:
             log.error("%s", error)
         except SQLAlchemyError as error:
             log.error("the relay's database did not do it: %s", describe(error), extra={"step": body.__name__})
         except (KombuError, OSError) as error:
             log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
+        finally:
+            progress.step()
+        return None
 
     return guarded
-
-
-def _prepare() -> None:
-    global _prepared
-    if not _prepared:
-        with _preparing:
-            if not _prepared:
-                _relay.prepare()
-                _prepared = True
 
 
 def _hint(task: Task[Any, Any], name: object) -> None:
@@ -73,7 +77,16 @@ def _hint(task: Task[Any, Any], name: object) -> None:
 @app.task(name="workers.tick")
 @_step
 def tick() -> None:
-    """Find out what is to be done now, and ring for it."""
+    """Find out what is to be done now, and ring for it.
+
+    One at a time in a process: else the ticks of a database that hangs would take every thread.
+    """
+    with _hands.on("the schedule") as free:
+        if free:
+            _ring()
+
+
+def _ring() -> None:
     work = due_work(_relay)
     for source in work.sources:
         _hint(intake, source)
@@ -96,7 +109,7 @@ def units(source: str) -> None:
 @_step
 def intake(source: str) -> None:
     """Take a batch from a source's outbox, then ring for its lanes."""
-    with _hands.on(source) as free:
+    with _hands.on_outbox(source, _relay.party_of(source)) as free:
         taken = intake_step(_relay, source) if free else None
     if taken is not None:
         for lane in taken.lanes:
@@ -112,14 +125,39 @@ def deliver(lane: str) -> None:
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
         verdict = deliver_step(_relay, name) if free else None
-    if verdict is not None:
+    if free and (verdict is not None or _hands.asked_again(lane)):
         _hint(deliver, lane)
+
+
+@app.task(name="workers.prune")
+@_step
+def prune() -> None:
+    """Take out what is over, where nobody has done it within the hour."""
+    with _hands.on("prune") as free:
+        if free:
+            prune_step(_relay, lambda: _stopping)
+
+
+@app.task(name="workers.reprocess")
+@_step
+def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = False, **selector: Any) -> dict[str, int]:
+    """Send posts again as they are, as `ei-relay reprocess` does, with its options as keywords: source, unit, booking,
+    state (one or a list), code, since, until.
+
+    Gives {"matched", "resent", "waiting"}. No results are kept in the broker: what came of it is in the log and in the
+    audit log, as "reprocess ended". Raises SelectionError for what cannot be understood and for an empty selection.
+    """
+    chosen = selection(datetime.now(UTC), **selector)
+    done = reprocess_step(_relay.store, chosen, Request(who, "reprocess", reason), dry_run=dry_run)
+    log.info("reprocess ended", extra={"selection": str(chosen), "dry_run": dry_run, **done})
+    return done
 
 
 @celeryd_after_setup.connect
 def _count_hands(instance: Any, **_options: object) -> None:
     """Share out the threads there really are: `celery worker -c` overrides the configuration."""
-    global _hands
+    global _hands, _parting
+    _parting = Parting(longest_stop(settings.engagement_index.values()))
     _hands = Hands(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
 
 
@@ -127,6 +165,8 @@ def _count_hands(instance: Any, **_options: object) -> None:
 def _begin_to_stop(**_options: object) -> None:
     global _stopping
     _stopping = True
+    if _parting is not None:
+        _parting.begin()
 
 
 @worker_shutdown.connect

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 import click
 
 from relay.database import connect
+from relay.flow.relay import Relay
 from relay.observe.logging import configure
 from relay.settings import Settings, load
 from relay.store.migrate import check
@@ -35,6 +36,13 @@ def open_store(loaded: Settings) -> Store:
     engine = connect(loaded.database_url)
     check(engine)
     return Store(engine)
+
+
+def prepared(loaded: Settings) -> Relay:
+    """The relay, its sources and lanes as configured. Raises DatabaseNotReady."""
+    relay = Relay(loaded)
+    relay.prepare()
+    return relay
 
 
 def who() -> str:

@@ -16,16 +16,22 @@ from relay import __version__
 
 # command: (module, attribute, the line that --help shows)
 _COMMANDS: Final = {
+    "audit": ("relay.cli.audit", "audit", "Who changed what by a command, and why."),
     "config": ("relay.cli.config", "config", "The configuration."),
     "db": ("relay.cli.db", "db", "The relay's own database."),
     "demo": ("relay.cli.demo", "demo", "Show the main job, for real, in under a minute."),
+    "exporter": ("relay.cli.exporter", "exporter", "Serve metrics and health over HTTP."),
     "lanes": ("relay.cli.lanes", "lanes", "Lanes: one for each index and source system."),
     "outbox": ("relay.cli.outbox", "outbox", "The table that booking systems write."),
+    "parked": ("relay.cli.parked", "parked", "Posts that the index refused for what they say."),
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
+    "reprocess": ("relay.cli.reprocess", "reprocess", "Send posts again as they are."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
     "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),
+    "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
+    "units": ("relay.cli.units", "units", "The connected care units of each source."),
 }
 
 
@@ -56,14 +62,17 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; a database that fails is told of in one line, without a traceback."""
+    from relay.catalogue import CatalogueError
+    from relay.database import describe
     from relay.settings import SettingsError
     from relay.store.migrate import DatabaseNotReady
-    from relay.store.transaction import describe
 
     try:
         cli()
     except SettingsError as error:
         click.echo(f"the configuration is wrong:\n{error}", err=True)
+    except CatalogueError as error:
+        click.echo("a list is wrong:\n" + "\n".join(error.mistakes), err=True)
     except DatabaseNotReady as error:
         click.echo(str(error), err=True)
     except SQLAlchemyError as error:

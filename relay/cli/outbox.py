@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
-from relay.cli.common import nothing_matched, settings
+from relay.cli.common import as_json, json_option, nothing_matched, settings
 from relay.database import connect
 from relay.outbox import ddl as outbox_ddl
+from relay.outbox.inspect import look
+from relay.outbox.judge import Level, judge
 from relay.outbox.table import DEFAULT_NAME
 
 
@@ -34,3 +38,24 @@ def create(only: str | None) -> None:
     for source in chosen:
         made = outbox_ddl.create(connect(loaded.outbox_url_of(source)), source.outbox_table)
         click.echo(f"{source.name}: {source.outbox_table} {'made' if made else 'was there already'}")
+
+
+@outbox.command()
+@click.option("--source", "name", required=True, help="The source whose outbox to look at.")
+@json_option
+def check(name: str, json_: bool) -> None:
+    """Look at a source's outbox and its last rows, and say in sentences what is wrong; 1 while anything is."""
+    loaded = settings()
+    source = next((source for source in loaded.source if source.name == name), None)
+    if source is None:
+        nothing_matched(f"no source is called {name}")
+    facts = look(connect(loaded.outbox_url_of(source)), source.outbox_table)
+    findings = judge(facts)
+    ok = not any(finding.level is Level.WRONG for finding in findings)
+    if json_:
+        click.echo(as_json({"ok": ok, "rows": len(facts.rows), "findings": [asdict(f) for f in findings]}))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level.upper():8} {finding.text}")
+        click.echo(f"{'nothing is wrong' if ok else 'it is not right'}; {len(facts.rows)} rows were looked at")
+    raise SystemExit(0 if ok else 1)

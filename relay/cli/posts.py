@@ -39,7 +39,7 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
     rows, known = open_store(settings()).transact(work)
     if not rows and not known:
         nothing_matched("nothing is known of it")
-    shown = [_post(row) for row in rows]
+    shown = [post_facts(row) for row in rows]
     if json_:
         click.echo(as_json({"bookings": [_booking(row) for row in known], "posts": shown}))
         return
@@ -48,12 +48,13 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
         click.echo("booking  " + "  ".join(f"{name}={value}" for name, value in said.items() if value is not None))
     for post in shown:
         click.echo("")
-        click.echo("\n".join(f"{name:20}{_text(value)}" for name, value in post.items()))
+        click.echo("\n".join(f"{name:20}{in_a_cell(value)}" for name, value in post.items()))
     if not shown:
         click.echo("it has no post and never had one")
 
 
-def _post(row: Row[Any]) -> Mapping[str, object]:
+def post_facts(row: Row[Any]) -> Mapping[str, object]:
+    """What is shown of one post, as `overview` gives it."""
     return {
         "key": row.id,
         "source": row.source,
@@ -99,5 +100,5 @@ def _booking(row: Row[Any]) -> Mapping[str, object]:
     }
 
 
-def _text(value: object) -> str:
+def in_a_cell(value: object) -> str:
     return table([{"": value}]).splitlines()[-1].strip() if value is not None else "-"

@@ -41,7 +41,7 @@ def probes(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """What can be tried, by key. Each returns what it saw, or raises."""
     yield "database_url", partial(_database, settings.database_url)
     if "broker_url" in settings.model_fields_set:  # one process needs none
-        yield "broker_url", partial(_broker, settings.broker_url)
+        yield "broker_url", partial(ping_broker, settings.broker_url)
     for source in settings.source:
         url, table = settings.outbox_url_of(source), source.outbox_table
         yield f"source.{source.name}.outbox_url", partial(_outbox, url, table)
@@ -100,7 +100,8 @@ def _refuse_absent_sqlite_file(url: str) -> None:
         raise SQLAlchemyError(f"there is no file {file} yet; `ei-relay db upgrade` makes the relay's own")
 
 
-def _broker(url: str) -> str:
+def ping_broker(url: str) -> str:
+    """Open one connection, without trying again; raises what the client raises."""
     options = {"socket_connect_timeout": SECONDS, "socket_timeout": SECONDS}
     with Connection(url, transport_options=options) as connection:
         connection.channel()  # opening one pings the server, and does not try again

@@ -7,20 +7,31 @@ import signal
 import click
 
 from relay.cli.common import settings
+from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.observe.progress import serve_own_metrics
 
 
 @click.command()
 def run() -> None:
     """Run everything in one process, without a broker, until told to stop (SIGTERM, SIGINT).
 
-    For a site of one machine. A stop finishes the calls that are out and records them.
+    For a site of one machine. A stop finishes the calls that are out and records them; at most
+    call_timeout and five seconds after it the process is gone.
     """
     relay = Relay(settings())
-    relay.prepare()
     runner = Runner(relay)
+    parting = Parting(longest_stop(relay.settings.engagement_index.values()))
+
+    def stop(*_: object) -> None:
+        runner.stop()
+        parting.begin()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runner.stop())
+        signal.signal(number, stop)
+    server = serve_own_metrics(relay.settings.worker_metrics_port, relay.source_names)
     runner.run()
     relay.close()
+    if server is not None:
+        server.close()

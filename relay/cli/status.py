@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 from sqlalchemy import Row
@@ -14,11 +15,16 @@ from relay.cli.common import as_json, json_option, open_store, settings, table
 from relay.cli.lanes import lane_facts
 from relay.database import connect
 from relay.outbox.reader import OutboxReader
+from relay.outbox.trouble import explain
+from relay.sessions import Bounds
 from relay.settings import Settings
 from relay.store import overview
-from relay.store.transaction import Transaction, describe
+from relay.store.transaction import Transaction
 
 LATE_SECONDS = 45 * 60  # three quarters of the hour that R-33 gives
+_PATIENCE: Final = Bounds(connect=3, statement=5)  # for somebody who waits at a screen
+_AT_ONCE: Final = 16
+_LEFT: Final = (None, "is no longer in the configuration")
 
 
 @click.command()
@@ -30,7 +36,8 @@ def status(json_: bool) -> None:
     """
     loaded = settings()
     now, states, lanes, sources = open_store(loaded).transact(_read)
-    source_facts = [_source(loaded, row, states) for row in sources]
+    backlogs = _backlogs(loaded)
+    source_facts = [_source(row, states, *backlogs.get(row.name, _LEFT)) for row in sources]
     lane_facts_ = [lane_facts(row, now) for row in lanes]
     wrong = _wrong(source_facts, lane_facts_)
     if json_:
@@ -45,28 +52,37 @@ def _read(tx: Transaction) -> tuple[datetime, list[tuple[str, str, int]], list[R
     return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx)
 
 
-def _source(loaded: Settings, row: Row[Any], states: list[tuple[str, str, int]]) -> dict[str, object]:
+def _source(
+    row: Row[Any], states: list[tuple[str, str, int]], unread: int | None, error: str | None
+) -> dict[str, object]:
     counts = {state: number for name, state, number in states if name == row.name}
-    unread, error = _unread(loaded, row.name)
     return {
         "source": row.name,
         "unread": unread,
         "indexed": counts.get("indexed", 0),
         "pending": counts.get("pending", 0),
         "parked": counts.get("parked", 0),
-        "error": row.error or error,
+        "error": row.error or row.policy_error or error,
         "error_since": row.error_since,
     }
 
 
-def _unread(loaded: Settings, name: str) -> tuple[int | None, str | None]:
-    source = next((s for s in loaded.source if s.name == name), None)
-    if source is None:
-        return None, "is no longer in the configuration"
+def _backlogs(loaded: Settings) -> dict[str, tuple[int | None, str | None]]:
+    """How many rows wait in each source's outbox, or why nobody knows. All are asked at once, none for long."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = {s.name: pool.submit(_unread, loaded.outbox_url_of(s), s.outbox_table) for s in loaded.source}
+        return {name: answer.result() for name, answer in asked.items()}
+
+
+def _unread(url: str, table_name: str) -> tuple[int | None, str | None]:
     try:
-        return OutboxReader(connect(loaded.outbox_url_of(source)), source.outbox_table).backlog()[0], None
-    except SQLAlchemyError as error:
-        return None, f"the outbox could not be read: {describe(error)}"
+        engine = connect(url, bounds=_PATIENCE)
+        try:
+            return OutboxReader(engine, table_name).backlog()[0], None
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        return None, f"the outbox could not be read: {explain(error, table_name)}"
 
 
 def _wrong(sources: list[dict[str, object]], lanes: list[dict[str, object]]) -> list[str]:

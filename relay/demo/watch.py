@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import requests
+import urllib3
 from sqlalchemy import and_, func, or_, select, text
 
 from relay.demo.cast import SYSTEMS, System
@@ -50,16 +50,15 @@ class Watch:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._http = requests.Session()
-        self._http.trust_env = False  # a proxy has no part in what is said to 127.0.0.1
+        self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
         self._seen_calls = 0
         self.held: dict[Key, str] = {}
         self.calls: list[SeenCall] = []
         self._delays: dict[tuple[int, datetime], float] = {}
 
     def close(self) -> None:
-        """Close the connection to the sandbox."""
-        self._http.close()
+        """Close the connections to the sandbox."""
+        self._http.clear()
 
     def look(self) -> tuple[list[SeenCall], list[SeenChange]]:
         """The calls answered and the posts changed since the last look."""
@@ -79,7 +78,7 @@ class Watch:
     def fail_once(self) -> None:
         """Have the platform fail the next call."""
         order = {"answer": "fault", "text": "VP009: Error connecting to service producer", "times": 1}
-        self._http.post(f"{self._stage.sandbox_url}/api/orders", json=order, timeout=_TIMEOUT).raise_for_status()
+        self._ask("POST", "orders", json=order)
 
     def outcomes(self) -> Counter[str]:
         """How many outbox rows ended how; `waiting` ones have no outcome yet."""
@@ -109,9 +108,13 @@ class Watch:
         return self._stage.store.transact(left) == 0 and self.summary()["collecting"] == 0
 
     def _get(self, what: str) -> Any:
-        answer = self._http.get(f"{self._stage.sandbox_url}/api/{what}", timeout=_TIMEOUT)
-        answer.raise_for_status()
-        return answer.json()
+        return self._ask("GET", what).json()
+
+    def _ask(self, method: str, what: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        answer = self._http.request(method, f"{self._stage.sandbox_url}/api/{what}", **options)
+        if answer.status >= 400:
+            raise RuntimeError(f"the sandbox answered {answer.status} when asked for {what}")
+        return answer
 
     def _new_calls(self) -> list[SeenCall]:
         ended = [each for each in self._get("calls") if each["ended"] is not None and each["number"] > self._seen_calls]

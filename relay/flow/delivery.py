@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sqlalchemy.exc import OperationalError
+
 from relay.backoff import pause
 from relay.flow.aftermath import lane_after, posts_after
 from relay.flow.relay import Relay
@@ -128,7 +130,11 @@ def unsayable(error: MessageError) -> Verdict:
 
 
 def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> None:
-    """Write down what came back and give the lane back. Raises LeaseLost, and then nothing is written."""
+    """Write down what came back and give the lane back. Raises LeaseLost, and then nothing is written.
+
+    An answer comes once, so a database that is away just then is waited for while the lease lasts: nobody else
+    works for the lane meanwhile. Raises OperationalError when that was not enough; the posts are in doubt then.
+    """
     lane, due = outgoing.lane, outgoing.due
     jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
 
@@ -138,7 +144,12 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
         posts.record(tx, outgoing.call_id, after, {p.id: p.wanted for p in due})
         calls.end(tx, outgoing.call_id, verdict.kind.value, verdict.code, verdict.text)
 
-    relay.store.transact(work)
+    try:
+        relay.store.transact(work, keep_trying=lane.lease.lasts)
+    except OperationalError:
+        facts = _facts(outgoing) | {"verdict": verdict.kind.value, "code": verdict.code, "text": verdict.text}
+        log.error("a call's outcome could not be written down while its lease lasted", extra=facts)
+        raise
 
 
 def give_back(relay: Relay, outgoing: Outgoing) -> None:
@@ -157,7 +168,7 @@ def _tell(relay: Relay, outgoing: Outgoing, verdict: Verdict, seconds: float) ->
     metrics.CALLS.labels(name.engagement_index, name.source_system, verdict.kind.value, verdict.code).inc()
     metrics.CALL_SECONDS.labels(name.engagement_index).observe(seconds)
     metrics.CALL_POSTS.labels(name.engagement_index).observe(len(outgoing.due))
-    if verdict.kind is Kind.ACCEPTED:
+    if verdict.kind is Kind.ACCEPTED and not outgoing.due[0].bulk:  # bulk has a pace of its own (R-34)
         now = datetime.now(UTC)
         delay = metrics.DELIVERY_DELAY.labels(relay.source_of(name))
         for post in outgoing.due:

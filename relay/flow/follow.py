@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final
 
 from relay.catalogue import CatalogueError
+from relay.difference import Tally
 from relay.flow.ground import Ground, retired
 from relay.flow.relay import Relay
 from relay.flow.republish import GroundChanged, republish
@@ -48,9 +49,7 @@ def follow(relay: Relay, source_name: str) -> None:
         except GroundChanged:
             return
         if done.changes:
-            total = done.total
-            facts = {"created": total.created, "removed": total.removed, "changed": total.changed, "moved": total.moved}
-            log.info("bookings weighed again", extra={"source": source_name, **facts})
+            log.info("bookings weighed again", extra=_facts(source_name, done.total))
     if to is None:
         log.info("all bookings are weighed by the lists as they are now", extra={"source": source_name})
 
@@ -72,3 +71,13 @@ def _look(tx: Transaction, *, ground: Ground, error: str | None) -> tuple[Ground
             sources.begin_weighing(tx, ground.source, ground.fingerprint)
             after = ""
     return (ground, after) if after is not None else None
+
+
+def _facts(source_name: str, total: Tally) -> dict[str, object]:
+    return {
+        "source": source_name,
+        "posts_created": total.created,
+        "posts_removed": total.removed,
+        "posts_changed": total.changed,
+        "posts_moved": total.moved,
+    }

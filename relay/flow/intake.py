@@ -27,10 +27,11 @@ from relay.flow.ground import Ground, ground_in
 from relay.flow.relay import Relay, SourceRoom
 from relay.observe import metrics
 from relay.outbox.reader import Settled
+from relay.outbox.trouble import explain
 from relay.post import WantedChange, reconcile
 from relay.store import bookings, lanes, posts, receipts, sources
 from relay.store.lanes import LaneName
-from relay.store.transaction import Transaction, describe
+from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +54,15 @@ NOTHING: Final = Taken(0, False, frozenset())
 
 def intake(relay: Relay, source_name: str) -> Taken:
     """Take one batch from a source's outbox. An outbox that fails costs its source a rest, and nobody else."""
-    room = relay.source(source_name)
     try:
+        room = relay.source(source_name)
         ground = room.policies.ground()
         rows = room.reader.unread(BATCH)
     except CatalogueError as error:
         _leave_alone(relay, source_name, str(error))
         return NOTHING
-    except SQLAlchemyError as error:
-        _leave_alone(relay, source_name, f"the outbox could not be read: {describe(error)}")
+    except (SQLAlchemyError, ModuleNotFoundError) as error:  # the latter: the database's driver
+        _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
         return NOTHING
     _answers(relay, source_name)
     if not rows:
@@ -73,7 +74,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
     try:
         room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
     except SQLAlchemyError as error:
-        _leave_alone(relay, source_name, f"the outbox could not be marked: {describe(error)}")
+        _leave_alone(relay, source_name, _explained(relay, source_name, "marked", error))
         return Taken(0, False, touched)
     _tell(source_name, settlement)
     return Taken(len(rows), len(rows) == BATCH, touched)
@@ -124,6 +125,10 @@ def _want(tx: Transaction, ground: Ground, settlement: Settlement) -> frozenset[
     return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
 
 
+def _explained(relay: Relay, source_name: str, verb: str, error: Exception) -> str:
+    return f"the outbox could not be {verb}: {explain(error, relay.outbox_table(source_name))}"
+
+
 def _leave_alone(relay: Relay, source_name: str, text: str) -> None:
     """The outbox cannot be read or marked, or by no list: say so once a try, and rest longer each time."""
     log.error("%s", text, extra={"source": source_name})
@@ -134,12 +139,14 @@ def _leave_alone(relay: Relay, source_name: str, text: str) -> None:
         sources.trouble(tx, source_name, text, failures, tx.now + rest)
 
     relay.troubled.add(source_name)
+    relay.doubtful.add(source_name)
     relay.store.transact(work)
 
 
 def _answers(relay: Relay, source_name: str) -> None:
     """Clear what was noted of an outbox that did not answer; asks the database only where this process noted it,
     or has just begun."""
+    relay.doubtful.discard(source_name)
     if source_name in relay.troubled:
         relay.store.transact(lambda tx: sources.answers(tx, source_name))
         relay.troubled.discard(source_name)

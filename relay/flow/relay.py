@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from relay.database import connect
 from relay.flow.policies import PolicyFiles
@@ -43,11 +43,14 @@ class Relay:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self._lock = Lock()
+        self._preparing = Lock()
+        self._prepared = False
         self._engines: dict[str, Engine] = {}
         self._clients: dict[str, IndexClient] = {}
         self._rooms: dict[str, SourceRoom] = {}
         self.store = Store(self._engine(settings.database_url), clock)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
+        self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self._sources = {source.name: source for source in settings.source}
         self._source_of = {LaneName(s.engagement_index, system): s.name for s in settings.source
                            for system in s.source_systems}  # fmt: skip
@@ -66,15 +69,19 @@ class Relay:
     def prepare(self) -> None:
         """See that the database is at our version, and make the rows of the configured sources and lanes.
 
-        Once, before the first step. Raises DatabaseNotReady.
+        Before every step; it does something only until it has succeeded once. Raises DatabaseNotReady.
         """
-        check(self.store.engine)
+        if self._prepared:
+            return
+        with self._preparing:
+            if not self._prepared:
+                check(self.store.engine)
+                self.store.transact(self._make_rows)
+                self._prepared = True
 
-        def work(tx: Transaction) -> None:
-            sources.ensure(tx, self._sources)
-            lanes.ensure(tx, self._source_of.items())
-
-        self.store.transact(work)
+    def _make_rows(self, tx: Transaction) -> None:
+        sources.ensure(tx, self._sources)
+        lanes.ensure(tx, self._source_of.items())
 
     def index_of(self, lane: LaneName) -> EngagementIndex:
         """The settings of the index a lane calls."""
@@ -91,6 +98,17 @@ class Relay:
             if room is None:
                 room = self._rooms[name] = self._room(self._sources[name])
             return room
+
+    def outbox_table(self, name: str) -> str:
+        """The name of a source's outbox table."""
+        return self._sources[name].outbox_table
+
+    def party_of(self, name: str) -> str:
+        """Whom a source's outbox may keep waiting: those on the same server; and in doubt, those in doubt."""
+        if name in self.doubtful:
+            return "outboxes that do not answer"
+        url = make_url(self.settings.outbox_url_of(self._sources[name]))
+        return f"outboxes at {url.host}:{url.port}" if url.host else f"outboxes in {url.database}"
 
     def client(self, engagement_index: str) -> IndexClient:
         """The client of one index."""

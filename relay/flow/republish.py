@@ -9,6 +9,7 @@ twice changes nothing the second time, so it needs no lock of its own and surviv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Final
@@ -43,6 +44,20 @@ def republish(store: Store, ground: Ground, after: str) -> tuple[Difference, str
     done, to = store.transact(partial(_page, ground=ground, after=after, write=True))
     store.transact(lambda tx: sources.weighed(tx, ground.source, ground.fingerprint, after, to))
     return done, to
+
+
+def republish_all(store: Store, ground: Ground) -> Iterator[Difference]:
+    """Weigh all bookings by a ground that `sources.begin_weighing` has noted, a page at a time; raises GroundChanged.
+
+    Between the pages it rests for as long as each took, so that intake and calls get their turn.
+    """
+    after: str | None = ""
+    while after is not None:
+        began = time.monotonic()
+        done, after = republish(store, ground, after)
+        yield done
+        if after is not None:
+            time.sleep(time.monotonic() - began)
 
 
 def weigh(tx: Transaction, ground: Ground, weighed: Collection[Booking], *, write: bool = True) -> Difference:

@@ -14,14 +14,18 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database import describe
 from relay.flow.delivery import deliver
 from relay.flow.follow import follow
 from relay.flow.hands import Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
+from relay.flow.retention import HINT, prune
 from relay.flow.schedule import due_work
+from relay.observe import progress
 from relay.store.lanes import LaneName
-from relay.store.transaction import describe
+from relay.store.lease import steady_seconds
+from relay.store.migrate import DatabaseNotReady
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class Runner:
         settings = relay.settings
         self._relay = relay
         self._stop = Event()
+        self._next_prune = 0.0  # on the steady clock
         self._hands = Hands(settings.worker_threads, len(settings.engagement_index))
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
 
@@ -49,6 +54,9 @@ class Runner:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _look(self) -> None:
+        if steady_seconds() >= self._next_prune:
+            self._next_prune = steady_seconds() + HINT.total_seconds()
+            self._submit(self._prune, "what is over")
         work = due_work(self._relay)
         for name in work.sources:
             self._submit(self._intake, name)
@@ -63,7 +71,7 @@ class Runner:
                 follow(self._relay, name)
 
     def _intake(self, name: str) -> None:
-        with self._hands.on(name) as free:
+        with self._hands.on_outbox(name, self._relay.party_of(name)) as free:
             taken = intake(self._relay, name) if free else None
         if taken is not None:
             for lane in taken.lanes:
@@ -74,8 +82,11 @@ class Runner:
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane) if free else None
-        if verdict is not None:
+        if free and (verdict is not None or self._hands.asked_again(str(lane))):
             self._submit(self._deliver, lane)  # until the lane has nothing more to say
+
+    def _prune(self, _what: str) -> None:
+        prune(self._relay, self._stop.is_set)
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
         if not self._stop.is_set():
@@ -83,9 +94,15 @@ class Runner:
 
     def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
         """One failing step must not end the run: it comes again with the next look."""
+        progress.step()
         try:
+            self._relay.prepare()
             step(*args)
+        except DatabaseNotReady as error:
+            log.error("%s", error)
         except SQLAlchemyError as error:
-            log.error("%s: the relay's database did not do it: %s", what, describe(error))
+            log.error("the relay's database did not do it: %s", describe(error), extra={"step": what})
         except Exception:
-            log.exception("%s failed", what)
+            log.exception("%s failed", what, extra={"step": what})
+        finally:
+            progress.step()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from relay.flow.relay import Relay
 from relay.settings import EngagementIndex
@@ -14,6 +16,8 @@ from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
+
+_MOST_LINKS: Final = 40  # as many as Linux follows
 
 
 class Work(NamedTuple):
@@ -56,8 +60,19 @@ def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:
 def certificates_changed_at(index: EngagementIndex) -> datetime:
     """When one of the index's certificate files was last replaced or written, as the file system knows."""
     files = (index.client_certificate, index.client_key, index.ca_bundle)
-    changes = [0.0]
-    for file in files:
-        with suppress(OSError):  # a missing file is the verdict of the call itself
-            changes.append(file.stat().st_ctime if file is not None else 0.0)
-    return datetime.fromtimestamp(max(changes), UTC)
+    changes = [change for file in files if file is not None for change in _changes(file)]
+    return datetime.fromtimestamp(max(changes, default=0.0), UTC)
+
+
+def _changes(file: Path) -> Iterator[float]:
+    """When a file and each link on the way to it changed, in seconds since 1970.
+
+    A renewal may put a link in place that leads to files written long before, as Kubernetes does.
+    """
+    with suppress(OSError):  # a missing file is the verdict of the call itself
+        yield file.stat().st_ctime
+        for _ in range(_MOST_LINKS):
+            yield from (step.lstat().st_ctime for step in (file, *file.parents) if step.is_symlink())
+            if not file.is_symlink():
+                return
+            file = file.parent / file.readlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ _SAMPLE: Final = (
     Transaction(PostKey("190000000000", "UNIT", "one", "SYSTEM", "controller"), "20300101120000"),
     Transaction(PostKey("190000000000", "UNIT", "two", "SYSTEM", "controller"), ABSENT),
 )
+
+_CONTENT_TYPE: Final = re.compile(r"\s*[a-z]{1,20}/[a-z0-9.+-]{1,40}\s*(;|$)", re.IGNORECASE | re.ASCII)
 
 
 class IndexClient:
@@ -81,7 +84,8 @@ class IndexClient:
         return {name: value for name, value in headers.items() if value}
 
     def _read(self, got: HttpAnswer) -> Answer:
-        kind = got.headers.get("Content-Type", "no content type").partition(";")[0][:60]
+        said = got.headers.get("Content-Type", "")
+        kind = said.partition(";")[0].strip() if _CONTENT_TYPE.match(said) else "no known content type"
         size = f"{len(got.body)} bytes" if got.body is not None else f"incomplete, or over {LARGEST_BODY} bytes"
         reply = Reply()
         if got.body:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import Enum, auto
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -155,15 +156,39 @@ def _open(connection: HTTPConnection, address: tuple[Any, ...]) -> socket.socket
 
 def _open_any(connection: HTTPConnection) -> socket.socket:
     """The first address of the host that answers. Raises the last one's OSError, or gaierror."""
+    call = _CALL.get()
     failure: OSError | None = None
-    port = connection.port
-    for address in socket.getaddrinfo(connection.host, port, type=socket.SOCK_STREAM):
+    seconds = min(connection.timeout or call.remaining(), call.remaining())
+    for address in _resolve(connection.host, connection.port, seconds):
         try:
             return _open(connection, address)
         except OSError as error:
             failure = error
     assert failure is not None, "getaddrinfo gives one address at least, or raises"
     raise failure
+
+
+def _resolve(host: str, port: int | None, seconds: float) -> list[tuple[Any, ...]]:
+    """The addresses of a host, waited for no longer than `seconds`: a system's resolver may take minutes.
+
+    Nothing can stop a look-up, so it is left to a thread of its own, which ends when the resolver does.
+    """
+    outcome: SimpleQueue[list[tuple[Any, ...]] | Exception] = SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            outcome.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except Exception as error:  # also UnicodeError, for a name that no host can have
+            outcome.put(error)
+
+    threading.Thread(target=look_up, name="resolver", daemon=True).start()
+    try:
+        found = outcome.get(timeout=seconds)
+    except Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, "the resolver does not answer") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _hear_refusal(connected: socket.socket) -> None:
@@ -253,6 +278,7 @@ class _TlsConnection(_Watched, HTTPSConnection):
 
     def _tunnel(self) -> None:
         super()._tunnel()
+        _CALL.get().remaining()  # the watchdog makes a proxy's drip look like the end of its answer
         _CALL.get().stage = Stage.HANDSHAKE
 
 

@@ -23,7 +23,9 @@ from relay.index.endpoint import Endpoint
 from relay.index.tls import CertificateError, Credentials, Stamp, explain
 from relay.index.verdict import Failure
 
-LARGEST_BODY: Final = 1 << 20  # bytes, unpacked; an answer of the index is less than one thousand
+# Bytes, unpacked. An answer of the index is less than one thousand, a fault with a stack trace some ten thousand;
+# reading takes time that grows with the square of what a hostile peer may put in: at this size less than a second.
+LARGEST_BODY: Final = 1 << 17
 _POOL_SIZE: Final = 64  # idle connections kept; above any number of threads that share a client
 _POOLS: Final = {"http": PlainPool, "https": TlsPool}
 
@@ -173,7 +175,7 @@ class Transport:
             why = "took too long" if late else "was broken off"
             return Failure.HANDSHAKE, f"The TLS handshake with {self._host} {why}"
         elif isinstance(cause, socket.gaierror):
-            return Failure.DNS, f"The name in {self._host} has no address"
+            return Failure.DNS, f"The name in {self._host} cannot be resolved to an address"
         elif late:
             return Failure.CONNECT, f"No connection to {self._host} in time"
         elif isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed"):

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from relay.identity import mask
 
@@ -34,7 +36,7 @@ class Kind(StrEnum):
 class Failure(StrEnum):
     """Why there is no answer. The values are the codes of the table."""
 
-    DNS = "DNS"  # the host's name has no address
+    DNS = "DNS"  # the host's name has no address, or none in time
     CONNECT = "CONNECT"  # refused, unreachable, no connection in time
     PROXY = "PROXY"  # the outbound proxy would not connect us
     HANDSHAKE = "HANDSHAKE"  # the network broke the TLS handshake
@@ -152,6 +154,9 @@ TABLE: Final[Mapping[str, Meaning]] = {
     Failure.OTHER: _TEMPORARY,
 }
 
+_URL_LAYERS: Final = 3  # an address quoted in an address quoted in an address
+_LONGEST_SPELLING: Final = 20  # more characters than any visible spelling of an identity
+
 _RESULT_CODES: Final = frozenset({"OK", "INFO", "ERROR"})
 _FAULT_CODE: Final = re.compile(r"\b(?:EI|VP)[0-9]{3}\b", re.IGNORECASE | re.ASCII)
 _SIZE: Final = re.compile(r"\bcontains (?:more|less) than \d", re.IGNORECASE)
@@ -226,11 +231,19 @@ def _words(answer: Answer) -> str:
 
 def _line(text: str) -> str:
     """Masked, one line, cut: roughly before masking, for speed; exactly after, lest an identity is halved."""
-    # White space becomes a space; what shows nothing goes, lest it stands unseen in the middle of an identity.
+    rough = text[: 10 * LONGEST_TEXT]
+    plain = rough
+    for _ in range(_URL_LAYERS):
+        plain = unquote(plain, errors="ignore")
+    # White space becomes a space; what shows nothing goes, lest it stands unseen in the middle of an identity;
+    # digits of other scripts' width become digits.
     visible = "".join(
-        " " if sign.isspace() else sign for sign in text[: 10 * LONGEST_TEXT] if sign.isspace() or sign.isprintable()
+        " " if sign.isspace() else sign for sign in normalize("NFKC", plain) if sign.isspace() or sign.isprintable()
     )
-    return mask(" ".join(visible.split()))[:LONGEST_TEXT]
+    line = " ".join(visible.split())
+    if len(text) > len(rough):
+        line = line[:-_LONGEST_SPELLING]  # the rough cut may have gone through an identity
+    return mask(line)[:LONGEST_TEXT]
 
 
 def parse_retry_after(value: str, now: datetime) -> timedelta | None:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
 from relay.identity import mask
+from relay.observe.seldom import Seldom
 
 LogFormat = Literal["json", "text"]
 
@@ -38,6 +39,9 @@ CAPPED: Final = (
     "sqlalchemy.pool",
 )
 
+# All through an outage these would say the same thing, several times a second.
+SELDOM: Final = ("relay.store.transaction", "relay.flow.runner", "workers.tasks", "celery.beat")
+
 _STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName"})
 
 
@@ -55,6 +59,11 @@ def configure(level: str, format: LogFormat, stream: TextIO | None = None) -> No
     root.setLevel(level)
     for name in CAPPED:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in SELDOM:
+        logger = logging.getLogger(name)
+        for earlier in [f for f in logger.filters if isinstance(f, Seldom)]:
+            logger.removeFilter(earlier)
+        logger.addFilter(Seldom())
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread

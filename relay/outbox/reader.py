@@ -8,34 +8,35 @@ value no driver can hold (`infinity`, the year 20026) spoils its own row and not
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     ColumnElement,
+    Connection,
     Engine,
-    Text,
+    Select,
     bindparam,
-    cast,
     func,
-    literal_column,
+    inspect,
     or_,
     select,
     update,
 )
+from sqlalchemy.types import TypeEngine
 
 from relay.change import OutboxRow
 from relay.database import reading
 from relay.outbox.table import DEFAULT_NAME, outbox_table
+from relay.outbox.texts import ASKED_FOR_TYPES, as_text
 
-_WRITTEN: Final = (
+WRITTEN: Final = (
     "event_id", "operation", "booking_id", "version", "source_system", "resident_id", "care_unit", "kind",
     "starts_at", "invited_on", "valid_until", "presentable", "data_controller", "created_at",
 )  # fmt: skip
-_IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
+IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
 
 
 class Settled(NamedTuple):
@@ -46,11 +47,19 @@ class Settled(NamedTuple):
     reason: str | None
 
 
+class Questions(NamedTuple):
+    """The statements that read the outbox."""
+
+    unread: Select[Any]
+    backlog: Select[Any]
+
+
 class OutboxReader:
     """One source's view of one outbox table.
 
     Where several sources share the table, `others` are the other sources' systems and `own` this one's, both in
     upper case; the `first` of the sources also takes the rows that name no system or an unknown one.
+    Nothing is asked of the database before the first use.
     """
 
     def __init__(
@@ -63,13 +72,12 @@ class OutboxReader:
         first: bool = True,
     ) -> None:
         self.engine = engine
-        self._table = outbox_table(table_name, engine.dialect.name)
-        columns = [_as_text(self._table.c[name], engine.dialect.name, name) for name in _WRITTEN]
-        mine = [self._table.c.outcome.is_(None), *self._share(own, others, first)]
-        limit: BindParameter[int] = bindparam("rows")
-        self._unread = select(self._table.c.id, *columns).where(*mine).order_by(self._table.c.id).limit(limit)
-        self._backlog = select(func.count(), _as_text_min(self._table.c.created_at, engine.dialect.name)).where(*mine)
-        self._mark = (
+        self.table_name = table_name
+        self._dialect = engine.dialect.name
+        self._table = outbox_table(table_name, self._dialect)
+        self._mine = [self._table.c.outcome.is_(None), *self._share(own, others, first)]
+        self._asked: Questions | None = None
+        self.mark = (
             update(self._table)
             .where(self._table.c.id.in_(bindparam("ids", expanding=True)), self._table.c.outcome.is_(None))
             .values(relayed_at=bindparam("at"), outcome=bindparam("what"), outcome_reason=bindparam("why"))
@@ -78,7 +86,7 @@ class OutboxReader:
     def unread(self, limit: int) -> list[OutboxRow]:
         """The first `limit` rows that have no outcome, by id."""
         with reading(self.engine) as connection:
-            return [OutboxRow(*row) for row in connection.execute(self._unread, {"rows": limit})]
+            return [OutboxRow(*row) for row in connection.execute(self._questions(connection).unread.limit(limit))]
 
     def settle(self, settled: Sequence[Settled], at: datetime) -> None:
         """Write the outcomes down, in one transaction and one statement for each different one.
@@ -88,17 +96,42 @@ class OutboxReader:
         ids_of: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
         for row_id, outcome, reason in settled:
             ids_of[outcome, reason].append(row_id)
-        stamp: object = at if self.engine.dialect.name != "sqlite" else _iso(at)
+        stamp = instant_as_written(at, self._dialect)
         with self.engine.begin() as connection:
             for (outcome, reason), ids in ids_of.items():
-                for some in _chunks(sorted(ids), _IDS_PER_STATEMENT):
-                    connection.execute(self._mark, {"ids": some, "at": stamp, "what": outcome, "why": reason})
+                for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
+                    connection.execute(self.mark, {"ids": some, "at": stamp, "what": outcome, "why": reason})
 
     def backlog(self) -> tuple[int, str | None]:
         """How many rows wait, and the oldest one's created_at as text."""
         with reading(self.engine) as connection:
-            count, oldest = connection.execute(self._backlog).one()
+            count, oldest = connection.execute(self._questions(connection).backlog).one()
             return int(count), oldest
+
+    def _questions(self, connection: Connection) -> Questions:
+        """The statements, written when the columns' types are known. Where they are asked for, that is once: a
+        process that was running when a column got another type must be started again."""
+        if self._asked is None:
+            asked = self._dialect in ASKED_FOR_TYPES
+            self._asked = self.questions(_types(connection, self._table.name, self._table.schema) if asked else {})
+        return self._asked
+
+    def questions(self, kinds: Mapping[str, TypeEngine[Any]]) -> Questions:
+        """The statements that read, where the columns have these types, which only `ASKED_FOR_TYPES` look at."""
+
+        def text(column: Column[Any], value: ColumnElement[Any]) -> ColumnElement[str]:
+            return as_text(value, column.name, self._dialect, kinds.get(column.name, column.type))
+
+        written = [text(self._table.c[name], self._table.c[name]).label(name) for name in WRITTEN]
+        created_at = self._table.c.created_at
+        unread = select(self._table.c.id, *written).where(*self._mine).order_by(self._table.c.id)
+        backlog = select(func.count(), text(created_at, func.min(created_at))).where(*self._mine)
+        return Questions(self._past_locks(unread), self._past_locks(backlog))
+
+    def _past_locks(self, question: Any) -> Select[Any]:
+        """SQL Server's readers wait for whoever is still writing a row, unless told to leave that row for later."""
+        hinted: Select[Any] = question.with_hint(self._table, "WITH (READPAST)", "mssql")
+        return hinted
 
     def _share(self, own: frozenset[str], others: frozenset[str], first: bool) -> list[ColumnElement[bool]]:
         if not others:
@@ -109,29 +142,21 @@ class OutboxReader:
         return [system.in_(sorted(own))]
 
 
-def _as_text(column: ColumnElement[Any], dialect: str, name: str) -> ColumnElement[str]:
-    if dialect in ("mysql", "mariadb"):
-        return cast(column, Text())  # rendered as CHAR there
-    if dialect == "mssql":  # 126 is ISO 8601, which a plain cast of a date is not
-        return func.convert(literal_column("nvarchar(400)"), column, literal_column("126"))
-    if dialect == "oracle" and name in ("starts_at", "valid_until"):
-        return func.to_char(column, "YYYY-MM-DD HH24:MI:SS")
-    if dialect == "oracle" and name == "created_at":
-        return func.to_char(column, "YYYY-MM-DD HH24:MI:SS TZH:TZM")
-    if dialect == "oracle" and name == "invited_on":
-        return func.to_char(column, "YYYY-MM-DD")
-    return cast(column, Text()) if dialect != "oracle" else func.to_char(column)
+def _types(connection: Connection, table: str, schema: str | None) -> dict[str, TypeEngine[Any]]:
+    """The types that the table's columns really have, by name."""
+    return {str(column["name"]): column["type"] for column in inspect(connection).get_columns(table, schema)}
 
 
-def _as_text_min(column: Column[Any], dialect: str) -> ColumnElement[str]:
-    oldest: ColumnElement[Any] = func.min(column)
-    return _as_text(oldest, dialect, column.name)
+def instant_as_written(at: datetime, dialect: str) -> object:
+    """The time as the driver takes it: ISO text on SQLite, and on MySQL, whose driver drops the zone, UTC."""
+    match dialect:
+        case "sqlite":
+            return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        case "mysql" | "mariadb":
+            return at.astimezone(UTC).replace(tzinfo=None)
+        case _:
+            return at
 
 
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _chunks(ids: Iterable[int], size: int) -> Iterable[list[int]]:
-    listed = list(ids)
-    return (listed[i : i + size] for i in range(0, len(listed), size))
+def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (ids[i : i + size] for i in range(0, len(ids), size))

@@ -13,11 +13,15 @@ from pydantic_core import ErrorDetails
 
 from relay.settings.advice import advise
 from relay.settings.finding import HIDDEN, MISSING, Finding, SettingsError, show
-from relay.settings.model import EngagementIndex, Settings, Source
+from relay.settings.model import EngagementIndex, Retention, Settings, Source
 from relay.settings.relations import mistakes_between_tables, source_key
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_MODELS: Final[dict[str, type[BaseModel]]] = {"engagement_index": EngagementIndex, "source": Source}
+_MODELS: Final[dict[str, type[BaseModel]]] = {
+    "engagement_index": EngagementIndex,
+    "source": Source,
+    "retention": Retention,
+}
 _SHAPES: Final = {
     "source": "expected [[source]] tables, one for each outbox",
     "engagement_index": "expected [engagement_index.NAME] tables, one for each index",
@@ -112,7 +116,8 @@ def _unknown_key(loc: Sequence[int | str]) -> str:
 
 
 def _model_at(loc: Sequence[int | str]) -> type[BaseModel]:
-    return _MODELS.get(str(loc[0]), Settings) if len(loc) > 2 else Settings
+    table = str(loc[0])  # of the indexes and sources the second part says which
+    return _MODELS.get(table, Settings) if len(loc) > (1 if table == "retention" else 2) else Settings
 
 
 def _key(loc: Sequence[int | str], document: Mapping[str, Any]) -> str:

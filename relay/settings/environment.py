@@ -3,6 +3,7 @@
     EI_RELAY_DATABASE_URL                            database_url
     EI_RELAY_ENGAGEMENT_INDEX__NATIONAL__KEY_SPACING engagement_index.national.key_spacing
     EI_RELAY_SOURCE__TIDBOK_NORD__OUTBOX_URL         source.tidbok-nord.outbox_url
+    EI_RELAY_RETENTION__CALLS                        retention.calls
     EI_RELAY_DATABASE_URL_FILE                       database_url, read from the file named
 
 A variable that means nothing here is warned of, not refused: Kubernetes gives every pod variables named
@@ -22,13 +23,14 @@ from typing import Any, Final, NamedTuple, get_origin
 from pydantic import BaseModel
 
 from relay.settings.finding import Finding, show
-from relay.settings.model import EngagementIndex, Settings, Source
+from relay.settings.model import EngagementIndex, Retention, Settings, Source
 from relay.settings.relations import in_environment
 
 CONFIG_VARIABLE: Final = "EI_RELAY_CONFIG"
 PREFIX: Final = "EI_RELAY_"
 _FILE: Final = "_FILE"
-_TABLES: Final[dict[str, type[BaseModel]]] = {"engagement_index": EngagementIndex, "source": Source}
+_NAMED: Final[dict[str, type[BaseModel]]] = {"engagement_index": EngagementIndex, "source": Source}
+_TABLES: Final[dict[str, type[BaseModel]]] = {**_NAMED, "retention": Retention}
 _KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S*")
 
 
@@ -43,7 +45,7 @@ class Overlaid:
 
 
 class _Target(NamedTuple):
-    table: str  # "", "engagement_index" or "source"
+    table: str  # "" or one of _TABLES
     name: str  # the table's name as the variable spells it
     key: str
     from_file: bool
@@ -92,7 +94,7 @@ def _target(variable: str) -> _Target | None:
     table, name, last = parts[0].lower(), "__".join(parts[1:-1]), parts[-1]
     if len(parts) == 1:
         table = ""
-    elif table not in _TABLES or not name:
+    elif table not in _TABLES or bool(name) != (table in _NAMED):
         return None
     known = _known_keys(table)
     if last.lower() in known:
@@ -142,6 +144,9 @@ def _place(target: _Target, document: dict[str, Any]) -> tuple[dict[str, Any], s
         name = next(names, _as_name(target.name))
         table = indexes.setdefault(name, {})
         return (table, f"engagement_index.{name}.{target.key}") if isinstance(table, dict) else None
+    if target.table:
+        table = document.setdefault(target.table, {})
+        return (table, f"{target.table}.{target.key}") if isinstance(table, dict) else None
     return document, target.key
 
 

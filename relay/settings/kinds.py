@@ -44,6 +44,10 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _optional_duration(value: object) -> timedelta | None:
+    return None if value is None or value == "" else _positive(_duration(value))
+
+
 def _count(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):  # the environment knows text only
         value = int(value)
@@ -60,6 +64,15 @@ def _port(value: object) -> int:
     if not 1 <= port <= 65535:
         raise ValueError("expected a port number, 1 to 65535")
     return port
+
+
+def _port_or_off(value: object) -> int:
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    try:
+        return 0 if value == "0" else _port(value)
+    except ValueError:
+        raise ValueError("expected a port number, 1 to 65535, or 0 for none") from None
 
 
 def _upper(value: object) -> object:
@@ -203,8 +216,10 @@ def _care_units(value: object, info: ValidationInfo) -> Path | Literal["*"]:
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+OptionalDuration = Annotated[timedelta | None, PlainValidator(_optional_duration)]
 Count = Annotated[int, PlainValidator(_count)]
 Port = Annotated[int, PlainValidator(_port)]
+PortOrOff = Annotated[int, PlainValidator(_port_or_off)]
 Slug = Annotated[str, AfterValidator(_slug)]
 IndexName = Annotated[str, AfterValidator(_index_name)]
 HsaId = Annotated[str, AfterValidator(_hsa_id)]

@@ -148,6 +148,40 @@ class Source(_Table):
         return value.strip() or str(info.data.get("name", ""))
 
 
+class Retention(_Table):
+    """How long the relay keeps what it no longer needs for its work. What is over is pruned about hourly."""
+
+    bookings: kinds.PositiveDuration = Field(
+        timedelta(days=90),
+        description="Personal data of a booking, counted from when it was removed or its time passed: what it said, "
+        "and its posts once they are gone from the index.",
+    )
+    tombstones: kinds.PositiveDuration = Field(
+        timedelta(days=365),
+        description="That there was such a booking, and its versions, counted likewise: so long an older version that "
+        "comes late cannot bring it back.",
+    )
+    receipts: kinds.PositiveDuration = Field(
+        timedelta(days=90),
+        description="What became of each outbox row: so long a repeated event_id is a duplicate, and a row that is "
+        "read again gets the outcome it got first.",
+    )
+    calls: kinds.PositiveDuration = Field(
+        timedelta(days=90), description="Each call with its verdict and correlation id, for questions to the index."
+    )
+    audit: kinds.PositiveDuration = Field(timedelta(days=365), description="Who changed what by a command, and why.")
+    outbox: kinds.OptionalDuration = Field(
+        None,
+        description="Settled rows of the outboxes, counted from when they were settled; left out, they are left to the "
+        "booking systems. Needs the right to delete: the role ei_outbox_cleaner.",
+    )
+
+    @field_validator("tombstones")
+    @classmethod
+    def _at_least_the_bookings(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        return _at_least("bookings", value, info)
+
+
 class Settings(_Table):
     """The whole configuration, checked."""
 
@@ -173,6 +207,15 @@ class Settings(_Table):
         "json", description="json: one object a line, for machines. text: for people."
     )
     exporter_port: kinds.Port = Field(9464, description="Where `ei-relay exporter` serves metrics and health.")
+    worker_metrics_port: kinds.PortOrOff = Field(
+        0,
+        description="Where a worker, or `ei-relay run`, serves its own counters and health; 0: nowhere. Two workers on "
+        "one host need two ports: set EI_RELAY_WORKER_METRICS_PORT for each.",
+    )
+    retention: Retention = Field(
+        default_factory=lambda: Retention.model_validate({}),
+        description="How long is kept what is over: [retention], with a default for every key.",
+    )
     engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
         description="The indexes, by name: [engagement_index.national]."
     )

@@ -6,13 +6,18 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select
 
+from relay.identity import mask
 from relay.store.schema import audit
 from relay.store.transaction import Transaction
 
 
 def note(tx: Transaction, who: str, command: str, subject: str, reason: str | None) -> None:
-    """Write down a change, in the transaction that makes it. `subject` names lanes, sources or counts, no person."""
-    tx.run(insert(audit).values(at=tx.now, who=who, command=command, subject=subject[:255], reason=reason))
+    """Write down a change, in the transaction that makes it. `subject` names lanes, sources or counts, no person.
+
+    What people type is masked all the same, and cut to what the table holds.
+    """
+    said = {"who": mask(who)[:128], "subject": mask(subject)[:255], "reason": mask(reason)[:500] if reason else None}
+    tx.run(insert(audit).values(at=tx.now, command=command, **said))
 
 
 def latest(tx: Transaction, limit: int) -> list[Row[Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, select
 
-from relay.booking import Booking
+from relay.booking import Booking, expiry
 from relay.change import Details, Kind
 from relay.snapshot import Known
 from relay.store.rows import as_json, given, given_select
@@ -56,6 +56,12 @@ _PAGE: Final = (
 )
 
 
+def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> list[Booking]:
+    """Bookings of one of the source's systems, the removed too."""
+    asked = select(booking).where(booking.c.source == source, booking.c.source_system == source_system)
+    return [_booking(row) for row in tx.run(asked.order_by(booking.c.booking_id).limit(limit))]
+
+
 def save(tx: Transaction, source: str, bookings: Iterable[Booking], as_of: datetime | None = None) -> None:
     """Insert or replace. `as_of` is the time they are known to be true of (None: now)."""
     rows = [_row(source, b, as_of or tx.now) for b in bookings]
@@ -81,8 +87,10 @@ def _row(source: str, b: Booking, now: datetime) -> Mapping[str, object]:
         "changed_at": now,
     }
     if d is None:
-        return said
+        return said | {"over_at": now}
+    ends_at = expiry(d)
     return said | {
+        "over_at": max(ends_at, now) if ends_at is not None else None,
         "resident_id": d.resident_id,
         "care_unit": d.care_unit,
         "kind": d.kind.value,

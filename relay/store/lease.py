@@ -54,6 +54,10 @@ class Lease:
     token: int
     ends: float
 
+    def lasts(self) -> bool:
+        """Whether it is not over yet."""
+        return self.ends > steady_seconds()
+
     def demand(self, seconds: float) -> None:
         """Raise LeaseTooShort unless at least `seconds` are left."""
         left = self.ends - steady_seconds()

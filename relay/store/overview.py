@@ -10,20 +10,23 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, case, func, or_, select
 
-from relay.post import ABSENT
+from relay.post import ABSENT, DISCARDED
 from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
 
 STATE = case(
+    (post.c.parked_code == DISCARDED, "discarded"),
     (post.c.parked_code.is_not(None), "parked"),
     (post.c.wanted != post.c.known, "pending"),
     (post.c.wanted == ABSENT, "absent"),
     else_="indexed",
 )
 
+_OLDEST_LIVE = func.min(case((post.c.bulk.is_(False), post.c.wanted_since)))
+
 
 def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
-    """(source, state, number) of all posts; states: indexed, pending, parked, absent."""
+    """(source, state, number) of all posts; states: indexed, pending, parked, discarded, absent."""
     state = STATE.label("state")
     rows = tx.run(
         select(lane.c.source, state, func.count().label("number"))
@@ -35,10 +38,11 @@ def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
 
 
 def lanes(tx: Transaction) -> list[Row[Any]]:
-    """Every lane with `pending` (a number) and `oldest_pending_since` (or None)."""
+    """Every lane with `pending` (a number) and `oldest_pending_since` (or None), the longest that a live change waits;
+    what goes in bulk is under no time limit (R-33, R-34)."""
     waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
     waiting = (
-        select(post.c.lane_id, func.count().label("pending"), func.min(post.c.wanted_since).label("oldest"))
+        select(post.c.lane_id, func.count().label("pending"), _OLDEST_LIVE.label("oldest"))
         .where(waits)
         .group_by(post.c.lane_id)
         .subquery()
@@ -75,12 +79,12 @@ def state_of_lane(row: Row[Any], now: datetime) -> str:
 def posts_of_booking(tx: Transaction, booking_id: str, source_name: str | None) -> list[Row[Any]]:
     """All posts a booking has or has had, with their lane and their last call."""
     asked = post.c.booking_id == booking_id
-    return list(tx.run(_posts().where(and_(asked, lane.c.source == source_name) if source_name else asked)))
+    return list(tx.run(posts_with_calls().where(and_(asked, lane.c.source == source_name) if source_name else asked)))
 
 
 def post_by_id(tx: Transaction, post_id: int) -> list[Row[Any]]:
     """The post of that number, if there is one."""
-    return list(tx.run(_posts().where(post.c.id == post_id)))
+    return list(tx.run(posts_with_calls().where(post.c.id == post_id)))
 
 
 def bookings(tx: Transaction, booking_id: str, source_name: str | None) -> list[Row[Any]]:
@@ -92,11 +96,12 @@ def bookings(tx: Transaction, booking_id: str, source_name: str | None) -> list[
 
 def is_parked_or_waiting(tx: Transaction) -> bool:
     """Whether anything is not as it should be in the index yet."""
-    waits = or_(post.c.parked_code.is_not(None), post.c.wanted != post.c.known)
+    waits = or_(STATE == "parked", STATE == "pending")
     return tx.run(select(post.c.id).where(waits).limit(1)).first() is not None
 
 
-def _posts() -> Select[Any]:
+def posts_with_calls() -> Select[Any]:
+    """Posts by id, with their state, their lane and the last call that carried them, where it is still kept."""
     return (
         select(
             post, STATE.label("state"), lane.c.engagement_index, lane.c.source_system, lane.c.source,

@@ -12,6 +12,7 @@
     receipt   what became of each outbox row, so that a row read twice gets one outcome
     snapshot  a source's full list of bookings, while it is compared and applied
     audit     who changed what by a command, and why
+    chore     what is done now and then by one worker: when it is next due
 
 The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
 Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
@@ -128,7 +129,10 @@ booking = Table(
     Column("presentable", Boolean),
     Column("data_controller", String(64)),
     Column("changed_at", Instant, nullable=False),  # when its row was taken, or when the list it is from was
+    Column("over_at", Instant),  # when it is or was over: removed, or its time passed; null: it has no end
 )
+_ends = booking.c.over_at.is_not(None)
+Index("ei_booking_over", booking.c.removed, booking.c.over_at, postgresql_where=_ends, sqlite_where=_ends)
 
 post = Table(
     "ei_post",
@@ -170,6 +174,8 @@ _present = post.c.expires_at.is_not(None)
 Index("ei_post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
 _parked = post.c.parked_code.is_not(None)
 Index("ei_post_parked", post.c.parked_at, postgresql_where=_parked, sqlite_where=_parked)
+_absent = (post.c.wanted == "") & (post.c.known == "")
+Index("ei_post_absent", post.c.wanted_since, postgresql_where=_absent, sqlite_where=_absent)
 
 call = Table(
     "ei_call",
@@ -222,4 +228,11 @@ audit = Table(
     Column("command", String(64), nullable=False),
     Column("subject", String(255), nullable=False),
     Column("reason", String(500)),
+)
+
+chore = Table(
+    "ei_chore",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("next_at", Instant, nullable=False, server_default=_LONG_AGO),
 )

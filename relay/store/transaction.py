@@ -16,7 +16,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from relay.database import describe
 
 T = TypeVar("T")
 
@@ -69,10 +71,11 @@ class Store:
         self.engine = engine
         self._clock = clock or DatabaseClock()
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in one transaction and commit; at most `TRIES` times (see the module)."""
+    def transact(self, work: Callable[[Transaction], T], keep_trying: Callable[[], bool] = lambda: False) -> T:
+        """Run `work` in one transaction and commit (see the module); at most `TRIES` times, and beyond that for as
+        long as `keep_trying` says so: for work that cannot come again."""
         for attempt in Retrying(
-            stop=stop_after_attempt(TRIES),
+            stop=lambda state: state.attempt_number >= TRIES and not keep_trying(),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             retry=retry_if_exception(is_passing),
             before_sleep=_say,
@@ -93,13 +96,6 @@ def is_passing(error: BaseException) -> bool:
     if state is not None:
         return state in _RETRIED_STATES
     return isinstance(error, OperationalError)
-
-
-def describe(error: BaseException) -> str:
-    """A database error in words that quote no value: its class, and its SQLSTATE where it has one."""
-    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    state = getattr(original, "sqlstate", None)
-    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
 def _say(retry: RetryCallState) -> None:

@@ -73,11 +73,11 @@ def answering(answer: bytes | Callable[[bytes], bytes]) -> Handler:
     return handle
 
 
-def dripping(whole: bytes, drip: bytes) -> Handler:
+def dripping(whole: bytes, drip: bytes, read: Callable[[socket.socket], bytes] = read_request) -> Handler:
     """Sends `whole` at once and then a byte of `drip` ever so often, for ever."""
 
     def handle(peer: socket.socket, number: int) -> None:
-        read_request(peer)
+        read(peer)
         peer.sendall(whole)
         while True:
             for byte in drip:
@@ -85,6 +85,30 @@ def dripping(whole: bytes, drip: bytes) -> Handler:
                 time.sleep(0.05)
 
     return handle
+
+
+def tunnelling(port: int) -> Handler:
+    """A proxy that opens tunnels (CONNECT) to 127.0.0.1:port, and to nowhere else."""
+
+    def handle(peer: socket.socket, number: int) -> None:
+        if not peer.recv(1000).startswith(f"CONNECT 127.0.0.1:{port} ".encode()):
+            peer.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+            return
+        peer.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port)) as target:
+            back = threading.Thread(target=_pump, args=(target, peer), daemon=True)
+            back.start()
+            _pump(peer, target)
+            back.join(5)
+
+    return handle
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 class Server:

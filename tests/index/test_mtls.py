@@ -4,57 +4,26 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
 
 from relay.index import connection
 from relay.index.certificate import validity
 from relay.index.endpoint import Endpoint
 from relay.index.transport import NoAnswerError, Transport
 from relay.index.verdict import Failure
-from tests.index.servers import OK, Server, answering, endpoint, nothing, read_request, serve
-
-NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
+from tests.index.certificates import DAY, NOW, Files
+from tests.index.servers import OK, Server, answering, nothing, read_request, serve, tunnelling
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may be slow to refuse; one that accepts ends the wait at once."""
     monkeypatch.setattr(connection, "REFUSAL_WAIT", 5.0)
-
-
-class Files:
-    """A client's certificate files in a folder, written as a renewal would."""
-
-    def __init__(self, folder: Path, authority: trustme.CA) -> None:
-        self.certificate, self.key, self.ca = folder / "tls.crt", folder / "tls.key", folder / "ca.crt"
-        authority.cert_pem.write_to_path(str(self.ca))
-
-    def write(self, issued: trustme.LeafCert, password: bytes = b"") -> None:
-        issued.cert_chain_pems[0].write_to_path(str(self.certificate))
-        pem = issued.private_key_pem.bytes()
-        if password:
-            pem = serialization.load_pem_private_key(pem, None).private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.BestAvailableEncryption(password),
-            )
-        self.key.write_bytes(pem)
-
-    def endpoint(self, url: str, **more: object) -> Endpoint:
-        named: dict[str, object] = {
-            "client_certificate": str(self.certificate),
-            "client_key": str(self.key),
-            "ca_bundle": str(self.ca),
-        }
-        return endpoint(url, **(named | more))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -289,26 +258,8 @@ def test_given_a_handshake_that_hangs_then_it_ends_in_time_with_nothing_sent(fil
 
 
 def test_given_a_proxy_then_tls_goes_through_its_tunnel(server: Server, files: Files) -> None:
-    def tunnel(peer: socket.socket, number: int) -> None:
-        assert peer.recv(1000).startswith(f"CONNECT 127.0.0.1:{server.port} ".encode())
-        peer.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-        with socket.create_connection(("127.0.0.1", server.port)) as target:
-            back = threading.Thread(target=_pump, args=(target, peer), daemon=True)
-            back.start()
-            _pump(peer, target)
-            back.join(5)
-
-    with serve(tunnel) as proxy:
+    with serve(tunnelling(server.port)) as proxy:
         assert call(files.endpoint(server.url, proxy=f"http://127.0.0.1:{proxy.port}")) == 200
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 def test_given_a_proxy_that_refuses_then_nothing_was_sent(files: Files) -> None:

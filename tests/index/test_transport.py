@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from relay.index import connection
-from relay.index.transport import LARGEST_BODY, HttpAnswer, NoAnswerError, Transport
+from relay.index.transport import HttpAnswer, NoAnswerError, Transport
 from relay.index.verdict import Failure
 from tests.index.servers import (
     OK,
@@ -202,7 +202,7 @@ def test_given_a_body_without_end_then_reading_stops_at_the_largest(status: str)
         read_request(peer)
         peer.sendall(f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\n\r\n".encode())
         for _ in range(100):
-            peer.sendall(b"x" * LARGEST_BODY)
+            peer.sendall(b"x" * (1 << 20))
             sent += 1
 
     with serve(pour) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,6 +134,55 @@ def test_given_an_identity_in_an_answer_then_the_text_is_one_short_masked_line(a
     assert text.isprintable()
     assert RESIDENT not in text
     assert RESIDENT[:8] not in text
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "19121212-1212",
+        "19121212+1212",
+        "19121212 1212",
+        "19121212\u00a01212",
+        "19121212 - 1212",
+        "19121212\u20111212",
+        "19121212\u22121212",
+        "1912-12-12-1212",
+        "1912-12-12 1212",
+        "121212-1212",
+        "121212 1212",
+        "1912\u200b1212\u200c12\u00ad12",
+        "\u2066191212\u2069121212",
+        "19121212%2D1212",
+        "19121212%2b1212",
+        "19121212%201212",
+        "19121212%E2%80%8B1212",
+        "https://platform/x?resident%3D191212121212%26y",
+        "%31%39%31%32%31%32%31%32%31%32%31%32",
+        "%2531%2539121212%252D1212",
+        "１９１２１２１２１２１２",
+    ],
+)
+@pytest.mark.parametrize(
+    "make", [fault, lambda text: result("INFO", text), lambda text: Answer(detail=text, status=500)]
+)
+def test_given_an_identity_in_any_spelling_then_nothing_of_it_is_left(
+    spelling: str, make: Callable[[str], Answer]
+) -> None:
+    """R-38."""
+    text = classify(make(f"what {spelling}, it said")).text
+    assert "[identity]" in text
+    assert "1212" not in text
+
+
+@pytest.mark.parametrize("filling", ["\u200b", " ", "%E2%80%8B"])
+@pytest.mark.parametrize("missing", range(14))
+def test_given_a_text_cut_in_the_middle_of_an_identity_then_no_part_of_it_is_left(filling: str, missing: int) -> None:
+    """R-38: what fills a text may vanish from it, so that its far end comes near."""
+    words = "EI004: something that the index had to say "
+    room = 5000 - len(RESIDENT) - len(words) + missing
+    text = classify(fault(words + (filling * 5000)[:room] + RESIDENT + " and more" * 100)).text
+    assert text.startswith("EI004")
+    assert "1912" not in text
 
 
 @given(st.text(), st.text(), st.integers(100, 999))

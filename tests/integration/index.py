@@ -72,6 +72,10 @@ class PracticeIndex:
         """Order an answer ahead."""
         self._http.post(f"{self._url}/api/orders", json=order, timeout=10).raise_for_status()
 
+    def cancel_orders(self) -> None:
+        """Have it answer normally again."""
+        self._http.delete(f"{self._url}/api/orders", timeout=10).raise_for_status()
+
     def close(self) -> None:
         """Kill it."""
         self.process.kill()

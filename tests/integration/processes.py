@@ -62,6 +62,16 @@ class Process:
         assert self._popen is not None
         self._popen.send_signal(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """Stop it where it stands (SIGSTOP), with whatever it has started; `thaw` lets it go on."""
+        assert self._popen is not None
+        os.killpg(self._popen.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on as if no time had passed."""
+        assert self._popen is not None
+        os.killpg(self._popen.pid, signal.SIGCONT)
+
     def wait(self, within: float) -> int:
         """Wait for its end; its exit code."""
         assert self._popen is not None

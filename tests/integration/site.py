@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +47,11 @@ class Pace:
 
 
 class Site:
-    """`folder` gets the configuration and all logs. The relay's processes are started by the tests."""
+    """`folder` gets the configuration and all logs. The relay's processes are started by the tests.
+
+    `detour`: what the relay's processes are told instead of each address, so that a test can stand in the way; the
+    booking systems and the tests themselves take the straight one.
+    """
 
     def __init__(
         self,
@@ -57,12 +61,14 @@ class Site:
         *,
         broker_url: str = "",
         pace: Pace | None = None,
+        detour: Callable[[str], str] = str,
     ) -> None:
         self.folder = folder
         self.database_url = database_url
         self.sources = {source.name: source for source in sources}
         self.pace = pace or Pace()
         self.processes: list[Process] = []
+        self._detour = detour
         self._engines: dict[str, Engine] = {}
         self.index = PracticeIndex(
             folder, key_spacing=self.pace.key_spacing, retry_after_fault=self.pace.retry_after_fault,
@@ -177,12 +183,12 @@ class Site:
         pace = self.pace
         lines = [
             'environment = "qa"',
-            f'database_url = "{self.database_url}"',
-            f'broker_url = "{broker_url}"' if broker_url else "",
+            f'database_url = "{self._detour(self.database_url)}"',
+            f'broker_url = "{self._detour(broker_url)}"' if broker_url else "",
             'poll_interval = "1s"',
             "worker_threads = 8",
             "[engagement_index.practice]",
-            f'url = "{self.index.update_url}"',
+            f'url = "{self._detour(self.index.update_url)}"',
             'logical_address = "5565594230"',
             f'key_spacing = "{pace.key_spacing}s"',
             f'retry_after_fault = "{pace.retry_after_fault}s"',
@@ -200,7 +206,7 @@ class Site:
                 f"source_systems = {json.dumps(source.source_systems)}",
                 f'data_controller = "{source.data_controller}"',
                 'engagement_index = "practice"',
-                f'outbox_url = "{source.outbox_url}"' if source.outbox_url else "",
+                f'outbox_url = "{self._detour(source.outbox_url)}"' if source.outbox_url else "",
                 f'outbox_table = "{source.outbox_table}"',
                 f'care_units = "{source.care_units}"',
                 'test_residents = "*"',

@@ -1,4 +1,4 @@
-"""An outbox in a real database of either kind."""
+"""An outbox in a real database of each kind that can be had."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from sqlalchemy import Engine
 
 from relay.database import connect
 from relay.outbox.ddl import create
+
+SERVERS = ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)]
+ALL = ["sqlite", *SERVERS]
+
+
+@pytest.fixture(params=ALL)
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The tests of this folder run on every kind of database that can be had."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture

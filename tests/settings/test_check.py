@@ -42,6 +42,7 @@ def test_a_right_document_is_taken_with_defaults(document: Document) -> None:
     assert source.title == "tidbok-nord"
     assert source.care_units == "*"
     assert source.test_residents is None
+    assert source.local_identities == ""
     assert settings.outbox_url_of(source) == settings.database_url
     assert settings.warnings == ()
 
@@ -190,6 +191,8 @@ def test_a_mistake_in_an_index(
         ("care_units", "", '""', 'expected "*" for every unit, or the path of a CSV file'),
         ("care_units", "nowhere.csv", '"nowhere.csv"', 'expected "*" or a file that exists'),
         ("test_residents", "nowhere.txt", '"nowhere.txt"', 'expected "*" or a file that exists'),
+        ("local_identities", "99[0-9", '"99[0-9"', "expected a regular expression; it is none"),
+        ("local_identities", "[0-9]{12}", '"[0-9]{12}"', "expected a pattern of local reserve identities only"),
         ("care_unit", "*", '"*"', "unknown key, did you mean care_units?"),
     ],
 )

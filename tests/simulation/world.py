@@ -71,13 +71,13 @@ class MortalStore(Store):
         super().__init__(engine, clock)
         self._fate = fate
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
+    def transact(self, work: Callable[[Transaction], T], keep_trying: Callable[[], bool] = lambda: False) -> T:
         def mortal(tx: Transaction) -> T:
             result = work(tx)
             self._fate.point()
             return result
 
-        result = super().transact(mortal)
+        result = super().transact(mortal, keep_trying)
         self._fate.point()
         return result
 
@@ -130,6 +130,7 @@ class World:
         limits = Limits(key_spacing, RETRY)
         self.core = Core(Options(limits=limits, collect=collect), now=lambda: self.seconds)
         self.wire = Wire(self)
+        self._key_spacing = key_spacing
         self.settings = self._settings(key_spacing, source)
         lease.steady_seconds = lambda: self.seconds
         self.relay = self._new_relay()
@@ -142,6 +143,10 @@ class World:
     def now(self, _connection: Connection | None = None) -> datetime:
         """The time in this world; the relay's database clock."""
         return START + timedelta(seconds=self.seconds)
+
+    def instant(self, text: str) -> datetime:
+        """A time as the relay's database here holds it."""
+        return datetime.fromisoformat(text)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -208,6 +213,12 @@ class World:
         self.relay.close()
         self.relay = self._new_relay()
 
+    def reconfigure(self, **source: object) -> None:
+        """Restart with other settings of the source."""
+        self.settings = self._settings(self._key_spacing, source)
+        self.replace_worker()
+        self.relay.prepare()
+
     def settle(self, limit: int = 400) -> None:
         """Let time pass until nothing is left to do; every pause of the relay is over within an hour each."""
         for _ in range(limit):
@@ -261,7 +272,7 @@ class World:
     def _settings(self, key_spacing: float, source: dict[str, object]) -> Settings:
         return parse(
             {
-                "environment": "qa",
+                "environment": source.get("environment", "qa"),
                 "database_url": f"sqlite:///{self._path}",
                 "engagement_index": {
                     "national": {
@@ -280,7 +291,7 @@ class World:
                         "engagement_index": "national",
                         "test_residents": "*",
                     }
-                    | source
+                    | {name: value for name, value in source.items() if name != "environment"}
                 ],
             }
         )

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
+from relay.database import describe
 from relay.store import lanes
 from relay.store.lanes import LaneName
 from relay.store.posts import Sent
 from relay.store.schema import lane
-from relay.store.transaction import Store, Transaction, describe
+from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
 from tests.store.conftest import LANE, OTHER_LANE, SOURCE
 from tests.store.steps import CONTENT, LENGTH, alter, alter_lane, due, lane_row, record, take, want

@@ -119,3 +119,8 @@ def test_a_lease_ends_on_the_worker_s_clock_no_later_than_in_the_database(store:
     taken = store.transact(lambda tx: lanes.take(tx, LANE, LENGTH, end, REST))
     assert taken is not None
     assert taken.lease.ends == end
+
+
+def test_a_lease_lasts_until_its_end() -> None:
+    assert Lease(1, steady_seconds() + 5).lasts()
+    assert not Lease(1, steady_seconds()).lasts()

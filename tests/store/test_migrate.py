@@ -66,7 +66,9 @@ def test_the_partial_indexes_are_partial(empty: Engine) -> None:
     with empty.connect() as connection:
         there = {name: sql for name, sql in connection.execute(text(catalogue)) if name in made}
     assert {name: " WHERE " in sql for name, sql in there.items()} == {
+        "ei_booking_over": True,
         "ei_call_started": False,
+        "ei_post_absent": True,
         "ei_post_expiry": True,
         "ei_post_parked": True,
         "ei_post_pending": True,

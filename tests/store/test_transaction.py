@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from relay.database import connect
+from relay.database import connect, describe
 from relay.store.schema import source
-from relay.store.transaction import TRIES, Store, Transaction, describe, is_passing
+from relay.store.transaction import TRIES, Store, Transaction, is_passing
 from tests.clock import SetClock
 from tests.made import RESIDENT
 from tests.statements import recorded
@@ -107,6 +107,33 @@ def test_it_is_not_tried_for_ever(store: Store) -> None:
     with pytest.raises(OperationalError):
         store.transact(work)
     assert len(tries) == TRIES
+
+
+@ON_POSTGRESQL
+def test_what_cannot_come_again_is_tried_for_as_long_as_it_makes_sense(store: Store) -> None:
+    tries = []
+
+    def work(tx: Transaction) -> str:
+        tries.append(tx)
+        if len(tries) < TRIES + 2:
+            fail(tx, "40001")
+        return "done"
+
+    assert store.transact(work, keep_trying=lambda: True) == "done"
+    assert len(tries) == TRIES + 2
+
+
+@ON_POSTGRESQL
+def test_and_no_longer(store: Store) -> None:
+    tries = []
+
+    def work(tx: Transaction) -> None:
+        tries.append(tx)
+        fail(tx, "40001")
+
+    with pytest.raises(OperationalError):
+        store.transact(work, keep_trying=lambda: len(tries) < TRIES + 1)
+    assert len(tries) == TRIES + 1
 
 
 @ON_POSTGRESQL

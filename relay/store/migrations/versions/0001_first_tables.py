@@ -35,7 +35,16 @@ def upgrade() -> None:
         sa.Column("presentable", sa.Boolean(), nullable=True),
         sa.Column("data_controller", sa.String(length=64), nullable=True),
         sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("over_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("source", "booking_id"),
+    )
+    op.create_index(
+        "ei_booking_over",
+        "ei_booking",
+        ["removed", "over_at"],
+        unique=False,
+        postgresql_where=sa.text("over_at IS NOT NULL"),
+        sqlite_where=sa.text("over_at IS NOT NULL"),
     )
     op.create_table(
         "ei_call",
@@ -98,6 +107,14 @@ def upgrade() -> None:
         sa.Column("call_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
+    )
+    op.create_index(
+        "ei_post_absent",
+        "ei_post",
+        ["wanted_since"],
+        unique=False,
+        postgresql_where=sa.text("wanted = '' AND known = ''"),
+        sqlite_where=sa.text("wanted = '' AND known = ''"),
     )
     op.create_index(
         "ei_post_expiry",
@@ -180,6 +197,12 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=500), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "ei_chore",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("next_at", Instant(), server_default=LONG_AGO, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     if op.get_bind().dialect.name == "postgresql":
         # A lane's row is written several times a call: room on its page keeps those writes out of the indexes.
         op.execute("ALTER TABLE ei_lane SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0)")
@@ -188,5 +211,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("ei_audit", "ei_snapshot", "ei_source", "ei_receipt", "ei_post", "ei_lane", "ei_call", "ei_booking"):
-        op.drop_table(table)
+    tables = ("chore", "audit", "snapshot", "source", "receipt", "post", "lane", "call", "booking")
+    for table in tables:
+        op.drop_table(f"ei_{table}")

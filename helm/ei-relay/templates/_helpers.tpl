@@ -1,0 +1,229 @@
+{{/* Names, labels and the parts that every pod of the relay has in common. */}}
+
+{{- define "ei-relay.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "ei-relay.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "ei-relay.labels" -}}
+{{ include "ei-relay.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "ei-relay.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "ei-relay.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "ei-relay.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The ConfigMap's data; also what pods are restarted for when it changes. */}}
+{{- define "ei-relay.configData" -}}
+{{- if hasKey .Values.files "ei-relay.toml" -}}
+{{- fail "files: ei-relay.toml is what `config` becomes; name the file otherwise" -}}
+{{- end -}}
+{{ toYaml (merge (dict "ei-relay.toml" .Values.config) .Values.files) }}
+{{- end -}}
+
+{{/* The longest call_timeout, in whole seconds, rounded up: of `config`, and never less than its default. */}}
+{{- define "ei-relay.callTimeoutSeconds" -}}
+{{- $longest := 60 -}}
+{{- range regexFindAll "(?m)^[ \t]*[\"']?call_timeout[\"']?[ \t]*=[ \t]*[\"'][ \t]*[0-9.]+[ \t]*(ms|s|m|h)" .Values.config -1 -}}
+{{- $value := regexFind "[0-9.]+[ \t]*(ms|s|m|h)$" . -}}
+{{- $number := float64 (regexFind "[0-9.]+" $value) -}}
+{{- $unit := regexFind "[a-z]+" $value -}}
+{{- $factor := get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0) $unit -}}
+{{- $longest = max $longest (ceil (mulf $number $factor)) -}}
+{{- end -}}
+{{- $longest -}}
+{{- end -}}
+
+{{/* A worker that is told to stop finishes its calls: it gets the longest call, and 30 s for what is around it. */}}
+{{- define "ei-relay.gracePeriodSeconds" -}}
+{{- $call := int (include "ei-relay.callTimeoutSeconds" .) -}}
+{{- $chosen := .Values.workers.terminationGracePeriodSeconds -}}
+{{- if kindIs "invalid" $chosen -}}
+{{- add $call 30 -}}
+{{- else if le (int $chosen) (add $call 10 | int) -}}
+{{- fail (printf "workers.terminationGracePeriodSeconds: %d would kill calls that are out; expected more than %d, the longest call_timeout and 10 s" (int $chosen) (add $call 10)) -}}
+{{- else -}}
+{{- int $chosen -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the workers serve what they count; empty if not. */}}
+{{- define "ei-relay.workerMetrics" -}}
+{{- if or .Values.workers.metrics.enabled .Values.serviceMonitor.enabled }}yes{{ end -}}
+{{- end -}}
+
+{{/* Everything of a pod's spec that is not its containers. Takes (dict "root" $ "part" .Values.workers). */}}
+{{- define "ei-relay.podCommon" -}}
+{{- $root := .root -}}
+enableServiceLinks: false            # a Service's injected EI_RELAY_… variables would be taken for settings
+automountServiceAccountToken: false
+shareProcessNamespace: true          # the first process of a namespace never hears a SIGTERM while it starts
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001                     # may read the mounted secrets
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .part.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .part.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .part.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .part.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Everything of a container but its name, command, probes and ports. Takes the same. */}}
+{{- define "ei-relay.containerCommon" -}}
+{{- $root := .root -}}
+image: {{ include "ei-relay.image" $root | quote }}
+imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+resources:
+  {{- toYaml .part.resources | nindent 2 }}
+env:
+  - name: EI_RELAY_CONFIG
+    value: /etc/ei-relay/config/ei-relay.toml
+  - name: EI_RELAY_EXPORTER_PORT
+    value: {{ $root.Values.exporter.port | quote }}
+  {{- if include "ei-relay.workerMetrics" $root }}
+  - name: EI_RELAY_WORKER_METRICS_PORT
+    value: {{ $root.Values.workers.metrics.port | quote }}
+  {{- end }}
+  - name: WORKER_PULSE_FILE
+    value: /tmp/pulse
+  {{- range $root.Values.secrets }}
+  - name: EI_RELAY_{{ .setting }}_FILE
+    value: /etc/ei-relay/secrets/{{ .setting }}
+  {{- end }}
+  {{- with $root.Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/ei-relay/config
+    readOnly: true
+  {{- if $root.Values.secrets }}
+  - name: secrets
+    mountPath: /etc/ei-relay/secrets
+    readOnly: true
+  {{- end }}
+  {{- range $root.Values.certificates }}
+  - name: certificate-{{ .name }}
+    mountPath: /etc/ei-relay/certificates/{{ .name }}
+    readOnly: true
+  {{- end }}
+  - name: tmp
+    mountPath: /tmp
+  {{- with $root.Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* The volumes. Takes (dict "root" $ "configMap" NAME). No subPath anywhere: a renewed file has to arrive. */}}
+{{- define "ei-relay.volumes" -}}
+{{- $root := .root -}}
+- name: config
+  configMap:
+    name: {{ .configMap }}
+{{- with $root.Values.secrets }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range . }}
+      - secret:
+          name: {{ .secretName }}
+          items:
+            - key: {{ .key }}
+              path: {{ .setting }}
+      {{- end }}
+{{- end }}
+{{- range $root.Values.certificates }}
+- name: certificate-{{ .name }}
+  projected:
+    defaultMode: 0440
+    sources:
+      - secret:
+          name: {{ .secretName }}
+      {{- with .caConfigMapName }}
+      - configMap:
+          name: {{ . }}
+      {{- end }}
+{{- end }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- with $root.Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Probes of a process that touches the pulse file every second while its loop turns, which takes a broker. Not
+     ready after a minute without; restarted only after a quarter of an hour, since a broker's outage is nothing that
+     a restart could mend. */}}
+{{- define "ei-relay.pulseProbes" -}}
+readinessProbe:
+  exec:
+    command: [sh, -c, 'test -n "$(find /tmp/pulse -mmin -1)"']
+  periodSeconds: 15
+  timeoutSeconds: 5
+  failureThreshold: 1
+livenessProbe:
+  exec:
+    command: [sh, -c, 'test -n "$(find /tmp/pulse -mmin -1)"']
+  periodSeconds: 60
+  timeoutSeconds: 5
+  failureThreshold: 15
+{{- end -}}

@@ -1,0 +1,69 @@
+"""What the commands that change many posts share: what will happen is shown, agreed to, noted, and then done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import click
+
+from relay.cli.common import table
+from relay.difference import Difference, Tally
+from relay.flow.republish import GroundChanged
+from relay.store.transaction import Store, Transaction
+
+_UNITS_SHOWN = 50
+
+
+def show(pages: Iterable[Difference]) -> dict[str, Tally]:
+    """The tallies of all pages together, by care unit."""
+    units: dict[str, Tally] = {}
+    for page in pages:
+        for unit, tally in page.units.items():
+            units.setdefault(unit, Tally())
+            units[unit] += tally
+    return units
+
+
+def facts(units: dict[str, Tally]) -> list[dict[str, object]]:
+    """The tallies for people and for JSON, the most changed unit first."""
+    rows: list[dict[str, object]] = []
+    for unit, t in sorted(units.items(), key=lambda item: (-_size(item[1]), item[0])):
+        rows.append(
+            {"care_unit": unit, "created": t.created, "removed": t.removed, "changed": t.changed, "moved": t.moved}
+        )
+    return rows
+
+
+def in_words(units: dict[str, Tally]) -> str:
+    """The sum of the tallies: "3 posts created, 0 removed, …"."""
+    total = Difference(units=units).total
+    return f"{total.created} posts created, {total.removed} removed, {total.changed} changed, {total.moved} moved"
+
+
+def tell_plan(source: str, units: dict[str, Tally]) -> None:
+    """Print what will happen to a source's posts."""
+    rows = facts(units)
+    click.echo(f"{source}: {in_words(units)}")
+    if rows:
+        click.echo(table(rows[:_UNITS_SHOWN]))
+    if len(rows) > _UNITS_SHOWN:
+        click.echo(f"and {len(rows) - _UNITS_SHOWN} more units")
+
+
+def agree(yes: bool) -> None:
+    """Ask, unless it was said already; no ends the command."""
+    if not yes:
+        click.confirm("Do this?", abort=True)
+
+
+def do(store: Store, begin: Callable[[Transaction], None], pages: Callable[[], Iterable[Difference]]) -> str:
+    """Begin in one transaction, then go through the pages; what was done, in words. Exits where it could not go on."""
+    store.transact(begin)
+    try:
+        return in_words(show(pages()))
+    except GroundChanged as error:
+        raise click.ClickException(f"{error}; see `ei-relay status`") from None
+
+
+def _size(tally: Tally) -> int:
+    return tally.created + tally.removed + tally.changed + tally.moved

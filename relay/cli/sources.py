@@ -1,0 +1,152 @@
+"""`ei-relay sources`: booking systems that leave, come back, or change their HSA-id."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import click
+from sqlalchemy import Row
+
+from relay.cli import bulk
+from relay.cli.common import as_json, json_option, nothing_matched, open_store, prepared, settings, table, who
+from relay.flow import move as move_flow
+from relay.flow import republish
+from relay.flow.ground import Ground, retired
+from relay.flow.relay import Relay
+from relay.store import audit, overview
+from relay.store import lanes as lane_store
+from relay.store import sources as source_store
+from relay.store.transaction import Transaction
+
+_reason = click.option("--reason", required=True, help="Why; kept in the audit log.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Only show what would happen.")
+
+
+@click.group()
+def sources() -> None:
+    """Sources: booking systems that come, leave, or change their HSA-id."""
+
+
+@sources.command("list")
+@json_option
+def list_(json_: bool) -> None:
+    """Show every source there ever was, also one that is no longer in the configuration."""
+    loaded = settings()
+    configured = {source.name for source in loaded.source}
+    rows, states = open_store(loaded).transact(lambda tx: (overview.sources(tx), overview.posts_by_state(tx)))
+    facts = [_facts(row, states, configured) for row in rows]
+    if not facts:
+        nothing_matched("there are no sources yet: they are made when a worker first starts")
+    click.echo(as_json(facts) if json_ else table(facts))
+
+
+@sources.command()
+@click.argument("name")
+@_reason
+@_yes
+@_dry_run
+def retire(name: str, reason: str, yes: bool, dry_run: bool) -> None:
+    """Have all posts of a source removed, as bulk; shows first what will happen.
+
+    From then on its outbox rows end `taken` and are not published. It may stand in the configuration still, or not any
+    more; its engagement_index must.
+    """
+    relay = prepared(settings())
+    _demand(relay, name)
+    _carry_out(relay, retired(name), "sources retire", name, reason, yes, dry_run, now_retired=True)
+
+
+@sources.command()
+@click.argument("name")
+@_reason
+@_yes
+@_dry_run
+def restore(name: str, reason: str, yes: bool, dry_run: bool) -> None:
+    """Undo `retire`: have the bookings of a source published again, as bulk; shows first what will happen."""
+    relay = prepared(settings())
+    ground = _configured(relay, name)
+    _carry_out(relay, ground, "sources restore", name, reason, yes, dry_run, now_retired=False)
+
+
+@sources.command()
+@click.argument("name")
+@click.option("--from", "old", required=True, metavar="HSA-ID", help="The source system that its bookings have now.")
+@click.option("--to", "new", required=True, metavar="HSA-ID", help="Its new one, one of its source_systems.")
+@_reason
+@_yes
+@_dry_run
+def move(name: str, old: str, new: str, reason: str, yes: bool, dry_run: bool) -> None:
+    """Move a source's bookings to another source system: each post is deleted and created, as bulk.
+
+    Put the new HSA-id first in the source's source_systems, restart the workers, then move. Take the old one out of
+    the configuration when no row of the outbox names it any more. Doing it again moves what came under the old one
+    since.
+    """
+    relay = prepared(settings())
+    ground = _configured(relay, name)
+    systems = relay.source(name).source_systems
+    if new.upper() not in systems:
+        raise click.UsageError(f"--to: expected one of the source's source_systems: {', '.join(systems.values())}")
+    here = relay.store.transact(lambda tx: lane_store.of_source(tx, name, hold=False))
+    known = {lane.source_system.upper(): lane.source_system for lane in here}
+    if old.upper() not in known:
+        nothing_matched(f"{name} has no source system {old}; it has {', '.join(known.values())}")
+    if old.upper() == new.upper():
+        raise click.UsageError("--from and --to are the same (case does not count)")
+    old, new = known[old.upper()], systems[new.upper()]
+    plan = bulk.show(move_flow.plan(relay.store, ground, old, new))
+    bulk.tell_plan(name, plan)
+    if dry_run:
+        return
+    bulk.agree(yes)
+
+    def begin(tx: Transaction) -> None:
+        audit.note(tx, who(), "sources move", f"{name} {old} to {new}: {bulk.in_words(plan)}", reason)
+
+    done = bulk.do(relay.store, begin, partial(move_flow.move, relay.store, ground, old, new))
+    click.echo(f"{name}: done, {done}; they are sent in bulk")
+
+
+def _carry_out(
+    relay: Relay, ground: Ground, command: str, name: str, reason: str, yes: bool, dry_run: bool, *, now_retired: bool
+) -> None:
+    plan = bulk.show(republish.plan(relay.store, ground))
+    bulk.tell_plan(name, plan)
+    if dry_run:
+        return
+    bulk.agree(yes)
+
+    def begin(tx: Transaction) -> None:
+        source_store.hold(tx, name)
+        source_store.retire(tx, name, retired=now_retired)
+        source_store.begin_weighing(tx, name, ground.fingerprint)
+        audit.note(tx, who(), command, f"{name}: {bulk.in_words(plan)}", reason)
+
+    done = bulk.do(relay.store, begin, partial(republish.republish_all, relay.store, ground))
+    click.echo(f"{name}: done, {done}; they are sent in bulk")
+
+
+def _demand(relay: Relay, name: str) -> None:
+    if relay.store.transact(lambda tx: source_store.hold(tx, name)) is None:
+        nothing_matched(f"no source is called {name}: see `ei-relay sources list`")
+
+
+def _configured(relay: Relay, name: str) -> Ground:
+    if name not in relay.source_names:
+        nothing_matched(f"no source in the configuration is called {name}")
+    return relay.source(name).policies.ground()
+
+
+def _facts(row: Row[Any], states: list[tuple[str, str, int]], configured: set[str]) -> dict[str, object]:
+    counts = {state: number for source, state, number in states if source == row.name}
+    return {
+        "source": row.name,
+        "configured": row.name in configured,
+        "retired_at": row.retired_at,
+        "weighing": row.weighed_to is not None,
+        "indexed": counts.get("indexed", 0),
+        "pending": counts.get("pending", 0),
+        "parked": counts.get("parked", 0),
+    }

@@ -1,0 +1,169 @@
+"""What was last seen as metric families.
+
+A look that failed leaves its figures out: a gap is true, an old figure is not.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from relay import __version__
+from relay.exporter.looks import Looks, Standing
+from relay.store.overview import state_of_lane
+
+LANE_STATES: Final = ("open", "calling", "resting", "blocked", "paused")
+
+
+class Families(Collector):
+    """Turns the last looks into metrics; asks no database."""
+
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing: the registry need not look to learn the names."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Every family, in the order of interest."""
+        yield from self._reachable()
+        yield from self._outboxes()
+        standing = self._looks.database.value
+        if standing is not None:
+            yield from _lanes(standing)
+            yield self._posts(standing)
+            yield _parked(standing)
+            yield _last_success(standing)
+        yield self._certificates()
+
+    def _reachable(self) -> Iterator[GaugeMetricFamily]:
+        looks = self._looks
+        build = _gauge("build_info", "The version of the relay that serves this; always 1.", "version", "python")
+        build.add_metric([__version__, platform.python_version()], 1)
+        yield build
+        database = _gauge("database_up", "1 while the relay's own database answers, at the right version, else 0.")
+        database.add_metric([], looks.database.is_up)
+        yield database
+        if looks.broker is not None:
+            broker = _gauge("broker_up", "1 while the broker (Redis or Valkey) answers, else 0.")
+            broker.add_metric([], looks.broker.is_up)
+            yield broker
+
+    def _outboxes(self) -> Iterator[GaugeMetricFamily]:
+        up = _gauge("outbox_up", "1 while the outbox of a booking system can be read and marked, else 0.", "source")
+        unread = _gauge("outbox_unread", "Outbox rows that wait to be taken.", "source")
+        oldest = _gauge(
+            "outbox_oldest_unread_seconds",
+            "How long the oldest untaken row has waited; 0: none waits.",
+            "source",
+        )
+        standing = self._looks.database.value
+        for name, look in self._looks.outboxes.items():
+            up.add_metric([name], look.is_up and (standing is None or name not in standing.outbox_errors))
+            if look.value is not None:
+                unread.add_metric([name], look.value.unread)
+                if look.value.unread == 0:
+                    oldest.add_metric([name], 0)
+                elif look.value.oldest_seconds is not None:
+                    oldest.add_metric([name], look.value.oldest_seconds)
+        yield from (up, unread, oldest)
+
+    def _posts(self, standing: Standing) -> GaugeMetricFamily:
+        family = _gauge(
+            "posts",
+            "Posts by state: indexed (in the index as they should be; counted every few minutes), pending (a call is "
+            "to come), parked (refused for their content; somebody must act).",
+            "source",
+            "state",
+        )
+        source_of = {lane.id: lane.source for lane in standing.lanes}
+        pending: Counter[str] = Counter(dict.fromkeys(source_of.values(), 0))
+        parked = pending.copy()
+        for lane_id, waiting in standing.waiting.items():
+            pending[source_of[lane_id]] += waiting.posts
+        for lane_id, _, number in standing.parked:
+            parked[source_of[lane_id]] += number
+        indexed = self._looks.indexed.value
+        for source in sorted(pending):
+            if indexed is not None:
+                family.add_metric([source, "indexed"], indexed.get(source, 0))
+            family.add_metric([source, "pending"], pending[source])
+            family.add_metric([source, "parked"], parked[source])
+        return family
+
+    def _certificates(self) -> GaugeMetricFamily:
+        family = _gauge(
+            "client_certificate_expiry_timestamp_seconds",
+            "When the client certificate that is used towards an index ends, in Unix time.",
+            "index",
+        )
+        for name, look in self._looks.certificates.items():
+            if look.value is not None:
+                family.add_metric([name], look.value.timestamp())
+        return family
+
+
+def _lanes(standing: Standing) -> Iterator[GaugeMetricFamily]:
+    lane = ("index", "source_system")
+    state = _gauge(
+        "lane_state",
+        "1 for the state a lane is in, 0 for the others: open, calling, resting (pauses after a failure), blocked "
+        "(waits for somebody to act), paused (by a command).",
+        *lane,
+        "state",
+    )
+    oldest = _gauge(
+        "oldest_pending_seconds",
+        "How long the longest waiting live change of a lane has waited since its registration; it may 3600 (R-33). "
+        "0: none waits. Bulk posts are left out: they have no hour.",
+        *lane,
+    )
+    blocked = _gauge("lane_blocked_timestamp_seconds", "Since when a lane is blocked, and by what.", *lane, "code")
+    failures = _gauge("lane_failures", "Calls in a row that brought nothing; 0 after a success.", *lane)
+    for row in standing.lanes:
+        labels = [row.engagement_index, row.source_system]
+        now = state_of_lane(row, standing.at)
+        for each in LANE_STATES:
+            state.add_metric([*labels, each], each == now)
+        waiting = standing.waiting.get(row.id)
+        since = waiting.oldest_live if waiting is not None else None
+        oldest.add_metric(labels, max((standing.at - since).total_seconds(), 0) if since else 0)
+        failures.add_metric(labels, row.failures)
+        if row.blocked_code is not None and row.blocked_since is not None:
+            blocked.add_metric([*labels, row.blocked_code], row.blocked_since.timestamp())
+    yield from (state, oldest, blocked, failures)
+
+
+def _parked(standing: Standing) -> GaugeMetricFamily:
+    family = _gauge(
+        "parked_posts", "Parked posts by the code they were refused with.", "index", "source_system", "code"
+    )
+    lanes = {lane.id: [lane.engagement_index, lane.source_system] for lane in standing.lanes}
+    for lane_id, code, number in standing.parked:
+        family.add_metric([*lanes[lane_id], code], number)
+    return family
+
+
+def _last_success(standing: Standing) -> GaugeMetricFamily:
+    family = _gauge(
+        "last_success_timestamp_seconds",
+        "When an index last accepted a call with posts of a source, in Unix time; not there before the first.",
+        "source",
+    )
+    latest: dict[str, float] = {}
+    for row in standing.lanes:
+        if row.last_success_at is not None:
+            latest[row.source] = max(row.last_success_at.timestamp(), latest.get(row.source, 0.0))
+    for source, at in latest.items():
+        family.add_metric([source], at)
+    return family
+
+
+def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"ei_relay_{name}", help_, labels=labels)

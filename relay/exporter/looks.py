@@ -1,0 +1,103 @@
+"""What the exporter looks at: the relay's database, each outbox, the broker, the certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from relay.exporter.census import Census
+from relay.exporter.round import Round
+from relay.flow.relay import Relay
+from relay.index.certificate import validity
+from relay.store import figures
+from relay.store.figures import Waiting
+from relay.store.migrate import check
+from relay.store.transaction import Transaction
+from relay.wallclock import WallClockError, parse_instant
+
+SECONDS: Final = 10.0  # between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in the relay's database at one moment."""
+
+    at: datetime
+    lanes: list[Row[Any]]
+    waiting: Mapping[int, Waiting]  # by lane id
+    parked: list[tuple[int, str, int]]  # (lane id, code, number)
+    outbox_errors: Mapping[str, datetime]  # {source: since}
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in an outbox; the age is None where nothing does, or its time cannot be read."""
+
+    unread: int
+    oldest_seconds: float | None
+
+
+class Looks:
+    """All rounds of an exporter. `broker` pings the broker and raises when it does not answer; None: there is none."""
+
+    def __init__(self, relay: Relay, broker: Callable[[], object] | None, seconds: float = SECONDS) -> None:
+        self._relay = relay
+        self._checked = False
+        census = Census(relay.store)
+        self.database = Round("the relay's database", self._standing, seconds)
+        self.indexed = Round("the number of posts", census.go_on, seconds)
+        self.outboxes = {
+            name: Round(f"the outbox of {name}", lambda name=name: self._backlog(name), seconds)  # type: ignore[misc]
+            for name in relay.source_names
+        }
+        self.broker = Round("the broker", broker, seconds) if broker is not None else None
+        self.certificates = {
+            name: Round(f"the client certificate of {name}", _expiry_of(str(index.client_certificate)), 60.0)
+            for name, index in relay.settings.engagement_index.items()
+            if index.client_certificate is not None
+        }
+
+    def all(self) -> list[Round[Any]]:
+        """Every round."""
+        broker = [self.broker] if self.broker is not None else []
+        return [self.database, self.indexed, *self.outboxes.values(), *broker, *self.certificates.values()]
+
+    def start(self) -> None:
+        """Begin to look."""
+        for each in self.all():
+            each.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        for each in self.all():
+            each.stop()
+
+    def _standing(self) -> Standing:
+        if not self._checked:
+            check(self._relay.store.engine)
+            self._checked = True
+        return self._relay.store.transact(_standing)
+
+    def _backlog(self, source: str) -> Backlog:
+        unread, oldest = self._relay.source(source).reader.backlog()
+        return Backlog(unread, _age(oldest))
+
+
+def _standing(tx: Transaction) -> Standing:
+    lanes, errors, parked = figures.lanes(tx), figures.outbox_errors(tx), figures.parked(tx)
+    return Standing(tx.now, lanes, figures.waiting(tx), parked, errors)
+
+
+def _age(created_at: str | None) -> float | None:
+    try:
+        return max((datetime.now(UTC) - parse_instant(created_at)).total_seconds(), 0.0) if created_at else None
+    except WallClockError:
+        return None
+
+
+def _expiry_of(path: str) -> Callable[[], datetime]:
+    return lambda: validity(path).not_after

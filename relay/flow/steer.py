@@ -1,0 +1,90 @@
+"""What operators do to many posts at once: send again, retry what is parked, or leave it be.
+
+Each is worked through in pages (`relay.store.selection`), so it can be broken off anywhere and asked for again: what
+is done is done, and is not done twice. Two entries of the audit log frame it: what was asked for, written with the
+first page, and what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from relay.flow.selector import SelectionError
+from relay.store import audit, parked
+from relay.store.selection import Selection, count, pages
+from relay.store.transaction import Store, Transaction
+
+RESENT_BY_DEFAULT: Final = ("indexed", "pending", "parked")  # others must be asked for by name
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks, by which command, and why."""
+
+    who: str
+    command: str
+    reason: str | None
+
+
+def to_reprocess(chosen: Selection) -> Selection:
+    """The posts that a reprocess means: where no state is named, none that is absent or discarded.
+
+    Raises SelectionError for an empty selection: everything there is must be asked for in words, such as every
+    state, or a source.
+    """
+    if not chosen:
+        raise SelectionError("nothing is selected: say which posts, by source, unit, booking, state, code or time")
+    return chosen if chosen.state else replace(chosen, state=RESENT_BY_DEFAULT)
+
+
+def reprocess(store: Store, chosen: Selection, request: Request, *, dry_run: bool = False) -> dict[str, int]:
+    """Send posts again as they are, at R-34's pace: {"matched", "resent", "waiting"}.
+
+    `waiting` are those that were about to be sent anyway; a dry run counts them and changes nothing. Raises
+    SelectionError for an empty selection.
+    """
+    chosen = to_reprocess(chosen)
+    if dry_run:
+        found = count(store, chosen)
+        waiting = sum(number for (_, state, _), number in found.items() if state == "pending")
+        return {"matched": found.total(), "resent": 0, "waiting": waiting}
+    matched, resent = _change(store, chosen, request, parked.forget, "resent")
+    return {"matched": matched, "resent": resent, "waiting": matched - resent}
+
+
+def retry(store: Store, chosen: Selection, request: Request, *, bulk: bool) -> int:
+    """Give parked posts a new chance, and discarded ones that are named by key or booking; how many."""
+    named = bool(chosen.keys or chosen.booking)  # then also where it was discarded
+    chosen = replace(chosen, state=("parked", "discarded") if named else ("parked",))
+    return _change(store, chosen, request, partial(parked.retry, bulk=bulk), "retried")[1]
+
+
+def discard(store: Store, chosen: Selection, request: Request) -> int:
+    """Leave parked posts as they are, until their bookings change; how many."""
+    return _change(store, replace(chosen, state=("parked",)), request, parked.discard, "discarded")[1]
+
+
+def _change(
+    store: Store,
+    chosen: Selection,
+    request: Request,
+    step: Callable[[Transaction, Iterable[int]], int],
+    done: str,
+) -> tuple[int, int]:
+    """How many posts were meant, and how many of them were changed."""
+    matched = changed = 0
+
+    def work(tx: Transaction, ids: list[int]) -> int:
+        if not matched:
+            audit.note(tx, request.who, request.command, str(chosen), request.reason)
+        return step(tx, ids)
+
+    for size, number in pages(store, chosen, work):
+        matched += size
+        changed += number
+    ended = f"matched={matched} {done}={changed} {chosen}"
+    store.transact(lambda tx: audit.note(tx, request.who, f"{request.command} ended", ended, request.reason))
+    return matched, changed

@@ -1,0 +1,100 @@
+"""Metrics and health over HTTP: `/metrics`, `/healthz` and `/readyz`, from a thread of their own.
+
+A health check is asked and answers None for well, or in one line why not. `/healthz` means: restarting me would
+help. `/readyz` means: what I say is worth reading.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable
+from threading import Thread
+from types import TracebackType
+from typing import Any, Final, Self
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app, multiprocess
+from prometheus_client.exposition import ThreadingWSGIServer
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[], str | None]
+
+_SOCKET_SECONDS: Final = 10.0  # a client that says nothing holds a thread no longer
+
+
+def well() -> str | None:
+    """The check of one who is always well."""
+    return None
+
+
+def process_registry() -> CollectorRegistry:
+    """What this process counts; with PROMETHEUS_MULTIPROC_DIR set, what all processes counted that share the folder
+    (a prefork pool's children, also those that have died)."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return REGISTRY
+    registry = CollectorRegistry(auto_describe=False)
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+class MetricsServer:
+    """Serves until it is closed. Port 0 takes any free one; `port` says which. Raises OSError where it is taken."""
+
+    def __init__(self, port: int, registry: CollectorRegistry, healthy: Check, ready: Check = well) -> None:
+        self._metrics = make_wsgi_app(registry)
+        self._checks = {"/healthz": healthy, "/readyz": ready}
+        self._server = make_server("0.0.0.0", port, self._answer, _Server, _Handler)  # noqa: S104 - scraped from afar
+        self.port: int = self._server.server_port
+        Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            body: Iterable[bytes] = self._metrics(environ, start_response)
+            return body
+        check = self._checks.get(path)
+        if check is None:
+            return _text(start_response, "404 Not Found", "there are /metrics, /healthz and /readyz")
+        wrong = check()
+        return _text(start_response, "200 OK" if wrong is None else "503 Service Unavailable", wrong or "ok")
+
+
+def _text(start_response: Callable[..., Any], status: str, line: str) -> list[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"{line}\n".encode()]
+
+
+class _Server(ThreadingWSGIServer):
+    def server_bind(self) -> None:
+        """Bind without asking a name server for our own name, which may take long."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+        self.setup_environ()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hung up is no event of ours."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _SOCKET_SECONDS
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """A scrape is no event."""

@@ -1,0 +1,132 @@
+"""Looks at an outbox as it is: its columns, its indexes, what the relay may do with it, and its last rows.
+
+Facts only; `relay.outbox.judge` says what they mean. Nothing is changed: the one UPDATE marks a row that cannot be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.change import OutboxRow
+from relay.database import reading
+from relay.outbox.reader import WRITTEN, OutboxReader, Settled
+from relay.outbox.table import outbox_table
+from relay.outbox.texts import as_text
+from relay.outbox.trouble import explain
+
+LAST_ROWS = 500
+
+_NOBODY = -1  # an id that no row has
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """A column as the database describes it."""
+
+    name: str
+    length: int | None  # characters; None: unbounded, or no text
+    nullable: bool
+    is_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """One of the last rows, as texts, and what became of it."""
+
+    row: OutboxRow
+    relayed_at: str | None
+    outcome: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFacts:
+    """Everything that was seen. Where a trouble is set, what it kept from being seen is empty."""
+
+    table: str
+    dialect: str
+    now: datetime  # the relay's own clock
+    columns: tuple[ColumnFacts, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    rows: tuple[RowFacts, ...] = ()  # the newest first
+    read_trouble: str | None = None
+    mark_trouble: str | None = None
+    troubles: tuple[str, ...] = field(default=())  # the table itself could not be looked at
+
+
+def look(engine: Engine, table_name: str) -> OutboxFacts:
+    """Look at the outbox in `table_name`. A database that fails is a fact too: this raises nothing of SQLAlchemy's."""
+    now = datetime.now(UTC)
+    dialect = engine.dialect.name
+    table = outbox_table(table_name, dialect)
+    try:
+        with reading(engine) as connection:
+            inspector = inspect(connection)
+            described = inspector.get_columns(table.name, table.schema)
+            indexes = inspector.get_indexes(table.name, table.schema)
+    except SQLAlchemyError as error:
+        return OutboxFacts(table_name, dialect, now, troubles=(explain(error, table_name),))
+    kinds = {str(column["name"]).lower(): column["type"] for column in described}
+    rows, read_trouble = _last_rows(engine, table_name, kinds)
+    return OutboxFacts(
+        table_name,
+        dialect,
+        now,
+        columns=tuple(_column(column) for column in described),
+        indexes=tuple(tuple(str(name).lower() for name in index["column_names"]) for index in indexes),
+        rows=rows,
+        read_trouble=read_trouble,
+        mark_trouble=_try_to_mark(engine, table_name, now),
+    )
+
+
+def _column(described: Any) -> ColumnFacts:
+    kind = described["type"]
+    return ColumnFacts(
+        name=str(described["name"]).lower(),
+        length=getattr(kind, "length", None),
+        nullable=bool(described["nullable"]),
+        is_text=_is_text(kind),
+    )
+
+
+def _is_text(kind: Any) -> bool:
+    try:
+        return kind.python_type is str
+    except NotImplementedError:
+        return False
+
+
+def _last_rows(engine: Engine, table_name: str, kinds: dict[str, Any]) -> tuple[tuple[RowFacts, ...], str | None]:
+    """The last rows, of the columns that are there."""
+    table, dialect = outbox_table(table_name, engine.dialect.name), engine.dialect.name
+    there = [name for name in (*WRITTEN, "relayed_at", "outcome", "outcome_reason") if name in kinds]
+    texts = [as_text(table.c[name], name, dialect, kinds[name]).label(name) for name in there]
+    statement = select(table.c.id, *texts).order_by(table.c.id.desc()).limit(LAST_ROWS)
+    try:
+        with reading(engine) as connection:
+            found = [dict(row._mapping) for row in connection.execute(statement)]
+    except SQLAlchemyError as error:
+        return (), explain(error, table_name)
+    return tuple(
+        RowFacts(
+            relayed_at=row.pop("relayed_at", None),
+            outcome=row.pop("outcome", None),
+            reason=row.pop("outcome_reason", None),
+            row=OutboxRow(**row),
+        )
+        for row in found
+    ), None
+
+
+def _try_to_mark(engine: Engine, table_name: str, now: datetime) -> str | None:
+    try:
+        OutboxReader(engine, table_name).settle([Settled(_NOBODY, "taken", None)], now)
+    except SQLAlchemyError as error:
+        return explain(error, table_name)
+    return None

@@ -1,0 +1,80 @@
+"""What the exporter asks the relay's database: questions whose cost is bounded by what waits, never by the history.
+
+What waits and what is parked is read from the partial indexes made for it. How many posts stand in the index is
+another matter: that is the history. It is asked in ranges of ids, each a few milliseconds' work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, case, func, select, text
+
+from relay.post import ABSENT, DISCARDED
+from relay.store.schema import lane, post, source
+from relay.store.transaction import Transaction
+
+
+class Waiting(NamedTuple):
+    """What waits in a lane: how many posts, and since when the longest waiting live change (bulk has no hour)."""
+
+    posts: int
+    oldest_live: datetime | None
+
+
+def lanes(tx: Transaction) -> list[Row[Any]]:
+    """Every lane as it stands."""
+    return list(tx.run(select(lane).order_by(lane.c.engagement_index, lane.c.source_system)))
+
+
+def waiting(tx: Transaction) -> dict[int, Waiting]:
+    """{lane id: what waits in it}; a lane where nothing waits is left out."""
+    if tx.dialect == "postgresql":
+        # It cannot know how few posts wait and takes nearly all for waiting: it must not come to read the table.
+        tx.run(text("SET LOCAL enable_seqscan = off"))
+    rows = tx.run(
+        select(
+            post.c.lane_id,
+            func.count().label("posts"),
+            func.min(case((post.c.bulk.is_(False), post.c.wanted_since))).label("oldest_live"),
+        )
+        .where(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
+        .group_by(post.c.lane_id)
+    )
+    return {row.lane_id: Waiting(row.posts, row.oldest_live) for row in rows}
+
+
+def parked(tx: Transaction) -> list[tuple[int, str, int]]:
+    """(lane id, code, number) of the parked posts, without those somebody told to leave as they are."""
+    rows = tx.run(
+        select(post.c.lane_id, post.c.parked_code, func.count().label("number"))
+        .where(post.c.parked_code.is_not(None), post.c.parked_code != DISCARDED)
+        .group_by(post.c.lane_id, post.c.parked_code)
+        .order_by(post.c.lane_id, post.c.parked_code)
+    )
+    return [(row.lane_id, row.parked_code, row.number) for row in rows]
+
+
+def outbox_errors(tx: Transaction) -> Mapping[str, datetime]:
+    """The sources whose outbox the workers cannot read or mark, and since when."""
+    rows = tx.run(select(source.c.name, source.c.error_since).where(source.c.error.is_not(None)))
+    return {row.name: row.error_since for row in rows}
+
+
+def last_post_id(tx: Transaction) -> int:
+    """The highest id of a post; 0 where there is none."""
+    return tx.run(select(func.max(post.c.id))).scalar_one() or 0
+
+
+def indexed_between(tx: Transaction, first: int, last: int) -> dict[str, int]:
+    """{source: how many of the posts with these ids, both ends included, stand in the index as they should}."""
+    rows = tx.run(
+        select(lane.c.source, func.count().label("number"))
+        .join(lane, lane.c.id == post.c.lane_id)
+        .where(post.c.id.between(first, last))
+        .where(post.c.parked_code.is_(None), post.c.wanted == post.c.known, post.c.wanted != ABSENT)
+        .group_by(lane.c.source)
+    )
+    return {row.source: row.number for row in rows}

@@ -1,0 +1,30 @@
+"""The short form of `./run chaos`: a bad minute. EI_TEST_SEED repeats one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.day import Day
+from tests.chaos.report import is_well, table
+from tests.chaos.stage import Stage
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 40  # of trouble; set-up, the last recovery, the rest and the silence make it one and a half minutes
+
+
+def test_after_a_bad_minute_the_index_equals_the_bookings_and_no_rule_was_broken(tmp_path: Path) -> None:
+    """R-31, R-32, R-35 all through it, nothing lost and nothing too much after it, and then silence."""
+    seed = os.environ.get("EI_TEST_SEED") or secrets.token_hex(4)
+    print(f"\nEI_TEST_SEED={seed}")
+    with Stage(tmp_path) as stage:
+        found = Day(stage, seed, SECONDS).run()
+    print(table(found))
+    assert found.rows > 100
+    assert found.calls > 20
+    assert found.kills.total() >= 2
+    assert is_well(found)

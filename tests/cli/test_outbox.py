@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from relay.cli.outbox import outbox
+from relay.database import connect
+from relay.outbox.ddl import create
+
+_CONFIGURATION = """
+environment = "qa"
+database_url = "sqlite:///{folder}/relay.db"
+[engagement_index.practice]
+url = "http://127.0.0.1:1/Update"
+logical_address = "5565594230"
+[[source]]
+name = "tidbok-nord"
+source_systems = ["SE2321000016-84GX"]
+data_controller = "SE232100-0016"
+engagement_index = "practice"
+test_residents = "*"
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The database of a source whose outbox is right."""
+    file = tmp_path / "relay.toml"
+    file.write_text(_CONFIGURATION.format(folder=tmp_path))
+    monkeypatch.setenv("EI_RELAY_CONFIG", str(file))
+    url = f"sqlite:///{tmp_path}/relay.db"
+    engine = connect(url)
+    create(engine)
+    engine.dispose()
+    return url
+
+
+def check(*options: str) -> Result:
+    return CliRunner().invoke(outbox, ["check", *options], catch_exceptions=False)
+
+
+def test_an_outbox_that_is_right(url: str) -> None:
+    result = check("--source", "tidbok-nord")
+    assert (result.exit_code, result.output) == (0, "nothing is wrong; 0 rows were looked at\n")
+
+
+def test_an_outbox_that_is_wrong(url: str) -> None:
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE ei_outbox DROP COLUMN valid_until"))
+    engine.dispose()
+    result = check("--source", "tidbok-nord")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[0] == "WRONG    The column valid_until is missing."
+    told = json.loads(check("--source", "tidbok-nord", "--json").output)
+    assert told == {
+        "ok": False,
+        "rows": 0,
+        "findings": [{"level": "wrong", "text": "The column valid_until is missing."}],
+    }
+
+
+def test_a_source_that_is_not_configured(url: str) -> None:
+    assert check("--source", "tidbok-syd").exit_code == 3

@@ -1,0 +1,100 @@
+"""The image built from the Dockerfile, run as the chart runs it: read-only, without rights, ended by SIGTERM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.container.podman import BASE, IMAGE, Container, run
+from tests.integration.conftest import TIDBOK, NewSite
+from tests.integration.processes import wait_until
+from tests.integration.residents import TOLVAN
+from tests.integration.site import Pace, Site
+
+pytestmark = pytest.mark.usefixtures("image")
+
+PACE = Pace(call_timeout=6, latency=2)
+LARGEST_BYTES = 150_000_000  # what the relay adds to its base
+
+
+@pytest.fixture
+def site(new_site: NewSite, tmp_path: Path) -> Iterator[Site]:
+    """A site whose relay is in containers."""
+    site = new_site(PACE)
+    site.config.chmod(0o644)
+    return site
+
+
+@pytest.fixture
+def containers() -> Iterator[ExitStack]:
+    """Whatever was started is ended."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_it_is_small_and_runs_as_nobody_in_particular() -> None:
+    image = json.loads(run("podman", "image", "inspect", IMAGE))[0]
+    base = json.loads(run("podman", "image", "inspect", BASE))[0]
+
+    assert image["Config"]["User"] == "10001:10001"
+    assert image["Config"]["Cmd"] == ["celery", "-A", "workers", "worker"]
+    assert image["Size"] - base["Size"] < LARGEST_BYTES
+
+
+def test_nothing_can_be_built_or_written_in_it(site: Site) -> None:
+    # Given a shell in it
+    look = "id -u; touch /opt/ei-relay/x /etc/x 2>&1; command -v gcc cc make git; ls /opt/ei-relay/bin | grep -c pip"
+    said = Container(site.config, "sh", "-c", f"{look}; true").output().splitlines()
+    # then it is not root, its file system is read-only, and there are no tools
+    assert said[0] == "10001"
+    assert [line.rpartition(": ")[2] for line in said[1:3]] == ["Read-only file system"] * 2
+    assert said[3:] == ["0"]
+
+
+def test_the_audit_log_gets_a_name_from_it(site: Site) -> None:
+    assert Container(site.config, "python", "-c", "import getpass; print(getpass.getuser())").output() == "ei-relay\n"
+
+
+def test_worker_and_beat_publish_a_booking_and_end_in_order(site: Site, tmp_path: Path, containers: ExitStack) -> None:
+    # Given a database that the image has migrated, and a worker (its default command) and beat at work
+    assert "from version none" in Container(site.config, "ei-relay", "db", "upgrade").output()
+    Container(site.config, "ei-relay", "outbox", "create").output()
+    worker = Container(site.config, log=tmp_path / "worker.log")
+    beat = Container(site.config, "celery", "-A", "workers", "beat", log=tmp_path / "beat.log")
+    for container in (worker, beat):
+        containers.callback(container.kill)
+        container.start()
+    for container in (worker, beat):
+        wait_until(container.has_pulse, 60, container.log)
+
+    # when a booking is made, and the worker is told to stop while the index has not answered yet
+    site.insert(
+        TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
+        starts_at=datetime(2027, 5, 4, 8, 15),
+    )  # fmt: skip
+    wait_until(lambda: site.index.calls(), 30, worker.log)
+    ended = worker.stop(within=30)
+
+    # then the call was finished and is known of, and both have ended by themselves
+    assert ended == 0
+    assert [call["outcome"] for call in site.index.calls()] == ["accepted"]
+    (lane,) = site.status()["lanes"]
+    assert (lane["state"], lane["pending"], lane["failures"]) == ("open", 0, 0)
+    assert beat.stop(within=30) == 0
+
+
+def test_one_process_ends_in_order(new_site: NewSite, tmp_path: Path, containers: ExitStack) -> None:
+    site = new_site(PACE, broker=False).prepare()
+    site.config.chmod(0o644)
+    container = Container(site.config, "ei-relay", "run", log=tmp_path / "run.log")
+    containers.callback(container.kill)
+    container.start()
+    site.insert(TIDBOK.name, operation="remove", booking_id="b-1")
+    wait_until(lambda: site.unread() == 0, 60, container.log)
+
+    assert container.stop(within=30) == 0

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.exporter.census import BUDGET_SECONDS, REST_SECONDS, Census
+from relay.store import lanes, sources
+from relay.store.lanes import LaneName
+from relay.store.transaction import Store, Transaction
+from tests.made import SYSTEM
+from tests.statements import recorded
+from tests.store.steps import CONTENT, alter, want
+
+LANE = LaneName("national", SYSTEM)
+
+
+class Stopwatch:
+    """A clock that goes on by `pace` seconds each time it is read."""
+
+    def __init__(self, pace: float) -> None:
+        self.now, self.pace = 0.0, pace
+
+    def __call__(self) -> float:
+        self.now += self.pace
+        return self.now
+
+
+@pytest.fixture
+def indexed(store: Store) -> list[int]:
+    """Ten posts that stand in the index."""
+
+    def make(tx: Transaction) -> int:
+        sources.ensure(tx, ["nord"])
+        lanes.ensure(tx, [(LANE, "nord")])
+        return lanes.of_source(tx, "nord")[LANE]
+
+    ids = want(store, store.transact(make), *(f"b-{n}" for n in range(10)))
+    for id in ids:
+        alter(store, id, known=CONTENT)
+    return ids
+
+
+def test_a_small_number_is_told_at_once(store: Store, indexed: list[int]) -> None:
+    assert Census(store).go_on() == {"nord": 10}
+
+
+def test_an_empty_table_is_counted_too(store: Store) -> None:
+    assert Census(store).go_on() == {}
+
+
+def test_a_large_number_is_walked_in_ranges_a_budget_at_a_time(store: Store, indexed: list[int]) -> None:
+    """However many posts there are, one turn asks no more than its budget allows."""
+    census = Census(store, Stopwatch(BUDGET_SECONDS), ids_per_question=3)
+    with recorded(store.engine) as statements:
+        turns = [census.go_on() for _ in range(4)]
+
+    assert turns == [None, None, None, {"nord": 10}]
+    assert len([s for s in statements if "BETWEEN" in s]) == 4
+
+
+def test_between_two_walks_it_asks_nothing_and_the_next_walk_sees_what_has_changed(
+    store: Store, indexed: list[int]
+) -> None:
+    clock = Stopwatch(0.001)
+    census = Census(store, clock)
+    census.go_on()
+    alter(store, indexed[0], parked_code="EI004")
+    with recorded(store.engine) as statements:
+        assert census.go_on() == {"nord": 10}
+    assert statements == []
+
+    clock.now += REST_SECONDS
+
+    assert census.go_on() == {"nord": 9}
+
+
+def test_a_walk_that_failed_goes_on_where_it_was(store: Store, indexed: list[int]) -> None:
+    census = Census(store, Stopwatch(BUDGET_SECONDS), ids_per_question=5)
+    assert census.go_on() is None
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE ei_post RENAME TO ei_post_away")
+    with pytest.raises(SQLAlchemyError):
+        census.go_on()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE ei_post_away RENAME TO ei_post")
+
+    assert census.go_on() == {"nord": 10}

@@ -1,0 +1,136 @@
+"""What an operator sees of a relay at work, of one in trouble, and of one whose parts are away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import insert
+
+from relay.exporter.families import LANE_STATES
+from relay.flow.intake import intake
+from relay.flow.relay import Relay
+from relay.outbox.table import outbox_table
+from relay.store import lanes
+from relay.store.lanes import LaneName
+from tests.exporter.conftest import CERTIFICATE_ENDS, Serve
+from tests.made import OTHER_SYSTEM, RESIDENT, SYSTEM, UNIT
+from tests.store.steps import CONTENT, alter, alter_lane, rows
+
+LANE = {"index": "national", "source_system": SYSTEM}
+
+
+def book(relay: Relay, *booking_ids: str, created_at: datetime | None = None) -> None:
+    """Write bookings to nord's outbox."""
+    at = created_at or datetime.now(UTC)
+    sqlite = relay.store.engine.dialect.name == "sqlite"
+    starts_at = datetime(2040, 6, 1, 9, 30)
+    said = {"operation": "upsert", "resident_id": RESIDENT, "care_unit": UNIT,
+            "starts_at": starts_at.isoformat() if sqlite else starts_at,
+            "created_at": at.isoformat() if sqlite else at}  # fmt: skip
+    with relay.store.engine.begin() as connection:
+        connection.execute(
+            insert(outbox_table(dialect=relay.store.engine.dialect.name)),
+            [said | {"booking_id": b} for b in booking_ids],
+        )
+
+
+def lane_id(relay: Relay) -> int:
+    return relay.store.transact(lambda tx: lanes.of_source(tx, "nord"))[LaneName("national", SYSTEM)]
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    return registry.get_sample_value(f"ei_relay_{name}", labels)
+
+
+def test_rows_that_wait_in_an_outbox(relay: Relay, served: Serve) -> None:
+    book(relay, "b-1", "b-2", created_at=datetime.now(UTC) - timedelta(minutes=3))
+
+    registry = served()
+
+    assert value(registry, "outbox_up", source="nord") == 1
+    assert value(registry, "outbox_unread", source="nord") == 2
+    assert value(registry, "outbox_oldest_unread_seconds", source="nord") == pytest.approx(180, abs=30)
+
+
+def test_posts_by_state_and_how_late_they_are(relay: Relay, served: Serve) -> None:
+    book(relay, "b-1", "b-2", "b-3", "b-4", created_at=datetime.now(UTC) - timedelta(minutes=50))
+    intake(relay, "nord")
+    indexed, parked, *_ = rows(relay.store)
+    alter(relay.store, indexed.id, known=indexed.wanted)
+    alter(relay.store, parked.id, parked_code="EI004")
+
+    registry = served()
+
+    states = {state: value(registry, "posts", source="nord", state=state) for state in ("indexed", "pending", "parked")}
+    assert states == {"indexed": 1, "pending": 2, "parked": 1}
+    assert value(registry, "posts", source="syd", state="pending") == 0
+    assert value(registry, "oldest_pending_seconds", **LANE) == pytest.approx(3000, abs=30)
+    assert value(registry, "oldest_pending_seconds", index="national", source_system=OTHER_SYSTEM) == 0
+    assert value(registry, "parked_posts", **LANE, code="EI004") == 1
+    assert value(registry, "outbox_oldest_unread_seconds", source="nord") == 0
+
+
+def test_a_lane_is_in_one_state_and_says_since_when_it_is_blocked(relay: Relay, served: Serve) -> None:
+    since = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+    alter_lane(relay.store, lane_id(relay), blocked_code="VP007", blocked_since=since, failures=3)
+
+    registry = served()
+
+    states = {state: value(registry, "lane_state", **LANE, state=state) for state in LANE_STATES}
+    assert states == {"open": 0, "calling": 0, "resting": 0, "blocked": 1, "paused": 0}
+    assert value(registry, "lane_blocked_timestamp_seconds", **LANE, code="VP007") == since.timestamp()
+    assert value(registry, "lane_failures", **LANE) == 3
+
+
+def test_the_last_success_of_a_source_and_none_before_the_first(relay: Relay, served: Serve) -> None:
+    at = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+    alter_lane(relay.store, lane_id(relay), last_success_at=at)
+
+    registry = served()
+
+    assert value(registry, "last_success_timestamp_seconds", source="nord") == at.timestamp()
+    assert value(registry, "last_success_timestamp_seconds", source="syd") is None
+
+
+def test_the_day_the_client_certificate_ends(served: Serve) -> None:
+    """R-37"""
+    assert value(served(), "client_certificate_expiry_timestamp_seconds", index="national") == (
+        CERTIFICATE_ENDS.timestamp()
+    )
+
+
+def test_what_is_away_spoils_nothing_else(relay: Relay, served: Serve) -> None:
+    registry = served()
+
+    assert value(registry, "outbox_up", source="syd") == 0
+    assert value(registry, "outbox_unread", source="syd") is None
+    assert value(registry, "outbox_up", source="nord") == 1
+    assert value(registry, "broker_up") == 0
+    assert value(registry, "database_up") == 1
+
+
+def test_a_database_that_is_away_is_told_of_and_no_old_figure_with_it(relay: Relay, served: Serve) -> None:
+    with relay.store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE ei_lane RENAME TO ei_lane_away")
+    try:
+        registry = served()
+    finally:
+        with relay.store.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE ei_lane_away RENAME TO ei_lane")
+
+    assert value(registry, "database_up") == 0
+    assert value(registry, "posts", source="nord", state="pending") is None
+    assert value(registry, "outbox_unread", source="nord") == 0
+
+
+def test_no_resident_booking_or_unit_is_served(relay: Relay, served: Serve) -> None:
+    book(relay, "b-secret")
+    intake(relay, "nord")
+
+    text = generate_latest(served()).decode()
+
+    assert "ei_relay_posts{" in text
+    for personal in (RESIDENT, "b-secret", UNIT, CONTENT, "broker:6379"):
+        assert personal not in text

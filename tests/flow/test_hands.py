@@ -1,0 +1,42 @@
+"""How much one process takes on at once."""
+
+from __future__ import annotations
+
+from relay.flow.hands import Hands
+
+
+def test_one_party_is_worked_on_once_at_a_time() -> None:
+    # Given work on a lane, when it is asked for again, then it is refused, and free when the work is done
+    hands = Hands(threads=4, indexes=1)
+    with hands.on("lane", "index") as first, hands.on("lane", "index") as second:
+        assert (first, second) == (True, False)
+    with hands.on("lane", "index") as third:
+        assert third
+
+
+def test_who_was_at_it_is_told_once_that_it_was_asked_for_again() -> None:
+    hands = Hands(threads=4, indexes=1)
+    with hands.on("lane"), hands.on("lane"):
+        pass
+    assert hands.asked_again("lane")
+    assert not hands.asked_again("lane")
+
+
+def test_an_index_that_hangs_leaves_threads_for_the_others() -> None:
+    """R-35: a dead addressee does not block calls to other addressees."""
+    # Given eight threads and two indexes, and calls to one of them that do not come back
+    hands = Hands(threads=8, indexes=2)
+    held = [hands.on(f"lane {n}", "dead") for n in range(8)]
+    # When it has its share of the threads, then no more are given to it, but to the other index and to intake
+    assert [turn.__enter__() for turn in held] == [True] * 2 + [False] * 6
+    with hands.on("other lane", "alive") as other, hands.on("a source") as source:
+        assert (other, source) == (True, True)
+    for turn in held:
+        turn.__exit__(None, None, None)
+    with hands.on("lane 7", "dead") as again:
+        assert again
+
+
+def test_with_one_thread_an_index_still_gets_it() -> None:
+    with Hands(threads=1, indexes=3).on("lane", "index") as free:
+        assert free

@@ -1,0 +1,131 @@
+"""One outbox's trouble is its own: others are served beside it, and what is wrong is said."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import select, text
+
+from relay.database import connect
+from relay.flow.hands import Hands
+from relay.flow.relay import Relay
+from relay.flow.runner import Runner
+from relay.outbox.ddl import create
+from relay.settings import parse
+from relay.store.migrate import upgrade
+from relay.store.schema import source
+from tests.integration.processes import wait_until
+from tests.made import CONTROLLER
+from tests.outbox.written import RIGHT, outcomes, put
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """The port of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        yield server.getsockname()[1]
+
+
+def configured(name: str, url: str, number: int) -> dict[str, object]:
+    return {
+        "name": name, "source_systems": [f"SE1-{number}"], "data_controller": CONTROLLER,
+        "engagement_index": "practice", "test_residents": "*", "outbox_url": url,
+    }  # fmt: skip
+
+
+def run_beside(runner: Runner) -> Callable[[], None]:
+    """Start the runner in a thread; what ends it."""
+    thread = Thread(target=runner.run, daemon=True)
+    thread.start()
+
+    def end() -> None:
+        runner.stop()
+        thread.join(30)
+
+    return end
+
+
+def test_a_dozen_outboxes_that_hang_and_two_that_are_wrong_delay_no_other(tmp_path: Path, black_hole: int) -> None:
+    urls = {name: f"sqlite:///{tmp_path / name}.db" for name in ("well", "lacking", "empty")}
+    for name in ("well", "lacking"):
+        create(connect(urls[name]))
+    with connect(urls["lacking"]).begin() as connection:
+        connection.execute(text("ALTER TABLE ei_outbox DROP COLUMN valid_until"))
+    urls |= {f"hanging-{n}": f"postgresql+psycopg://x@127.0.0.1:{black_hole}/x" for n in range(12)}
+    relay = Relay(
+        parse(
+            {
+                "environment": "qa", "worker_threads": 4, "poll_interval": "50ms",
+                "database_url": f"sqlite:///{tmp_path / 'relay.db'}",
+                "engagement_index": {"practice": {"url": "http://127.0.0.1:1/", "logical_address": "5565594230"}},
+                "source": [configured(name, url, n) for n, (name, url) in enumerate(sorted(urls.items()))],
+            }
+        )
+    )  # fmt: skip
+    upgrade(relay.store.engine)
+    relay.prepare()
+    end = run_beside(Runner(relay))
+    well = connect(urls["well"])
+    try:
+        for _ in range(3):  # one after another, while the dozen hang
+            id = put(well, **RIGHT)
+            wait_until(lambda id=id: outcomes(well)[id] == ("taken", None), 3, "the well one's row")
+
+        def troubles() -> dict[str, str]:
+            with relay.store.engine.connect() as connection:
+                rows = connection.execute(select(source.c.name, source.c.error).where(source.c.error.is_not(None)))
+                return {row.name: row.error for row in rows}
+
+        wait_until(lambda: {"lacking", "empty"} <= troubles().keys(), 3, "what is wrong with two of them")
+        wait_until(lambda: any(name.startswith("hanging") for name in troubles()), 15, "that some do not answer")
+    finally:
+        end()
+    told = troubles()
+    assert told["lacking"] == "the outbox could not be read: it lacks the column valid_until"
+    assert told["empty"] == "the outbox could not be read: the table ei_outbox is not there"
+    assert {told[name] for name in told if name.startswith("hanging")} == {
+        "the outbox could not be read: the database does not answer"
+    }
+    assert "well" not in told
+    relay.close()
+
+
+def test_outboxes_of_one_server_hold_a_quarter_of_the_threads() -> None:
+    hands = Hands(threads=8, indexes=1)
+    with (
+        hands.on_outbox("a", "server") as first,
+        hands.on_outbox("b", "server") as second,
+        hands.on_outbox("c", "server") as third,
+        hands.on_outbox("d", "another") as other,
+    ):
+        assert (first, second, third, other) == (True, True, False, True)
+    with hands.on_outbox("c", "server") as again:
+        assert again
+
+
+def test_an_outbox_waits_a_moment_for_its_share() -> None:
+    hands = Hands(threads=4, indexes=1)
+    begun, go_on = Event(), Event()
+
+    def hold() -> None:
+        with hands.on_outbox("a", "server"):
+            begun.set()
+            go_on.wait(5)
+
+    thread = Thread(target=hold)
+    thread.start()
+    assert begun.wait(5)
+    Thread(target=go_on.set).start()
+    with hands.on_outbox("b", "server") as free:
+        assert free
+    thread.join()
+
+
+def test_an_outbox_is_read_once_at_a_time() -> None:
+    hands = Hands(threads=8, indexes=1)
+    with hands.on_outbox("a", "server") as first, hands.on_outbox("a", "server") as again:
+        assert (first, again) == (True, False)

@@ -1,0 +1,66 @@
+"""When the schedule takes a certificate for renewed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import trustme
+
+from relay.flow.schedule import certificates_changed_at
+from relay.settings import EngagementIndex
+from tests.index.certificates import Files, MountedSecret
+
+
+def index(files: Files) -> EngagementIndex:
+    return EngagementIndex(
+        url="https://index.invalid/",
+        logical_address="5565594230",
+        client_certificate=files.certificate,
+        client_key=files.key,
+        ca_bundle=files.ca,
+    )
+
+
+def await_tick(folder: Path) -> None:
+    """Until the file system's clock, which is a coarse one, shows another time."""
+    probe = folder / "tick"
+    probe.touch()
+    first = probe.stat().st_ctime
+    deadline = time.monotonic() + 5
+    while probe.stat().st_ctime == first:
+        assert time.monotonic() < deadline
+        probe.touch()
+
+
+@pytest.mark.parametrize("name", ["certificate", "key", "ca"])
+def test_given_one_file_written_over_then_it_counts_as_changed(tmp_path: Path, name: str) -> None:
+    files = Files(tmp_path, authority := trustme.CA())
+    files.write(authority.issue_cert("relay.example"))
+    before = certificates_changed_at(index(files))
+    await_tick(tmp_path)
+    path: Path = getattr(files, name)
+    path.write_bytes(path.read_bytes())
+    assert certificates_changed_at(index(files)) > before
+
+
+def test_given_files_prepared_long_ago_then_the_link_that_puts_them_in_place_counts(tmp_path: Path) -> None:
+    """A lane that was refused between the two would else wait for its next probe."""
+    files = MountedSecret(tmp_path, authority := trustme.CA())
+    files.write(authority.issue_cert("relay.example"))
+    link = files.prepare(authority.issue_cert("relay.example"))
+    await_tick(tmp_path)
+    before = certificates_changed_at(index(files))
+    await_tick(tmp_path)
+    link.replace(tmp_path / "..data")
+    assert certificates_changed_at(index(files)) > before
+
+
+@pytest.mark.parametrize("links", ["missing", "round"])
+def test_given_files_that_cannot_be_found_then_nothing_has_changed(tmp_path: Path, links: str) -> None:
+    files = Files(tmp_path, trustme.CA())
+    files.ca.unlink()
+    if links == "round":
+        files.ca.symlink_to(files.ca)
+    assert certificates_changed_at(index(files)).year == 1970

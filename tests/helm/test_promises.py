@@ -1,0 +1,139 @@
+"""What the chart promises beside being valid: safe pods, orderly stops, one set of rules and dashboards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.settings.model import EngagementIndex, Settings
+from tests.helm.conftest import Manifest, Render, only, pod_of, with_pods
+from tests.helm.values import CHART, CONFIG, EVERYTHING, LEAST, ROOT
+
+
+def test_pods_have_no_rights(manifests: list[Manifest]) -> None:
+    for manifest in with_pods(manifests):
+        pod = pod_of(manifest)
+        (container,) = pod["containers"]
+        assert pod["enableServiceLinks"] is False
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert "memory" in container["resources"]["limits"]
+
+
+def test_deployments_are_probed(manifests: list[Manifest]) -> None:
+    for manifest in with_pods(manifests):
+        if manifest["kind"] == "Deployment":
+            (container,) = pod_of(manifest)["containers"]
+            assert {"readinessProbe", "livenessProbe"} <= container.keys()
+
+
+def test_the_probes_read_the_file_that_the_workers_touch(render: Render) -> None:
+    variable = "WORKER_PULSE_FILE"
+    assert variable in (ROOT / "workers" / "pulse.py").read_text(encoding="utf-8")
+    for part in ("-workers", "-beat"):
+        (container,) = pod_of(only(render(LEAST), "Deployment", part))["containers"]
+        (path,) = [v["value"] for v in container["env"] if v["name"] == variable]
+        for probe in ("readinessProbe", "livenessProbe"):
+            assert path in container[probe]["exec"]["command"][-1].replace('"', " ").split()
+
+
+def test_the_default_port_is_the_relay_s(render: Render) -> None:
+    (port,) = only(render(LEAST), "Service")["spec"]["ports"]
+    assert port["port"] == Settings.model_fields["exporter_port"].default
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("", 90), ('call_timeout = "5s"', 90), ('call_timeout = "2m"', 150), ('call_timeout="90.5s"', 121),
+        ('"call_timeout" = "1h"', 3630), ('# call_timeout = "1h"', 90),
+    ],
+)  # fmt: skip
+def test_workers_get_the_longest_call_and_30_s_to_stop(render: Render, line: str, seconds: int) -> None:
+    values = LEAST | {"config": CONFIG.replace("[[source]]", f"{line}\n[[source]]")}
+    pod = pod_of(only(render(values), "Deployment", "-workers"))
+    assert pod["terminationGracePeriodSeconds"] == seconds
+
+
+def test_the_default_call_timeout_is_the_relay_s(render: Render) -> None:
+    default = EngagementIndex.model_fields["call_timeout"].default.total_seconds()
+    assert pod_of(only(render(LEAST), "Deployment", "-workers"))["terminationGracePeriodSeconds"] == default + 30
+
+
+def test_a_stop_that_would_kill_calls_is_refused(helm: Any, render: Render) -> None:
+    with pytest.raises(helm.HelmError, match="expected more than 70"):
+        render(LEAST | {"workers": {"terminationGracePeriodSeconds": 70}})
+    assert render(LEAST | {"workers": {"terminationGracePeriodSeconds": 71}})
+
+
+def test_changed_configuration_restarts_the_pods(render: Render) -> None:
+    def checksums(config: str) -> set[str]:
+        deployments = [m for m in render(LEAST | {"config": config}) if m["kind"] == "Deployment"]
+        return {d["spec"]["template"]["metadata"]["annotations"]["checksum/config"] for d in deployments}
+
+    assert len(checksums(CONFIG) | checksums(CONFIG + "# another\n")) == 2
+
+
+def test_migrations_run_before_anything_else_with_the_same_configuration(render: Render) -> None:
+    manifests = render(LEAST)
+    job, config = only(manifests, "Job"), only(manifests, "ConfigMap", "-migrations")
+
+    # Given that before an install nothing of the chart is there but hooks, the job refers to hooks only
+    for hook in (job, config):
+        assert hook["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    order = [int(hook["metadata"]["annotations"]["helm.sh/hook-weight"]) for hook in (config, job)]
+    assert order == sorted(set(order))
+    assert pod_of(job).get("serviceAccountName") is None
+    assert [v["configMap"]["name"] for v in pod_of(job)["volumes"] if "configMap" in v] == [config["metadata"]["name"]]
+    assert config["data"] == only(manifests, "ConfigMap", "nord-ei-relay")["data"]
+    assert pod_of(job)["containers"][0]["args"] == ["ei-relay", "db", "upgrade"]
+
+
+def test_the_network_is_closed_but_for_metrics(render: Render) -> None:
+    policies = [m for m in render(LEAST) if m["kind"] == "NetworkPolicy"]
+    everyone = only(policies, "NetworkPolicy", "nord-ei-relay")
+    assert everyone["spec"]["policyTypes"] == ["Ingress"]
+    assert "ingress" not in everyone["spec"]
+    limited = only([m for m in render(EVERYTHING) if m["kind"] == "NetworkPolicy"], "NetworkPolicy", "nord-ei-relay")
+    assert limited["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert {port["port"] for rule in limited["spec"]["egress"] for port in rule["ports"]} == {53, 5432}
+
+
+def texts(folder: Path, pattern: str) -> dict[str, str]:
+    """{name: text} of a folder's files, none if there is no such folder."""
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob(pattern)}
+
+
+@pytest.mark.parametrize(("kind", "pattern"), [("prometheus", "*.rules.yml"), ("grafana", "*.json")])
+def test_the_chart_has_the_rules_and_dashboards_of_config(kind: str, pattern: str) -> None:
+    """Helm reads no file outside a chart, so it has copies: `./run chart` makes them."""
+    assert texts(CHART / "files" / kind, "*") == texts(ROOT / "config" / kind, pattern)
+
+
+def test_every_rule_and_dashboard_is_rendered_as_it_is(helm: Any, tmp_path: Path) -> None:
+    import yaml
+
+    # Given a chart with a rule and a dashboard that hold what Helm might take for its own
+    rule = 'groups:\n  - name: a\n    rules:\n      - {alert: A, expr: up, annotations: {x: "{{ $labels.job }}"}}\n'
+    dashboard = '{\n  "title": "{{ source }}"\n}'
+    shutil.copytree(CHART, tmp_path / "chart", ignore=shutil.ignore_patterns("files"))
+    for name, text in {"prometheus/ei.rules.yml": rule, "grafana/ei.json": dashboard}.items():
+        path = tmp_path / "chart" / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    # when it is rendered
+    with helm.Chart.load(tmp_path / "chart") as chart:
+        text = chart.render(EVERYTHING, name="nord")["ei-relay/templates/monitoring.yaml"]
+    rendered = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+    # then both are there, unchanged
+    assert only(rendered, "PrometheusRule")["spec"] == yaml.safe_load(rule)
+    assert json.loads(only(rendered, "ConfigMap")["data"]["ei.json"]) == json.loads(dashboard)

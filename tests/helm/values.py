@@ -1,0 +1,82 @@
+"""The value sets that the chart's tests render: the least, everything on, everything off, the docs'."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+CHART: Final = ROOT / "helm" / "ei-relay"
+
+CONFIG: Final = """\
+environment = "production"
+
+[engagement_index.national]
+url = "https://esb.example/vp/itintegration/engagementindex/Update/1/rivtabp21"
+logical_address = "5565594230"
+client_certificate = "/etc/ei-relay/certificates/national/tls.crt"
+client_key = "/etc/ei-relay/certificates/national/tls.key"
+ca_bundle = "/etc/ei-relay/certificates/national/ca.crt"
+
+[[source]]
+name = "tidbok-nord"
+source_systems = ["SE2321000016-84GX"]
+data_controller = "SE232100-0016"
+engagement_index = "national"
+care_units = "care-units.csv"
+"""
+LEAST: Final[dict[str, Any]] = {
+    "config": CONFIG,
+    "files": {"care-units.csv": (ROOT / "config" / "care-units.csv").read_text(encoding="utf-8")},
+    "secrets": [
+        {"setting": "DATABASE_URL", "secretName": "ei-relay", "key": "database-url"},
+        {"setting": "BROKER_URL", "secretName": "ei-relay", "key": "broker-url"},
+    ],
+    "certificates": [{"name": "national", "secretName": "ei-national-certificate"}],
+}
+EVERYTHING: Final[dict[str, Any]] = {
+    **LEAST,
+    "image": {"repository": "harbor.region.example/ei/ei-relay", "digest": "sha256:" + "a" * 64},
+    "imagePullSecrets": [{"name": "harbor"}],
+    "certificates": [{"name": "national", "secretName": "national", "caConfigMapName": "trust"}],
+    "workers": {
+        "replicas": 4,
+        "autoscaling": {"enabled": True, "metric": {"matchLabels": {"source": "tidbok-nord"}}},
+        "nodeSelector": {"zone": "a"},
+        "tolerations": [{"key": "batch", "operator": "Exists"}],
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+        ],
+        "podAnnotations": {"team": "booking"},
+    },
+    "beat": {"replicas": 2},
+    "exporter": {"port": 9999},
+    "serviceAccount": {"annotations": {"owner": "booking"}},
+    "networkPolicy": {
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "egress": [{"ports": [{"port": 5432, "protocol": "TCP"}]}],
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    "dashboard": {"enabled": True, "annotations": {"grafana_folder": "EI"}},
+    "extraEnv": [{"name": "TZ", "value": "Europe/Stockholm"}],
+    "extraVolumes": [{"name": "postgres-ca", "configMap": {"name": "postgres-ca"}}],
+    "extraVolumeMounts": [{"name": "postgres-ca", "mountPath": "/etc/postgres-ca", "readOnly": True}],
+    "commonLabels": {"region": "nord"},
+}
+NOTHING: Final[dict[str, Any]] = {
+    "config": CONFIG,
+    "workers": {"replicas": 1, "podDisruptionBudget": {"enabled": False}},
+    "exporter": {"enabled": False},
+    "migrations": {"enabled": False},
+    "serviceAccount": {"create": False},
+    "networkPolicy": {"enabled": False},
+}
+
+
+def of_the_docs() -> str:
+    """The YAML of the values file that docs/install.md tells a newcomer to write."""
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    (values,) = re.findall(r"```yaml\n# values\.yaml\n(.*?)```", text, re.DOTALL)
+    return str(values)

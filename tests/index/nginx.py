@@ -1,0 +1,128 @@
+"""nginx in front of an index, as platforms run it: it ends TLS and demands a client certificate.
+
+A plain process of the test's own, with its own folder and a free port; the system's nginx is not touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+import trustme
+
+from tests.index.servers import free_port
+
+BINARY = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+_CONFIGURATION = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{ worker_connections 64; }}
+http {{
+    log_format who '$ssl_client_serial $status';
+    access_log {folder}/access.log who;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_protocols {protocols};
+        ssl_certificate {folder}/server.crt;
+        ssl_certificate_key {folder}/server.key;
+        ssl_client_certificate {folder}/clients.crt;
+        ssl_verify_client on;
+        location / {{ proxy_pass {behind}; }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """Ends mutual TLS in front of `behind` (scheme, host and port), with the certificate `issued`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        behind: str,
+        clients: trustme.CA,
+        issued: trustme.LeafCert,
+        protocols: str = "TLSv1.2 TLSv1.3",
+    ) -> None:
+        folder.mkdir()
+        self.port = free_port()
+        self._folder = folder
+        issued.cert_chain_pems[0].write_to_path(str(folder / "server.crt"))
+        issued.private_key_pem.write_to_path(str(folder / "server.key"))
+        clients.cert_pem.write_to_path(str(folder / "clients.crt"))
+        self._configuration = folder / "nginx.conf"
+        self._configuration.write_text(
+            _CONFIGURATION.format(folder=folder, port=self.port, protocols=protocols, behind=behind)
+        )
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def seen(self, number: int) -> list[tuple[int, int]]:
+        """Of the first `number` requests: (serial number of the client's certificate or 0, status)."""
+        deadline = time.monotonic() + 5
+        while len(lines := self._lines()) < number:  # a line is written once its answer has left
+            assert time.monotonic() < deadline, f"{number} requests were not seen; {self._words()}"
+            time.sleep(0.01)
+        return [(int(serial.replace("-", "0"), 16), int(status)) for serial, status in map(str.split, lines)]
+
+    def __enter__(self) -> Self:
+        assert BINARY is not None
+        command = [
+            BINARY,
+            "-p",
+            str(self._folder),
+            "-e",
+            str(self._folder / "error.log"),
+            "-c",
+            str(self._configuration),
+        ]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            self._await_port()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._end()
+
+    def _await_port(self) -> None:
+        deadline = time.monotonic() + 10
+        while True:
+            assert self._process.poll() is None, f"nginx ended at once; {self._words()}"
+            assert time.monotonic() < deadline, f"nginx does not listen; {self._words()}"
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def _lines(self) -> list[str]:
+        log = self._folder / "access.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def _words(self) -> str:
+        log = self._folder / "error.log"
+        return f"it says: {log.read_text()}" if log.exists() else "it says nothing"

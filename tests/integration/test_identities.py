@@ -1,0 +1,170 @@
+"""Every path on which a resident's identity could get out, each with an identity of its own, and where none may be.
+
+The story is run once; each test looks at one place. Real workers, a real broker, PostgreSQL, which quotes the row that
+breaks a constraint, and an index that quotes the resident in its fault.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import pytest
+import redis
+from sqlalchemy import create_engine, text
+
+from relay.demo.valkey import Valkey
+from tests.integration import residents
+from tests.integration.conftest import TIDBOK, NewDatabase
+from tests.integration.processes import wait_until
+from tests.integration.site import Site, Source
+
+pytestmark = pytest.mark.integration
+
+PATHS: Final = (
+    "fine", "rejected", "refused by the index", "fault", "broken constraint", "crash", "arguments", "unknown task",
+    "reason", "booking id", "selector",
+)  # fmt: skip
+WHO: Final = dict(zip(PATHS, (residents.make(Random(n)) for n in range(20, 20 + len(PATHS))), strict=True))
+
+_SEND: Final = """
+from workers.app import app
+person = "{person}"
+app.send_task("workers.deliver", (person,))
+app.send_task("workers.intake", (f"source of {{person}}",))
+app.send_task("workers.tick", ("{arguments}",))
+app.send_task("workers.of_{unknown}", ("{unknown}",), {{"who": "{unknown}"}})
+app.send_task("workers.reprocess", kwargs={{"since": "{selector}", "reason": "because of {selector}"}})
+app.send_task("workers.reprocess", kwargs={{"state": "indexed", "reason": "because of {selector}"}})
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """All that was left behind, by place."""
+
+    logs: str
+    broker: str
+    tables: str
+    outbox: str
+    commands: str
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Ended]:
+    folder = tmp_path_factory.mktemp("identities")
+    outbox_url = new_database()
+    source = Source(TIDBOK.name, TIDBOK.source_systems, outbox_url=outbox_url)
+    with Valkey() as valkey, Site(folder, new_database(), [source], broker_url=valkey.url) as site:
+        site.prepare()
+        yield _run(site, valkey)
+
+
+def _book(site: Site, path: str, **said: object) -> None:
+    row = {
+        "operation": "upsert", "booking_id": path, "resident_id": WHO[path], "care_unit": "SE2321000016-1HZ3",
+        "starts_at": "2027-05-04 08:15",
+    } | said  # fmt: skip
+    site.insert(TIDBOK.name, **row)
+
+
+def _log(site: Site) -> str:
+    return "\n".join(site.logs().values())
+
+
+def _said(site: Site, *texts: str) -> None:
+    for text_ in texts:
+        wait_until(lambda text_=text_: text_ in _log(site), 30, f"a line that says {text_}")
+
+
+def _run(site: Site, valkey: Valkey) -> Ended:
+    worker = site.start_worker()
+    site.start_beat()
+    _said(site, "the schedule has started", "ready")
+
+    # rows that are taken, and one that is not: the identity is in the wrong columns too
+    _book(site, "fine")
+    wrong = WHO["rejected"]
+    _book(site, "rejected", resident_id=f"{wrong}0", care_unit=f"unit of {wrong}", version=None, kind=wrong)
+    _said(site, "an outbox row was rejected")
+    _book(site, "booking id", booking_id=f"b-{WHO['booking id']}", resident_id="191212121212")
+
+    # an index that quotes whom it refuses, and one that is in trouble over somebody
+    for path, fault in (("refused by the index", "EI004: {} is to long"), ("fault", "VP009: no answer for {}")):
+        site.index.order(answer="fault", text=fault.format(WHO[path]), booking_id=path, times=1)
+        _book(site, path)
+        _said(site, fault.split(":")[0])
+    wait_until(lambda: site.status()["sources"][0]["parked"] == 1, 30, "a parked post")
+
+    # a database that quotes the row which breaks a constraint; then an outbox that is gone
+    with site.outbox(TIDBOK.name).begin() as connection:
+        connection.execute(text("ALTER TABLE ei_outbox RENAME TO away"))
+    _said(site, "the outbox could not be read")
+    with site.outbox(TIDBOK.name).begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO ei_outbox"))
+    _relay_sql(site, f"ALTER TABLE ei_booking ADD CONSTRAINT c CHECK (resident_id <> '{WHO['broken constraint']}')")
+    _book(site, "broken constraint")
+    _said(site, "SQLSTATE 23514")
+    _relay_sql(site, "ALTER TABLE ei_booking DROP CONSTRAINT c")
+
+    # tasks that crash with an identity in their arguments: Celery's own error lines
+    sent = site.python("-c", _SEND.format(person=WHO["crash"], arguments=WHO["arguments"], unknown=WHO["unknown task"],
+                                          selector=WHO["selector"]))  # fmt: skip
+    assert sent.returncode == 0, sent.stderr
+    _said(site, "unregistered task", "KeyError", "TypeError", "SelectionError", "reprocess ended")
+
+    # commands: an identity typed as a reason, and looked for
+    person = WHO["reason"]
+    shown = [
+        site.command("parked", "list"),
+        site.command("parked", "discard", "--all", "--reason", f"{person} has died"),
+        site.command("lanes", "pause", "--all", "--reason", person),
+        site.command("lanes", "resume", "--all"),
+        site.command("audit", "list", "--json"),
+        site.command("posts", "show", "--booking", "fine"),
+    ]
+    # and a worker that dies
+    site.index.order(delay=2)
+    _book(site, "fine", starts_at="2027-05-05 08:15")
+    wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), 30, "a call that is out")
+    worker.kill()
+    with redis.Redis(port=valkey.port) as broker:
+        held = [broker.dump(key) or b"" for key in broker.keys("*")]
+        queued = [m for key in broker.keys("*") if broker.type(key) == b"list" for m in broker.lrange(key, 0, -1)]
+    return Ended(
+        logs=_log(site),
+        broker=b"\n".join([*held, *queued]).decode("latin-1"),
+        tables=_told(site),
+        outbox=json.dumps(site.outcomes(TIDBOK.name)),
+        commands="\n".join(done.stdout + done.stderr for done in shown),
+    )
+
+
+def _relay_sql(site: Site, sql: str) -> list[str]:
+    """Run a statement on the relay's own database; its rows as texts."""
+    engine = create_engine(site.database_url)
+    with engine.begin() as connection:
+        done = connection.execute(text(sql))
+        rows = [str(row) for row in done] if done.returns_rows else []
+    engine.dispose()
+    return rows
+
+
+def _told(site: Site) -> str:
+    """What the relay's tables tell operators, whole: only bookings and posts may name a resident, in their column."""
+    everything = [_relay_sql(site, f"SELECT * FROM {name}") for name in ("ei_call", "ei_lane", "ei_source", "ei_audit")]
+    reasons = _relay_sql(site, "SELECT outcome, reason FROM ei_receipt")
+    parked = _relay_sql(site, "SELECT parked_code, parked_text FROM ei_post WHERE parked_text IS NOT NULL")
+    assert all([*everything, reasons, parked])
+    return "\n".join(line for lines in [*everything, reasons, parked] for line in lines)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("place", ["logs", "broker", "tables", "outbox", "commands"])
+def test_no_identity_is(ended: Ended, path: str, place: str) -> None:
+    said = getattr(ended, place)
+    assert said
+    assert not [spelling for spelling in residents.spellings(WHO[path]) if spelling in said]

@@ -1,0 +1,41 @@
+"""The sign of life that probes read: there while a worker or beat has its broker, and silent without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relay.demo.valkey import Valkey
+from tests.integration.conftest import NewSite
+from tests.integration.processes import Process, environment, wait_until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize("part", ["worker", "beat"])
+def test_the_pulse_beats_while_the_broker_answers(new_site: NewSite, valkey: Valkey, tmp_path: Path, part: str) -> None:
+    # given a process that names a pulse file, and beats
+    site, pulse = new_site().prepare(), tmp_path / "pulse"
+    variables = environment(site.config) | {"WORKER_PULSE_FILE": str(pulse)}
+    process = Process(part, ["-m", "celery", "-A", "workers", part], tmp_path, variables)
+    site.processes.append(process.start())
+
+    def beats() -> bool:
+        """Whether the file, taken away, comes again within three seconds."""
+        pulse.unlink(missing_ok=True)
+        try:
+            wait_until(pulse.exists, 3, "a beat")
+        except AssertionError:
+            return False
+        return True
+
+    wait_until(beats, 20, process.log)
+
+    # when the broker goes away, it falls silent
+    valkey.close()
+    wait_until(lambda: not beats(), 60, process.log)
+    # and beats again when the broker is back
+    valkey.start()
+    wait_until(beats, 60, process.log)
+    assert process.is_alive

@@ -1,0 +1,115 @@
+"""A throw-away MariaDB server, from the system's binaries: `apt install mariadb-server`.
+
+It has real accounts and checks privileges, for roles are tested on it. It listens on 127.0.0.1 only and leaves
+nothing behind. As root it is run as the user that the package made.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pymysql
+
+from relay.demo.postgres import free_port
+
+MISSING: Final = "MariaDB WAS NOT TESTED: there is no mariadbd here (on Debian and Ubuntu: apt install mariadb-server)"
+
+_USER: Final = "mysql"
+_PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+_OPTIONS: Final = (
+    "--bind-address=127.0.0.1", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
+    "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--performance-schema=OFF", "--max-connections=100",
+)  # fmt: skip
+
+
+def binary() -> str | None:
+    """Where the server is, or None."""
+    return shutil.which("mariadbd", path=_PATH)
+
+
+class MariaDb:
+    """One server with its own data folder. `admin` may do everything, from 127.0.0.1, without a password."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._base = Path(tempfile.mkdtemp(prefix="ei-mariadb-", dir="/tmp"))
+        self._as_whom: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_USER)
+            os.chown(self._base, user.pw_uid, user.pw_gid)
+            self._as_whom = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+    def url(self, database: str, user: str = "admin", password: str = "") -> str:
+        """The SQLAlchemy URL of one of its databases."""
+        return f"mysql+pymysql://{user}{':' + password if password else ''}@127.0.0.1:{self.port}/{database}"
+
+    def start(self, timeout: float = 60) -> Self:
+        """Make the system tables, start, and wait until it answers; at most `timeout` seconds."""
+        if not (self._base / "data").exists():
+            self._install()
+        with (self._base / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(binary()), "--no-defaults", f"--datadir={self._base}/data", f"--socket={self._base}/socket",
+                 f"--pid-file={self._base}/pid", f"--port={self.port}", f"--init-file={self._base}/admin.sql",
+                 *_OPTIONS],
+                stdout=log, stderr=log, cwd=self._base, start_new_session=True, **self._as_whom,
+            )  # fmt: skip
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                with self.administrator():
+                    return self
+            except pymysql.err.OperationalError:
+                time.sleep(0.05)
+        raise RuntimeError(f"MariaDB did not start: {(self._base / 'log').read_text()[-2000:]}")
+
+    @contextmanager
+    def administrator(self, database: str | None = None) -> Iterator[pymysql.cursors.Cursor]:
+        """A cursor of the account that may do everything; each statement is its own transaction."""
+        connection = pymysql.connect(
+            host="127.0.0.1", port=self.port, user="admin", database=database, autocommit=True, connect_timeout=5
+        )
+        with connection, connection.cursor() as cursor:
+            yield cursor
+
+    def close(self) -> None:
+        """Kill it and remove all of it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+        shutil.rmtree(self._base, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _install(self) -> None:
+        (self._base / "admin.sql").write_text(
+            "CREATE USER IF NOT EXISTS admin@'127.0.0.1';\nCREATE USER IF NOT EXISTS admin@localhost;\n"
+            "GRANT ALL ON *.* TO admin@'127.0.0.1' WITH GRANT OPTION;\n"
+            "GRANT ALL ON *.* TO admin@localhost WITH GRANT OPTION;\n"
+        )
+        (self._base / "admin.sql").chmod(0o644)
+        done = subprocess.run(
+            [str(shutil.which("mariadb-install-db", path=_PATH)), "--no-defaults", f"--datadir={self._base}/data",
+             "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"],
+            capture_output=True, text=True, check=False, cwd=self._base, **self._as_whom,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"mariadb-install-db: {done.stdout[-1000:]}{done.stderr[-1000:]}")

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import requests
+from prometheus_client import CollectorRegistry, Gauge
+
+from relay.observe import progress
+from relay.observe.server import MetricsServer
+
+
+class Health:
+    """What the checks say."""
+
+    healthy: str | None = None
+    ready: str | None = None
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+def server(health: Health) -> Iterator[MetricsServer]:
+    registry = CollectorRegistry()
+    Gauge("ei_relay_answer", "The answer.", registry=registry).set(42)
+    with MetricsServer(0, registry, lambda: health.healthy, lambda: health.ready) as server:
+        yield server
+
+
+def get(server: MetricsServer, path: str) -> requests.Response:
+    return requests.get(f"http://localhost:{server.port}{path}", timeout=10)
+
+
+def test_metrics_are_served_where_prometheus_looks(server: MetricsServer) -> None:
+    assert "ei_relay_answer 42.0" in get(server, "/metrics").text
+    assert get(server, "/").status_code == 404
+
+
+def test_health_is_what_the_checks_say(server: MetricsServer, health: Health) -> None:
+    assert (get(server, "/healthz").status_code, get(server, "/healthz").text) == (200, "ok\n")
+
+    health.healthy, health.ready = "no step for 301 s", "not looked at yet: the broker"
+
+    assert (get(server, "/healthz").status_code, get(server, "/healthz").text) == (503, "no step for 301 s\n")
+    assert (get(server, "/readyz").status_code, get(server, "/readyz").text) == (503, "not looked at yet: the broker\n")
+
+
+def test_a_worker_whose_port_is_taken_works_without_and_says_so(
+    server: MetricsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+
+    assert progress.serve_own_metrics(server.port, ["nord"]) is None
+
+    assert f"port {server.port} cannot be served, so this worker shows no metrics: " in caplog.text
+
+
+def test_a_worker_without_a_port_serves_nothing() -> None:
+    assert progress.serve_own_metrics(0, ["nord"]) is None
+
+
+def test_a_worker_is_well_until_it_has_made_no_step_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    check = progress.check()
+    assert check() is None, "it has just begun"
+    now += progress.SILENT_SECONDS
+    progress.step()
+    now += progress.SILENT_SECONDS
+    assert check() is None
+    now += 1
+    assert check() == f"no step for {progress.SILENT_SECONDS + 1} s: no tick arrives, or a step hangs"
+    progress.step()
+    assert check() is None

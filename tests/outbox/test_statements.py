@@ -1,0 +1,127 @@
+"""The statements for the databases that cannot be run here, as SQLAlchemy writes them: read by people, and kept.
+
+SQL Server and Oracle have not been run. What follows was compared with their manuals, and a change of it must be
+compared again: that is what these tests are for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy.dialects import mysql, oracle
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from relay.outbox.ddl import DIALECTS
+from relay.outbox.reader import OutboxReader, Questions
+
+_WITH_ZONE = "to_char(ei_outbox.starts_at, 'YYYY-MM-DD HH24:MI:SS TZH:TZM')"
+
+_ORACLE: Mapping[str, TypeEngine[Any]] = {  # as Oracle reports the columns of our DDL
+    "starts_at": oracle.TIMESTAMP(),
+    "invited_on": oracle.DATE(),
+    "valid_until": oracle.TIMESTAMP(),
+    "presentable": oracle.NUMBER(1),
+    "created_at": oracle.TIMESTAMP(timezone=True),
+}
+
+
+class _Engine:
+    """An engine as far as a reader that asks nothing looks at it."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+
+def reader(name: str) -> OutboxReader:
+    return OutboxReader(_Engine(DIALECTS[name]()), others=frozenset({"B"}))  # type: ignore[arg-type]
+
+
+def sql(statement: Any, name: str) -> str:
+    """The statement on one line."""
+    compiled = statement.compile(dialect=DIALECTS[name](), compile_kwargs={"render_postcompile": not statement.is_dml})
+    return re.sub(r"\s+", " ", str(compiled)).strip()
+
+
+def questions(name: str, kinds: Mapping[str, TypeEngine[Any]] | None = None) -> Questions:
+    return reader(name).questions({**(_ORACLE if name == "oracle" else {}), **(kinds or {})})
+
+
+def column(name: str, statement: str) -> str:
+    """The expression that the statement selects as that name."""
+    found = re.search(
+        rf"(?:SELECT (?:TOP \S+ )?|, )((?:[^,()]|\([^()]*(?:\([^()]*\)[^()]*)*\))*) AS {name}\b", statement
+    )
+    assert found, statement
+    return found[1]
+
+
+def test_sql_server_reads_the_first_rows_past_those_that_are_being_written() -> None:
+    unread = sql(questions("mssql").unread.limit(1000), "mssql")
+    assert unread.startswith(
+        "SELECT TOP 1000 ei_outbox.id, convert(nvarchar(400), ei_outbox.event_id, 126) AS event_id,"
+    )
+    assert unread.endswith(
+        " FROM ei_outbox WITH (READPAST) WHERE ei_outbox.outcome IS NULL AND (upper(ei_outbox.source_system) IS NULL"
+        " OR (upper(ei_outbox.source_system) NOT IN (:upper_1_1))) ORDER BY ei_outbox.id"
+    )
+    for name in ("starts_at", "invited_on", "created_at", "presentable"):
+        assert column(name, unread) == f"convert(nvarchar(400), ei_outbox.{name}, 126)"
+
+
+def test_oracle_reads_the_first_rows_with_times_as_iso_text() -> None:
+    unread = sql(questions("oracle").unread.limit(1000), "oracle")
+    assert unread.startswith("SELECT ei_outbox.id, to_char(ei_outbox.event_id) AS event_id,")
+    assert unread.endswith(
+        " FROM ei_outbox WHERE ei_outbox.outcome IS NULL AND (upper(ei_outbox.source_system) IS NULL"
+        " OR (upper(ei_outbox.source_system) NOT IN (:upper_1_1))) ORDER BY ei_outbox.id FETCH FIRST 1000 ROWS ONLY"
+    )
+    assert column("starts_at", unread) == "to_char(ei_outbox.starts_at, 'YYYY-MM-DD HH24:MI:SS')"
+    assert column("invited_on", unread) == "to_char(ei_outbox.invited_on, 'YYYY-MM-DD')"
+    assert column("created_at", unread) == "to_char(ei_outbox.created_at, 'YYYY-MM-DD HH24:MI:SS TZH:TZM')"
+    assert column("presentable", unread) == "to_char(ei_outbox.presentable)"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("starts_at", oracle.TIMESTAMP(timezone=True), _WITH_ZONE),
+        ("starts_at", oracle.TIMESTAMP(local_timezone=True), _WITH_ZONE),
+        ("starts_at", oracle.DATE(), "to_char(ei_outbox.starts_at, 'YYYY-MM-DD HH24:MI:SS')"),
+        ("invited_on", oracle.DATE(), "to_char(ei_outbox.invited_on, 'YYYY-MM-DD')"),
+        ("starts_at", oracle.VARCHAR2(40), "to_char(ei_outbox.starts_at)"),
+    ],
+)  # fmt: skip
+def test_oracle_reads_a_vendor_s_own_columns(name: str, kind: TypeEngine[Any], expected: str) -> None:
+    assert column(name, sql(questions("oracle", {name: kind}).unread, "oracle")) == expected
+
+
+def test_mysql_reads_instants_with_their_zone_and_bits_as_numbers() -> None:
+    unread = sql(questions("mysql", {"starts_at": mysql.TIMESTAMP(), "presentable": mysql.BIT(1)}).unread, "mysql")
+    assert column("starts_at", unread) == "concat(CAST(ei_outbox.starts_at AS CHAR), '+00:00')"
+    assert column("valid_until", unread) == "CAST(ei_outbox.valid_until AS CHAR)"
+    assert column("presentable", unread) == "CAST(ei_outbox.presentable + 0 AS CHAR)"
+
+
+@pytest.mark.parametrize(
+    ("name", "oldest"),
+    [
+        ("mssql", "SELECT count(*) AS count_1, convert(nvarchar(400), min(ei_outbox.created_at), 126) AS convert_1"
+                  " FROM ei_outbox WITH (READPAST) WHERE"),
+        ("oracle", "SELECT count(*) AS count_1, to_char(min(ei_outbox.created_at), 'YYYY-MM-DD HH24:MI:SS TZH:TZM')"
+                   " AS to_char_1 FROM ei_outbox WHERE"),
+    ],
+)  # fmt: skip
+def test_the_backlog_is_asked_for(name: str, oldest: str) -> None:
+    assert sql(questions(name).backlog, name).startswith(oldest)
+
+
+@pytest.mark.parametrize("name", ["mssql", "oracle"])
+def test_outcomes_are_marked(name: str) -> None:
+    assert sql(reader(name).mark, name).endswith(
+        "UPDATE ei_outbox SET relayed_at=:at, outcome=:what, outcome_reason=:why"
+        " WHERE ei_outbox.id IN (__[POSTCOMPILE_ids]) AND ei_outbox.outcome IS NULL"
+    )

@@ -1,0 +1,117 @@
+"""What is wrong with an outbox, said in one line, by databases that really have the trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
+
+from relay.database import connect
+from relay.outbox.reader import OutboxReader, Settled
+from relay.outbox.trouble import explain
+from relay.sessions import Bounds
+from tests.made import RESIDENT
+from tests.outbox.conftest import SERVERS
+from tests.outbox.written import AT, put
+
+Step = Callable[[OutboxReader], object]
+
+
+def said(engine: Engine, step: Step = lambda reader: reader.unread(10)) -> str:
+    """How the trouble of the step is explained."""
+    with pytest.raises(SQLAlchemyError) as error:
+        step(OutboxReader(engine))
+    return explain(error.value, "ei_outbox")
+
+
+def test_a_table_that_is_not_there(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE ei_outbox"))
+    assert said(engine) == "the table ei_outbox is not there"
+
+
+@pytest.mark.parametrize("column", ["valid_until", "presentable", "created_at"])
+def test_a_column_that_is_not_there(engine: Engine, column: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE ei_outbox DROP COLUMN {column}"))
+    assert said(engine) == f"it lacks the column {column}"
+
+
+def test_a_column_of_ours_that_is_not_there(engine: Engine) -> None:
+    id = put(engine)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE ei_outbox DROP COLUMN outcome_reason"))
+    trouble = said(engine, lambda reader: reader.settle([Settled(id, "rejected", RESIDENT)], AT))
+    assert trouble == "it lacks the column outcome_reason"
+
+
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+def test_a_database_that_is_not_there(engine: Engine) -> None:
+    elsewhere = connect(engine.url.set(database="nowhere").render_as_string(hide_password=False))
+    assert said(elsewhere) == "the database that outbox_url names is not there"
+
+
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+def test_a_user_that_is_not_known(engine: Engine) -> None:
+    stranger = connect(engine.url.set(username="stranger", password=RESIDENT).render_as_string(hide_password=False))
+    assert said(stranger) == "the database refuses the relay's user or password"
+
+
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+def test_a_server_that_is_down(engine: Engine) -> None:
+    nobody = connect(engine.url.set(port=1).render_as_string(hide_password=False))
+    assert said(nobody) == "the database does not answer"
+
+
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+def test_a_row_that_somebody_else_has_locked(engine: Engine) -> None:
+    id = put(engine)
+    impatient = connect(engine.url.render_as_string(hide_password=False), bounds=Bounds(lock=1))
+    with engine.begin() as other:
+        other.execute(text("UPDATE ei_outbox SET outcome = NULL"))
+        trouble = said(impatient, lambda reader: reader.settle([Settled(id, "taken", None)], AT))
+    impatient.dispose()
+    assert trouble == "a lock on ei_outbox was not had in time"
+
+
+def test_a_pool_that_waits_for_answers() -> None:
+    assert explain(TimeoutError("QueuePool limit"), "ei_outbox") == "the database does not answer"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "expected"),
+    [
+        ("pyodbc", ("42S22", "[42S22] [Microsoft]Invalid column name 'valid_until'. (207) (SQLExecDirectW)"),
+         "it lacks the column valid_until"),
+        ("pyodbc", ("42S02", "[42S02] Invalid object name 'ei_outbox'. (208) (SQLExecDirectW)"),
+         "the table ei_outbox is not there"),
+        ("pyodbc", ("28000", "[28000] Login failed for user 'x'. (18456) (SQLDriverConnect)"),
+         "the database refuses the relay's user or password"),
+        ("oracledb", ('ORA-00904: "EI_OUTBOX"."VALID_UNTIL": invalid identifier',), "it lacks the column valid_until"),
+        ("oracledb", ("DPY-6005: cannot connect to database",), "the database does not answer"),
+    ],
+)  # fmt: skip
+def test_the_errors_of_databases_that_cannot_be_had(module: str, arguments: tuple[str, ...], expected: str) -> None:
+    """As their manuals give them; made here, for their drivers are not."""
+    original = type("Error", (Exception,), {"__module__": module})(*arguments)
+    if module == "oracledb":
+        original = type("Error", (Exception,), {"__module__": module})(_OracleError(arguments[0]))
+    assert explain(DBAPIError("SELECT", None, original), "ei_outbox") == expected
+
+
+class _OracleError:
+    """What oracledb puts first into its exceptions' arguments."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        self.code = int(message[4:9]) if message.startswith("ORA-") else 0
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def test_what_is_not_known_is_told_by_its_class_without_its_text() -> None:
+    original = type("Strange", (Exception,), {})(f"value {RESIDENT}")
+    assert explain(DBAPIError("SELECT", None, original), "ei_outbox") == "Strange"

@@ -1,0 +1,28 @@
+"""docs/configuration.md is what the settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relay.settings import EngagementIndex, Retention, Settings, Source
+from relay.settings.environment import overlay
+from relay.settings.reference import PAGE, page
+
+_PAGE = Path(__file__).parents[2] / PAGE
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert _PAGE.read_text(encoding="utf-8") == page(), "run: python -m relay.settings.reference"
+
+
+def test_every_setting_is_on_it() -> None:
+    for model in (Settings, EngagementIndex, Retention, Source):
+        for key in model.model_fields:
+            assert f"| `{key}` |" in page() or f"[{key}" in page(), key
+
+
+def test_every_variable_on_it_is_one_that_the_relay_reads() -> None:
+    cells = [line.split("|")[-2].strip().strip("`") for line in page().splitlines() if line.startswith("| `")]
+    variables = {cell: "x" for cell in cells if cell.startswith("EI_RELAY_")}
+    assert len(variables) > 40
+    assert overlay({}, variables, lambda name: name).warnings == []

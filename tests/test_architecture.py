@@ -1,0 +1,104 @@
+"""The house as docs/architecture.md draws it, held to the code: who may import whom, and what stands where."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
+PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff", "difference"}
+FLOORS = {  # a room may import rooms of lower floors, and its own
+    **dict.fromkeys(PURE, 0),
+    "bounded": 0,
+    "sessions": 0,
+    "database": 1,
+    "catalogue": 1,
+    "observe": 1,
+    "settings": 2,
+    "outbox": 3,
+    "index": 3,
+    "store": 4,
+    "flow": 5,
+    "listing": 1,
+    "snapshot": 1,
+    "sandbox": 3,
+    "exporter": 6,
+    "demo": 6,
+    "cli": 7,
+    "workers": 7,
+    "__main__": 8,
+}
+PURE_MAY_IMPORT = {
+    "__future__", "collections", "dataclasses", "datetime", "enum", "hashlib", "re", "typing", "unicodedata",
+    "zoneinfo",
+}  # fmt: skip
+
+
+def imports(module: Path) -> set[str]:
+    """The full names a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(name: str) -> str:
+    """The room of a module's dotted name."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "relay" and len(parts) > 1 else parts[0]
+
+
+def dotted(module: Path) -> str:
+    return ".".join(module.relative_to(ROOT).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=dotted)
+def test_imports_go_one_way(module: Path) -> None:
+    # Given a module, when it imports a room of this house, then that room is not above its own
+    here = room(dotted(module))
+    for name in imports(module):
+        if name.startswith(("relay.", "workers")) and name != "relay.__version__" and room(name) != here:
+            assert FLOORS[room(name)] <= FLOORS[here], f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.parent.name == "relay" and m.stem in PURE], ids=dotted)
+def test_the_pure_modules_import_nothing_that_does_anything(module: Path) -> None:
+    for name in imports(module):
+        assert name.split(".")[0] in PURE_MAY_IMPORT or room(name) in PURE, name
+
+
+@pytest.mark.parametrize("module", MODULES, ids=dotted)
+def test_only_the_workers_know_celery(module: Path) -> None:
+    celery = {name for name in imports(module) if name.split(".")[0] in ("celery", "kombu")}
+    assert not celery or module.is_relative_to(ROOT / "workers") or module.name == "probe.py"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=dotted)
+def test_all_sql_is_in_the_store_and_the_outbox(module: Path) -> None:
+    """The demo's booking systems are no part of the relay, and write SQL as booking systems do."""
+    if module.is_relative_to(ROOT / "relay" / "demo"):
+        return
+    statements = {"select", "insert", "update", "delete", "text", "exists", "func"}
+    made = {name for name in imports(module) if name.startswith("sqlalchemy.") and name.split(".")[1] in statements}
+    assert not made or module.parent.name in ("store", "outbox", "migrations", "versions") or module.name == "probe.py"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=dotted)
+def test_every_module_says_what_it_is_for_and_is_one_room(module: Path) -> None:
+    source = module.read_text()
+    assert ast.get_docstring(ast.parse(source)), "no docstring"
+    assert len(source.splitlines()) <= 400
+
+
+def test_the_relay_never_asks_an_index_what_it_holds() -> None:
+    """R-39: FindContent on the national index is for aggregating services; only the sandbox speaks it."""
+    for module in MODULES:
+        if not module.is_relative_to(ROOT / "relay" / "sandbox"):
+            assert not re.search("find_?content", module.read_text(), re.IGNORECASE), module
