@@ -109,8 +109,8 @@ def refusal(found: Comparison, *, allow_removals: bool, skip_rejected: bool) -> 
     """Why the list should not be applied, in a sentence; None where it may be."""
     if found.rejected_lines and not skip_rejected:
         return (
-            f"{found.rejected_lines} lines are rejected: correct them, or leave the bookings they are about as they "
-            "are with --skip-rejected"
+            f"rejected lines: {found.rejected_lines}; correct them, or leave the bookings they are about as they are "
+            "with --skip-rejected"
         )
     if allow_removals:
         return None

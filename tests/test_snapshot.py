@@ -136,7 +136,7 @@ def test_a_list_that_looks_truncated_needs_a_word(doubtful: Comparison, says: st
 
 def test_rejected_lines_need_a_word_of_their_own() -> None:
     doubtful = found(gone=11, rejected=2)
-    assert str(refused(doubtful, allow_removals=True)).startswith("2 lines are rejected")
+    assert str(refused(doubtful, allow_removals=True)).startswith("rejected lines: 2")
     assert "lacks 11" in str(refused(doubtful, skip_rejected=True))
     assert refused(doubtful, allow_removals=True, skip_rejected=True) is None
 

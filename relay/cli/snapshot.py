@@ -157,9 +157,9 @@ def _show(found: Comparison, taken_at: datetime) -> None:
         if found.fates.get(fate, 0) or fate not in (Fate.NEWER, Fate.REJECTED):
             click.echo(f"{fate:10} {found.fates.get(fate, 0):>9}  {words}")
     if found.rejected_lines:
-        click.echo(f"{found.rejected_lines} lines rejected")
+        click.echo(f"rejected lines: {found.rejected_lines}")
     if found.nameless:
-        click.echo(f"{found.nameless} of them without a readable booking_id: nothing is taken for gone")
+        click.echo(f"of them without a readable booking_id: {found.nameless}; so nothing is taken for gone")
 
 
 def _taken_at(text: str | None, file: Path) -> datetime:
