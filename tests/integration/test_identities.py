@@ -93,8 +93,9 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     _book(site, "booking id", booking_id=f"b-{WHO['booking id']}", resident_id="191212121212")
 
     # an index that quotes whom it refuses, and one that is in trouble over somebody
-    for path, fault in (("refused by the index", "EI004: {} is to long"), ("fault", "VP009: no answer for {}")):
-        site.index.order(answer="fault", text=fault.format(WHO[path]), booking_id=path, times=1)
+    faults = (("refused by the index", "EI004: {} is to long", None), ("fault", "VP009: no answer for {}", 1))
+    for path, fault, times in faults:
+        site.index.order(answer="fault", text=fault.format(WHO[path]), booking_id=path, times=times)
         _book(site, path)
         _said(site, fault.split(":")[0])
     wait_until(lambda: site.status()["sources"][0]["parked"] == 1, 30, "a parked post")
