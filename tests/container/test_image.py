@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import requests
 
+from relay.demo.postgres import free_port
 from tests.container.podman import BASE, IMAGE, Container, run
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import wait_until
@@ -97,4 +99,23 @@ def test_one_process_ends_in_order(new_site: NewSite, tmp_path: Path, containers
     site.insert(TIDBOK.name, operation="remove", booking_id="b-1")
     wait_until(lambda: site.unread() == 0, 60, container.log)
 
+    assert container.stop(within=30) == 0
+
+
+def test_the_exporter_is_ready_and_ends_in_order(site: Site, tmp_path: Path, containers: ExitStack) -> None:
+    site.prepare()
+    port = free_port()
+    command = ("ei-relay", "exporter", "--port", str(port))
+    container = Container(site.config, *command, log=tmp_path / "exporter.log")
+    containers.callback(container.kill)
+    container.start()
+
+    def ready() -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    wait_until(ready, 60, container.log)
+    assert "ei_relay_build_info" in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     assert container.stop(within=30) == 0

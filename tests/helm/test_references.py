@@ -92,7 +92,7 @@ def test_service_accounts_ports_and_selectors_meet(manifests: list[Manifest]) ->
 
 def test_the_relay_takes_the_configuration_that_its_pods_mount(render: Render, tmp_path: Path) -> None:
     # Given the files of a worker's pod, laid out as it mounts them
-    manifests = render(LEAST)
+    manifests = render(LEAST | {"workers": {"metrics": {"enabled": True}}})
     pod = pod_of(only(manifests, "Deployment", "-workers"))
     (container,) = pod["containers"]
     places = {m["name"]: Path(str(tmp_path) + m["mountPath"]) for m in container["volumeMounts"]}
@@ -107,10 +107,10 @@ def test_the_relay_takes_the_configuration_that_its_pods_mount(render: Render, t
     # when the relay loads them
     settings = load(environ=environment)
 
-    # then it has what the secrets say, the files beside the configuration, and the chart's port, and warns of nothing
+    # then it has what the secrets say, the files beside the configuration, and the chart's ports, and warns of nothing
     assert settings.database_url == "postgresql+psycopg://relay:secret@db/relay"
     assert settings.broker_url == "rediss://:secret@broker:6379/0"
     assert settings.source[0].care_units == places["config"] / "care-units.csv"
     assert settings.engagement_index["national"].client_key == places["certificate-national"] / "tls.key"
-    assert settings.exporter_port == 9464
+    assert (settings.exporter_port, settings.worker_metrics_port) == (9464, 9465)
     assert settings.warnings == ()
