@@ -49,6 +49,7 @@ _KINDS: Final = {  # by the annotation in the model
     "kinds.OptionalDuration": "duration, or nothing",
     "kinds.Count": "whole number, at least 1",
     "kinds.Port": "port number",
+    "kinds.LocalIdentities": "regular expression, or nothing",
     "kinds.PortOrOff": "port number, or 0",
     "kinds.LogLevel": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "kinds.Slug": "slug",
