@@ -96,7 +96,7 @@ def _postgresql(bounds: Bounds) -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
-        "tcp_user_timeout": bounds.silence * 1000,
+        "tcp_user_timeout": min(bounds.silence, 10) * 1000,  # a network that swallows what is sent; not a slow answer
     }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,8 @@ class Call:
         self._watchdog.cancel()
         with self._lock:
             if self._handle is not None:
+                if error is not None:
+                    _reset_on_close(self._handle)
                 self._handle.close()
                 self._handle = None
         _CALL.reset(self._token)
@@ -135,6 +138,16 @@ _CALL: Final[ContextVar[Call]] = ContextVar("call")
 def _shut(handle: socket.socket) -> None:
     with suppress(OSError):  # not connected yet, or not any more
         handle.shutdown(socket.SHUT_RDWR)
+
+
+def _reset_on_close(handle: socket.socket) -> None:
+    """A call that failed takes back what has not left this machine yet.
+
+    In an orderly close the system would go on sending it, and a peer that hung might see the call arrive beside
+    the one that repeats it (R-31).
+    """
+    with suppress(OSError):
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _open(connection: HTTPConnection, address: tuple[Any, ...]) -> socket.socket:
