@@ -62,7 +62,6 @@ _KINDS: Final = {  # by the annotation in the model
     "kinds.OptionalHsaId": "HSA-id, or nothing",
     "kinds.DataController": "organisation number or HSA-id",
     "kinds.TableName": "name of a table",
-    "kinds.LocalIdentities": "regular expression",
     "kinds.FilePath": "path of a file",
     "kinds.CareUnitsFile": "path of a file, or `*`",
     "kinds.ResidentsFile": "path of a file, or `*`",
