@@ -1,4 +1,6 @@
-"""Who plays in the demo: three booking systems, their care units, and residents. All are made up.
+"""Who plays in the demo: booking systems, their care units, and residents. All are made up.
+
+Three systems have a part in every scene; up to 47 more, small clinics, bring ordinary traffic.
 
 The residents have birth dates that nobody believes (the first of January 1901, the second of February 1902, …),
 serial numbers from the range that is kept for tests, and right check digits.
@@ -24,10 +26,13 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A booking system with an outbox of its own. `lower_case`: it spells HSA-ids so, which must not matter."""
+    """A booking system with an outbox of its own. `short` begins its booking ids; `lower_case`: it spells HSA-ids so,
+    which must not matter.
+    """
 
     name: str
     title: str
+    short: str
     hsa_id: str
     units: tuple[Unit, ...]
     lower_case: bool = False
@@ -44,6 +49,7 @@ class System:
 NORD: Final = System(
     "tidbok-nord",
     "Tidbok Nord",
+    "T",
     "SE2321000016-84GX",
     (
         Unit("SE2321000016-1HZ3", "Vårdcentralen Åsen"),
@@ -55,6 +61,7 @@ NORD: Final = System(
 TAND: Final = System(
     "munvard",
     "Munvård Direkt",
+    "M",
     "SE2321000016-91KD",
     (
         Unit("SE2321000016-3TB1", "Tandkliniken Björken", data_controller="SE556677-8899"),
@@ -66,6 +73,7 @@ TAND: Final = System(
 SCREEN: Final = System(
     "kallelser",
     "Kallelser",
+    "K",
     "SE2321000016-77SC",
     (
         Unit("SE2321000016-5MG1", "Mammografi City"),
@@ -73,7 +81,30 @@ SCREEN: Final = System(
         Unit("SE2321000016-5GC1", "Gynprov Centrum"),
     ),
 )
-SYSTEMS: Final = (NORD, TAND, SCREEN)
+_PLACES: Final = (
+    "Alnö", "Backa", "Dalby", "Ekerö", "Frövi", "Grums", "Hemse", "Insjön", "Jonsered", "Kosta", "Lidhult", "Mora",
+    "Norsjö", "Olofström", "Piteå", "Ramsele", "Sandared", "Torsby", "Unnaryd", "Vikbo", "Ysby", "Åmål", "Älmhult",
+    "Ödeshög", "Arvika", "Bjurholm", "Degerfors", "Emmaboda", "Färgelanda", "Gällivare", "Hofors", "Idre", "Järpen",
+    "Klippan", "Leksand", "Malung", "Nora", "Ockelbo", "Perstorp", "Ronneby", "Sveg", "Tibro", "Uvered", "Vansbro",
+    "Yxnerum", "Åre", "Ängelsberg",
+)  # fmt: skip
+_ASCII: Final = str.maketrans("ÅÄÖåäö", "AAOaao")
+
+
+def _clinic(number: int, place: str) -> System:
+    units = (
+        Unit(f"SE2321000016-{number:02}C1", f"Rehab {place}"),
+        Unit(f"SE2321000016-{number:02}C2", f"Fotvården {place}"),
+        Unit(f"SE2321000016-{number:02}C3", f"Ögonkliniken {place}", connected=False),
+    )
+    plain = place.translate(_ASCII)
+    return System(
+        f"klinik-{plain.lower()}", f"Klinik {place}", plain[:4], f"SE2321000016-{number:02}KS", units, number % 3 == 0
+    )
+
+
+SYSTEMS: Final = (NORD, TAND, SCREEN, *(_clinic(number, place) for number, place in enumerate(_PLACES, 4)))
+LEADING: Final = 3  # of them have scenes of their own, so a cast has no fewer
 
 LOCAL_RESERVE_ID: Final = "LR-000417"  # known inside one system only; such identities are never sent (R-07)
 TOLVAN: Final = "191212121212"  # the official test identity that everybody knows

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from relay.demo.cast import ORGANISATION, SYSTEMS, System, care_units_csv
+from relay.demo.cast import ORGANISATION, System, care_units_csv
 from relay.demo.story import RESIDENTS
 
 KEY_SPACING: Final = 3.0  # seconds; in real life five minutes (R-32)
@@ -17,14 +17,14 @@ COLLECT_MESSAGES: Final = 4
 MAX_POSTS: Final = 25  # so that the morning's load takes more than one call (R-30)
 
 
-def write(folder: Path, *, database_url: str, update_url: str, outbox_urls: Mapping[str, str],
-          broker_url: str = "memory://") -> Path:  # fmt: skip
+def write(folder: Path, systems: Sequence[System], *, database_url: str, update_url: str,
+          outbox_urls: Mapping[str, str], broker_url: str = "memory://") -> Path:  # fmt: skip
     """Write the configuration and its lists into `folder`, for the owner's eyes only; the path of the TOML file.
 
     A system without an outbox URL has its outbox in the relay's own database.
     """
     _write(folder / "residents.txt", "\n".join(RESIDENTS) + "\n")
-    for system in SYSTEMS:
+    for system in systems:
         _write(folder / f"{system.name}.csv", care_units_csv(system))
     head = f"""\
 environment = "qa"
@@ -44,7 +44,7 @@ retry_after_fault_max = "{2 * RETRY_AFTER_FAULT:g}s"
 split_call_interval = "1s"
 """
     path = folder / "relay.toml"
-    _write(path, head + "".join(_source(system, outbox_urls.get(system.name, "")) for system in SYSTEMS))
+    _write(path, head + "".join(_source(system, outbox_urls.get(system.name, "")) for system in systems))
     return path
 
 

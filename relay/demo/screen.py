@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TextIO
 
-from relay.demo.cast import NORD, SCREEN, TAND
+from relay.demo.cast import SYSTEMS, System
 from relay.demo.story import Step
 from relay.demo.watch import SeenCall, SeenChange
 
 _COLOURS: Final = {
     "bold": "1", "dim": "2", "green": "32", "red": "31", "yellow": "33", "title": "1;7",
-    NORD.name: "36", TAND.name: "35", SCREEN.name: "34",
+    **{system.name: ("36", "35", "34")[place % 3] for place, system in enumerate(SYSTEMS)},
 }  # fmt: skip
-_SHORT: Final = {NORD.name: "Tidbok", TAND.name: "Munvård", SCREEN.name: "Kallelser"}
+_NAME: Final = 9  # columns for a booking system
 _ORDINARY: Final = ("booked", "rebooked", "moved", "cancelled")
 _MARKS: Final = {"+": "green", "~": "yellow", "-": "red"}
 _SIDE_BY_SIDE: Final = 120  # columns; narrower terminals get the panes on top of each other
@@ -92,11 +92,16 @@ def call_line(at: float, call: SeenCall) -> Line:
     deletes = f"{call.deletes} deleted" if call.deletes else ""
     return (
         Span(f"{at:5.1f} "),
-        Span(f"{_SHORT[call.system.name]:<10}", call.system.name),
+        Span(f"{_short(call.system):<{_NAME}} ", call.system.name),
         Span(f"{call.posts:>2} post{'s' if call.posts > 1 else ' '} "),
         Span(f"{call.answer.partition(':')[0]:<6}", "green" if call.accepted else "red"),
         Span(deletes, "dim"),
     )
+
+
+def _short(system: System) -> str:
+    """The word of its title that tells a system from the others, clipped."""
+    return system.title.removeprefix("Klinik ").split()[0][:_NAME]
 
 
 def change_line(at: float, change: SeenChange) -> Line:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from relay.demo.cast import SYSTEMS
 from relay.demo.config import KEY_SPACING
 from relay.demo.expected import differences, does_hold, should_hold
 from relay.demo.screen import Moment, Screen
@@ -31,6 +30,7 @@ class Result:
     calls: list[SeenCall]
     delays: list[float]  # seconds, in order of size
     index: dict[str, Any]  # the sandbox's summary
+    systems: int
     bookings: int
     differences: list[str]
 
@@ -46,12 +46,13 @@ def play(stage: Stage, screen: Screen, seconds: float) -> Result:
     with closing(Watch(stage)) as watch:
         _Show(stage, screen, watch, seconds).run()
         now = datetime.now(UTC)
-        bookings = [(system, booking) for system in SYSTEMS for booking in stage.systems[system.name].bookings()]
+        bookings = [(system, booking) for system in stage.cast for booking in stage.systems[system.name].bookings()]
         return Result(
             outcomes=watch.outcomes(),
             calls=watch.calls,
             delays=watch.delays(),
             index=watch.summary(),
+            systems=len(stage.cast),
             bookings=len(bookings),
             differences=differences(should_hold(bookings, now), does_hold(watch.listed())),
         )
@@ -63,7 +64,7 @@ class _Show:
         self._screen = screen
         self._watch = watch
         self._seconds = seconds
-        self._steps = tell(datetime.now(UTC), seconds)
+        self._steps = tell(datetime.now(UTC), seconds, stage.cast)
         self._start = time.monotonic()
         self._written = 0
         self._outage_ordered = False
@@ -117,7 +118,7 @@ def report(result: Result) -> list[str]:
     failed = Counter(call.answer.partition(":")[0] for call in result.calls if not call.accepted)
     told = index["notifications_by_kind"]
     lines = [
-        ("bookings", f"{result.bookings} in {len(SYSTEMS)} booking systems, {outcomes.total()} outbox rows"),
+        ("bookings", f"{result.bookings} in {result.systems} booking systems, {outcomes.total()} outbox rows"),
         ("outcomes", _counted(outcomes)),
         ("calls", f"{len(result.calls)}" + (f", of which failed: {_counted(failed)}" if failed else "")),
         ("posts per call", f"{min(sizes)} to {max(sizes)}, on average {sum(sizes) / len(sizes):.1f}" if sizes else "-"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from sqlalchemy import Engine, text
 from relay.database import connect
 from relay.demo import config
 from relay.demo.booking_system import BookingSystem
-from relay.demo.cast import SYSTEMS, System
+from relay.demo.cast import System
 from relay.demo.postgres import NoBinariesError, Postgres
 from relay.demo.processes import Process, StartFailed
 from relay.demo.valkey import Valkey
@@ -43,6 +43,7 @@ from relay.store.transaction import Store
 Say = Callable[[str], None]
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CONNECTIONS: Final = 8  # to an outbox of its own, at most: a worker's threads, and the demo's
 _PATIENCE: Final = 30.0  # seconds for each part to start
 
 
@@ -52,8 +53,9 @@ class NoServers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A relay at work. `check` raises StartFailed when a part of it has died."""
+    """A relay at work for a cast of booking systems. `check` raises StartFailed when a part of it has died."""
 
+    cast: Sequence[System]
     store: Store
     outboxes: dict[str, Engine]
     systems: dict[str, BookingSystem]
@@ -67,7 +69,7 @@ class Stage:
 
 
 @contextmanager
-def full(say: Say) -> Iterator[Stage]:
+def full(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
     """Processes and servers. Raises NoServers before anything is said to be ready, StartFailed, SettingsError."""
     with _undisturbed_at_the_end() as stack:
         folder = _folder(stack)
@@ -77,25 +79,25 @@ def full(say: Say) -> Iterator[Stage]:
         )
         try:
             say("starting PostgreSQL …")
-            postgres = Postgres("fsync=off")
+            postgres = Postgres("fsync=off", f"max_connections={100 + _CONNECTIONS * len(cast)}")
             stack.callback(postgres.close)
             postgres.start()
             say("starting Valkey …")
             valkey = stack.enter_context(Valkey())
         except (NoBinariesError, RuntimeError, OSError, SubprocessError) as error:
             raise NoServers(str(error)) from error
-        own, *others = ("relay", *(system.name.replace("-", "_") for system in SYSTEMS[1:]))
+        own, *others = ("relay", *(system.name.replace("-", "_") for system in cast[1:]))
         with psycopg.connect(f"host=127.0.0.1 port={postgres.port} user=postgres", autocommit=True) as connection:
             for name in (own, *others):
                 connection.execute(f"CREATE DATABASE {name}")
-        urls = {system.name: postgres.url(name) for system, name in zip(SYSTEMS[1:], others, strict=True)}
+        urls = {system.name: postgres.url(name) for system, name in zip(cast[1:], others, strict=True)}
         say("starting the sandbox …")
         update_url = sandbox.wait_for_line("updates", _PATIENCE)
         sandbox_url = sandbox.wait_for_line("page", _PATIENCE).rstrip("/")
-        config.write(folder, database_url=postgres.url(own), update_url=update_url, outbox_urls=urls,
+        config.write(folder, cast, database_url=postgres.url(own), update_url=update_url, outbox_urls=urls,
                      broker_url=valkey.url)  # fmt: skip
         say("making the databases …")
-        store, outboxes = _databases(stack, postgres.url(own), urls)
+        store, outboxes = _databases(stack, cast, postgres.url(own), urls)
         say("starting celery worker and celery beat …")
         processes = [sandbox]
         for role, *options in (("worker", "--loglevel=INFO"), ("beat",)):
@@ -108,13 +110,13 @@ def full(say: Say) -> Iterator[Stage]:
             for process in processes:
                 process.check()
 
-        _await_first_tick(store, processes)
-        yield Stage(store, outboxes, _systems(outboxes), sandbox_url,
+        _await_first_tick(store, len(cast), processes)
+        yield Stage(cast, store, outboxes, _systems(outboxes), sandbox_url,
                     "PostgreSQL · Valkey · celery worker · celery beat · ei-relay sandbox", check)  # fmt: skip
 
 
 @contextmanager
-def single(say: Say) -> Iterator[Stage]:
+def single(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
     """One process. Raises StartFailed, SettingsError."""
     with _undisturbed_at_the_end() as stack:
         folder = _folder(stack)
@@ -124,14 +126,14 @@ def single(say: Say) -> Iterator[Stage]:
             limits=Limits(config.KEY_SPACING, config.RETRY_AFTER_FAULT),
         )
         sandbox = stack.enter_context(Sandbox(options))
-        urls = {system.name: f"sqlite:///{folder / system.name}.db" for system in SYSTEMS[1:]}
+        urls = {system.name: f"sqlite:///{folder / system.name}.db" for system in cast[1:]}
         own = f"sqlite:///{folder / 'relay.db'}"
-        path = config.write(folder, database_url=own, update_url=sandbox.update_url, outbox_urls=urls)
+        path = config.write(folder, cast, database_url=own, update_url=sandbox.update_url, outbox_urls=urls)
         settings = load(str(path), {})
         log = stack.enter_context((folder / "relay.log").open("w", encoding="utf-8"))
         configure(settings.log_level, settings.log_format, log)
         say("making the databases …")
-        store, outboxes = _databases(stack, own, urls)
+        store, outboxes = _databases(stack, cast, own, urls)
         relay = Relay(settings)
         stack.callback(relay.close)
         relay.prepare()
@@ -145,7 +147,7 @@ def single(say: Say) -> Iterator[Stage]:
             if not thread.is_alive():
                 raise StartFailed("the relay ended by itself")
 
-        yield Stage(store, outboxes, _systems(outboxes), sandbox.url,
+        yield Stage(cast, store, outboxes, _systems(outboxes), sandbox.url,
                     "one process on SQLite · sandbox over HTTP", check)  # fmt: skip
 
 
@@ -179,13 +181,15 @@ def _folder(stack: ExitStack) -> Path:
     return Path(stack.enter_context(TemporaryDirectory(prefix="ei-relay-demo-", ignore_cleanup_errors=True)))
 
 
-def _databases(stack: ExitStack, own: str, urls: dict[str, str]) -> tuple[Store, dict[str, Engine]]:
+def _databases(
+    stack: ExitStack, cast: Sequence[System], own: str, urls: dict[str, str]
+) -> tuple[Store, dict[str, Engine]]:
     """The relay's database with its tables, and every system's with an outbox."""
     engine = connect(own)
     stack.callback(engine.dispose)
     upgrade(engine)
     outboxes = {}
-    for system in SYSTEMS:
+    for system in cast:
         outbox = connect(urls[system.name]) if system.name in urls else engine
         stack.callback(outbox.dispose)
         create_outbox(outbox)
@@ -200,14 +204,14 @@ def _systems(outboxes: dict[str, Engine]) -> dict[str, BookingSystem]:
     return systems
 
 
-def _await_first_tick(store: Store, processes: list[Process]) -> None:
+def _await_first_tick(store: Store, lanes: int, processes: list[Process]) -> None:
     """Wait until a worker has heard beat: it then writes the configured lanes down."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         for process in processes:
             process.check()
         with store.engine.connect() as connection:
-            if connection.execute(text("SELECT count(*) FROM ei_lane")).scalar_one() == len(SYSTEMS):
+            if connection.execute(text("SELECT count(*) FROM ei_lane")).scalar_one() == lanes:
                 return
         time.sleep(0.05)
     raise StartFailed("celery beat or the broker did not reach the worker in time")

@@ -1,4 +1,4 @@
-"""The demo's script: what happens in the three booking systems, and when. Data, so that it can be read and tested.
+"""The demo's script: what happens in the booking systems, and when. Data, so that it can be read and tested.
 
 A morning's load first, then ordinary traffic, and in between one scene for each thing that is hard about keeping
 the index equal to the bookings.
@@ -7,7 +7,7 @@ the index equal to the bookings.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from relay.demo.booking_system import Booking, Writing
 from relay.demo.cast import (
     COORDINATION_NUMBER,
+    LEADING,
     LOCAL_RESERVE_ID,
     NORD,
     SCREEN,
@@ -28,9 +29,11 @@ from relay.demo.cast import (
 )
 
 RESIDENTS: Final = (TOLVAN, COORDINATION_NUMBER, *residents(120))
-LOAD: Final = ((NORD, 60), (TAND, 15), (SCREEN, 10))
+LOAD: Final = {NORD.name: 60, TAND.name: 15, SCREEN.name: 10}
+LOAD_OF_OTHERS: Final = 3
 LOAD_LASTS: Final = 0.05  # of the show
-TRAFFIC_EVERY: Final = 0.3  # seconds
+TRAFFIC_EVERY: Final = 0.3  # seconds; with more systems more often,
+TRAFFIC_AT_MOST: Final = 0.12  # but not more often than can be read
 OUTAGE_AT: Final = 0.5  # of the show: then the platform fails once
 
 _STOCKHOLM: Final = ZoneInfo("Europe/Stockholm")
@@ -48,10 +51,14 @@ class Step(NamedTuple):
     writing: Writing = Writing.CHANGE
 
 
-def tell(start: datetime, seconds: float, seed: int = 7) -> list[Step]:
-    """The whole script in the order of time, for a show that begins at `start` (aware) and lasts `seconds`."""
-    author = _Author(start.astimezone(_STOCKHOLM).replace(tzinfo=None, microsecond=0), random.Random(seed))  # noqa: S311
-    load = [system for system, number in LOAD for _ in range(number)]
+def tell(start: datetime, seconds: float, cast: Sequence[System] = SYSTEMS[:LEADING], seed: int = 7) -> list[Step]:
+    """The whole script in the order of time, for a show that begins at `start` (aware) and lasts `seconds`.
+
+    `cast` begins with the leading systems, which the scenes are about.
+    """
+    begin = start.astimezone(_STOCKHOLM).replace(tzinfo=None, microsecond=0)
+    author = _Author(begin, cast, random.Random(seed))  # noqa: S311
+    load = [system for system in cast for _ in range(LOAD.get(system.name, LOAD_OF_OTHERS))]
     for place, system in enumerate(load):
         author.book(place / len(load) * LOAD_LASTS * seconds, system)
     acts = _scenes(author, seconds) + _traffic(author, seconds)
@@ -113,7 +120,8 @@ def _scenes(author: _Author, seconds: float) -> list[_Act]:
 def _traffic(author: _Author, seconds: float) -> list[_Act]:
     """What any morning brings."""
     first = LOAD_LASTS * seconds
-    return [(first + n * TRAFFIC_EVERY, author.anything) for n in range(int((seconds - first) / TRAFFIC_EVERY))]
+    every = max(TRAFFIC_EVERY * LEADING / len(author.cast), TRAFFIC_AT_MOST)
+    return [(first + n * every, author.anything) for n in range(int((seconds - first) / every))]
 
 
 @dataclass(slots=True)
@@ -121,6 +129,7 @@ class _Author:
     """Writes the steps, and keeps what each booking has become."""
 
     start: datetime  # naive Swedish time
+    cast: Sequence[System]
     random: random.Random
     steps: list[Step] = field(default_factory=list)
     _now: dict[tuple[str, str], Booking] = field(default_factory=dict)
@@ -150,7 +159,7 @@ class _Author:
             "care_unit": self._spelled(system, system.connected()),
             "starts_at": self._some_day(),
         }
-        name = booking_id or f"{system.title[0]}-{1001 + len(self.ids(system))}"
+        name = booking_id or f"{system.short}-{1001 + len(self.ids(system))}"
         self._step(at, system, what, Booking(name, 1, **(usual | said)))
 
     def change(self, at: float, system: System, booking_id: str, what: str, **said: Any) -> None:
@@ -171,8 +180,9 @@ class _Author:
 
     def anything(self, at: float) -> None:
         """Something ordinary, somewhere."""
-        system = self.random.choice(SYSTEMS)
-        free = [i for i in self.ids(system)[_SCENES_OF_NORD:] if i[2:].isdigit() and self._lives(system, i)]
+        system = self.random.choice(self.cast)
+        kept = _SCENES_OF_NORD if system is NORD else 0
+        free = [i for i in self.ids(system)[kept:] if i.partition("-")[2].isdigit() and self._lives(system, i)]
         draw = self.random.random()
         if draw < 0.5 or not free:
             self.book(at, system)

@@ -39,6 +39,14 @@ def test_in_one_process_the_index_equals_the_bookings(tmp_path):
     assert_it_went_well(shown, process.returncode, tmp_path)
 
 
+def test_with_many_booking_systems_the_index_equals_the_bookings(tmp_path):
+    with start(tmp_path, "--single", "--sources", "20", "--seconds", "3") as process:
+        shown, _ = process.communicate(timeout=60)
+
+    assert "in 20 booking systems" in shown
+    assert_it_went_well(shown, process.returncode, tmp_path)
+
+
 def test_settings_of_the_environment_do_not_reach_it(tmp_path):
     with start(tmp_path, "--single", "--seconds", "2", EI_RELAY_DATABASE_URL="postgresql://elsewhere/x") as process:
         shown, _ = process.communicate(timeout=60)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.demo.booking_system import Writing
+from relay.demo.cast import SYSTEMS
 from relay.demo.story import RESIDENTS, tell
 from relay.identity import parse_resident_id
 
@@ -35,6 +36,18 @@ def test_every_hard_case_is_played():
         "… and booked again, same id", "the same row once more", "an older version, late", "bad row: a local identity",
         "open invitation", "invitation, ends very soon", "booked, starts very soon",
     }  # fmt: skip
+
+
+def test_no_two_booking_systems_are_taken_for_one_another():
+    units = [unit.hsa_id for system in SYSTEMS for unit in system.units]
+
+    assert len(units) == len(set(units))
+    for names in zip(*((system.name, system.title, system.short, system.hsa_id) for system in SYSTEMS), strict=True):
+        assert len(set(names)) == len(SYSTEMS) == 50
+
+
+def test_each_of_fifty_booking_systems_has_bookings():
+    assert {step.system for step in tell(START, 26, SYSTEMS)} == set(SYSTEMS)
 
 
 def test_a_row_that_says_nothing_new_repeats_an_event_or_bears_an_older_version():
