@@ -19,12 +19,12 @@ from threading import Thread
 from typing import Final
 
 import psycopg
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from relay.database import connect
 from relay.demo import config
 from relay.demo.booking_system import BookingSystem
-from relay.demo.cast import System
+from relay.demo.cast import LEADING, System
 from relay.demo.postgres import NoBinariesError, Postgres
 from relay.demo.processes import Process, StartFailed
 from relay.demo.valkey import Valkey
@@ -43,6 +43,7 @@ from relay.store.transaction import Store
 Say = Callable[[str], None]
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CLINICS: Final = "kliniker"
 _CONNECTIONS: Final = 8  # to an outbox of its own, at most: a worker's threads, and the demo's
 _PATIENCE: Final = 30.0  # seconds for each part to start
 
@@ -86,18 +87,14 @@ def full(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
             valkey = stack.enter_context(Valkey())
         except (NoBinariesError, RuntimeError, OSError, SubprocessError) as error:
             raise NoServers(str(error)) from error
-        own, *others = ("relay", *(system.name.replace("-", "_") for system in cast[1:]))
-        with psycopg.connect(f"host=127.0.0.1 port={postgres.port} user=postgres", autocommit=True) as connection:
-            for name in (own, *others):
-                connection.execute(f"CREATE DATABASE {name}")
-        urls = {system.name: postgres.url(name) for system, name in zip(cast[1:], others, strict=True)}
+        own, urls = _make_databases(postgres, cast)
         say("starting the sandbox …")
         update_url = sandbox.wait_for_line("updates", _PATIENCE)
         sandbox_url = sandbox.wait_for_line("page", _PATIENCE).rstrip("/")
-        config.write(folder, cast, database_url=postgres.url(own), update_url=update_url, outbox_urls=urls,
+        config.write(folder, cast, database_url=own, update_url=update_url, outbox_urls=urls,
                      broker_url=valkey.url)  # fmt: skip
         say("making the databases …")
-        store, outboxes = _databases(stack, cast, postgres.url(own), urls)
+        store, outboxes = _databases(stack, cast, own, urls)
         say("starting celery worker and celery beat …")
         processes = [sandbox]
         for role, *options in (("worker", "--loglevel=INFO"), ("beat",)):
@@ -179,6 +176,31 @@ def _ask_to_stop(processes: list[Process]) -> None:
 
 def _folder(stack: ExitStack) -> Path:
     return Path(stack.enter_context(TemporaryDirectory(prefix="ei-relay-demo-", ignore_cleanup_errors=True)))
+
+
+def _make_databases(postgres: Postgres, cast: Sequence[System]) -> tuple[str, dict[str, str]]:
+    """The URLs of the relay's database, and of the outboxes outside it.
+
+    The leading systems have databases of their own. The clinics share one, each with a user and a schema, as
+    fifty databases would be half a minute of a busy disk's time to remove.
+    """
+    names = {system.name: system.name.replace("-", "_") for system in cast}
+    urls = {system.name: postgres.url(names[system.name]) for system in cast[1:LEADING]}
+    shared = make_url(postgres.url(_CLINICS))
+    with _administering(postgres, "postgres") as connection:
+        for name in ("relay", _CLINICS, *(names[source] for source in urls)):
+            connection.execute(f"CREATE DATABASE {name}")
+    with _administering(postgres, _CLINICS) as connection:
+        for system in cast[LEADING:]:
+            name = names[system.name]
+            connection.execute(f"CREATE ROLE {name} LOGIN")
+            connection.execute(f"CREATE SCHEMA AUTHORIZATION {name}")  # where the search path leads its user
+            urls[system.name] = shared.set(username=name).render_as_string(hide_password=False)
+    return postgres.url("relay"), urls
+
+
+def _administering(postgres: Postgres, database: str) -> psycopg.Connection:
+    return psycopg.connect(f"host=127.0.0.1 port={postgres.port} user=postgres dbname={database}", autocommit=True)
 
 
 def _databases(
