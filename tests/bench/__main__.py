@@ -57,13 +57,17 @@ def _measure(options: argparse.Namespace, folder: Path) -> str:
         site = next(copies)
         site.fill(rows - few, first=few + 1)
         of_relay = relayed.measure(site, index, rows, options.live, options.idle, folder)
+        _say(f"nothing to do with {relayed.MANY} sources")
+        empty = Site(server, "many")
+        empty.prepare([relayed.outbox_name(number) for number in range(relayed.MANY)])
+        of_many = relayed.measure_idle(empty, index, relayed.MANY, options.idle, folder)
         _say("the relay's steps and the floor, by turns")
         of_floor = floor.measure(copies, index, few)
         _say("the plain way")
         of_plain = plain.measure(next(copies), index, options.plain_rows, folder)
     if options.json:
-        return json.dumps(report.as_object(of_relay, of_plain, of_floor), indent=2)
-    return report.as_text(of_relay, of_plain, of_floor)
+        return json.dumps(report.as_object(of_relay, of_many, of_plain, of_floor), indent=2)
+    return report.as_text(of_relay, of_many, of_plain, of_floor)
 
 
 def _say(what: str) -> None:

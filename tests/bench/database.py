@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Engine, text
@@ -9,6 +10,7 @@ from sqlalchemy import Engine, text
 from relay.database import connect, reading
 from relay.demo.postgres import Postgres
 from relay.outbox import ddl
+from relay.outbox.table import DEFAULT_NAME
 from relay.store.migrate import upgrade
 
 CARE_UNITS = 200
@@ -46,10 +48,11 @@ class Site:
         admin.dispose()
         self.engine: Engine = connect(self.url)
 
-    def prepare(self) -> None:
-        """Make the tables."""
+    def prepare(self, outboxes: Sequence[str] = (DEFAULT_NAME,)) -> None:
+        """Make the tables, and an outbox of each of these names."""
         upgrade(self.engine)
-        ddl.create(self.engine)
+        for table in outboxes:
+            ddl.create(self.engine, table)
         with self.engine.begin() as connection:
             connection.execute(text("CREATE EXTENSION pg_stat_statements"))
 
@@ -72,6 +75,11 @@ class Site:
                         WHERE datname = current_database())), pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')""")
             ).one()
         return Work(int(statements or 0), int(wal))
+
+    def lanes(self) -> int:
+        """How many lanes the relay has written down, which it does before its first look at an outbox."""
+        with reading(self.engine) as connection:
+            return int(connection.execute(text("SELECT count(*) FROM ei_lane")).scalar_one())
 
     def delays(self) -> list[float]:
         """Seconds from each live booking's commit until its post was recorded as accepted; sorted."""

@@ -60,6 +60,16 @@ def process(log: Path, module: str, *args: str, **env: str) -> Iterator[subproce
         child.wait(10)
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """What a process has had of the processors up to now, all its threads; None where the system does not say."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    user, system = stat.rpartition(")")[2].split()[11:13]  # the name before it may hold blanks
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mib(pid: int) -> float | None:
     """The memory that a process holds, in MiB; None where the system does not say."""
     try:

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import Popen
 from typing import NamedTuple
 
 from relay.demo.valkey import Valkey
+from relay.outbox.table import DEFAULT_NAME
 from tests.bench.database import Site
 from tests.bench.index import ROUNDS, Accepted, Index, middle
-from tests.bench.parts import process, resident_mib
+from tests.bench.parts import await_, cpu_seconds, process, resident_mib
 
 PER_SECOND = 50  # live bookings: a large region at its busiest hour
+MANY = 50  # sources of one configuration: all booking systems of a large region
+WARM_UP = 5  # seconds, for connections and prepared statements
 SOURCE_SYSTEM = "SE2321000016-84GX"
 LOGICAL_ADDRESS = "5565594230"
 DATA_CONTROLLER = "SE232100-0016"
+
+
+class Idle(NamedTuple):
+    """What nothing to do costs: in the database, and of the worker that finds that out every poll interval."""
+
+    sources: int
+    statements: float  # a second
+    cpu: float | None  # per cent of a core
+    worker_mib: float | None
 
 
 class Relayed(NamedTuple):
@@ -28,13 +42,12 @@ class Relayed(NamedTuple):
     live_rows: int
     delay_p50: float
     delay_p99: float
-    idle_statements: float  # a second
-    worker_mib: float | None
+    idle: Idle
     beat_mib: float | None
 
 
-def configuration(database_url: str, broker_url: str, index_url: str) -> str:
-    """The relay's configuration as TOML: one source, one lane, every other setting as it comes."""
+def configuration(database_url: str, broker_url: str, index_url: str, sources: int = 1) -> str:
+    """The relay's configuration as TOML: each source has one lane; every other setting as it comes."""
     return f"""
         environment = "qa"
         database_url = "{database_url}"
@@ -45,27 +58,31 @@ def configuration(database_url: str, broker_url: str, index_url: str) -> str:
         [engagement_index.bench]
         url = "{index_url}"
         logical_address = "{LOGICAL_ADDRESS}"
+        """ + "".join(_source(number) for number in range(sources))
 
+
+def outbox_name(number: int) -> str:
+    """The outbox table of a source; the first has the usual one."""
+    return f"{DEFAULT_NAME}_{number}" if number else DEFAULT_NAME
+
+
+def _source(number: int) -> str:
+    return f"""
         [[source]]
-        name = "bench"
-        source_systems = ["{SOURCE_SYSTEM}"]
+        name = "bench{number or ""}"
+        source_systems = ["{SOURCE_SYSTEM}{number or ""}"]
         data_controller = "{DATA_CONTROLLER}"
         engagement_index = "bench"
+        outbox_table = "{outbox_name(number)}"
         test_residents = "*"
         """
 
 
 def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: Path) -> Relayed:
     """Relay backlogs of `rows`, the first of them there already, then a trickle for `live` seconds, then nothing."""
-    with ExitStack() as parts:
-        valkey = parts.enter_context(Valkey())
-        config = folder / "relay.toml"
-        config.write_text(configuration(site.url, valkey.url, index.url))
-        before = site.work()
-        index.forget()
-        env = {"EI_RELAY_CONFIG": str(config)}
-        worker = parts.enter_context(process(folder / "worker.log", "celery", "-A", "workers", "worker", **env))
-        beat = parts.enter_context(process(folder / "beat.log", "celery", "-A", "workers", "beat", **env))
+    before = site.work()
+    index.forget()
+    with _running(site, index, 1, folder) as (worker, beat):
         backlogs = [index.await_posts(rows, 120)]
         work = site.work().since(before)
         for number in range(1, ROUNDS):
@@ -74,9 +91,6 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
             backlogs.append(index.await_posts(rows, 120))
         live_rows = _trickle(site, index, live)
         delays = site.delays()
-        before = site.work()
-        time.sleep(idle)
-        idle_work = site.work().since(before)
         return Relayed(
             backlog=middle(backlogs),
             statements_per_row=work.statements / rows,
@@ -84,10 +98,45 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
             live_rows=live_rows,
             delay_p50=delays[len(delays) // 2],
             delay_p99=delays[len(delays) * 99 // 100],
-            idle_statements=idle_work.statements / idle,
-            worker_mib=resident_mib(worker.pid),
+            idle=_idle(site, 1, worker, idle),
             beat_mib=resident_mib(beat.pid),
         )
+
+
+def measure_idle(site: Site, index: Index, sources: int, seconds: int, folder: Path) -> Idle:
+    """Workers and beat for so many sources whose outboxes are empty, all in the relay's own database."""
+    with _running(site, index, sources, folder) as (worker, _):
+        await_("every outbox looked at", lambda: site.lanes() == sources)
+        time.sleep(WARM_UP)
+        return _idle(site, sources, worker, seconds)
+
+
+@contextmanager
+def _running(site: Site, index: Index, sources: int, folder: Path) -> Iterator[tuple[Popen[bytes], Popen[bytes]]]:
+    """A worker and beat."""
+    config = folder / f"relay-{sources}.toml"
+    with Valkey() as valkey, ExitStack() as parts:
+        config.write_text(configuration(site.url, valkey.url, index.url, sources))
+        worker, beat = (
+            parts.enter_context(
+                process(folder / f"{role}.log", "celery", "-A", "workers", role, EI_RELAY_CONFIG=str(config))
+            )
+            for role in ("worker", "beat")
+        )
+        yield worker, beat
+
+
+def _idle(site: Site, sources: int, worker: Popen[bytes], seconds: int) -> Idle:
+    work, cpu, begin = site.work(), cpu_seconds(worker.pid), time.monotonic()
+    time.sleep(seconds)
+    lasted = time.monotonic() - begin
+    done, used = site.work().since(work), cpu_seconds(worker.pid)
+    return Idle(
+        sources=sources,
+        statements=done.statements / lasted,
+        cpu=None if cpu is None or used is None else (used - cpu) / lasted * 100,
+        worker_mib=resident_mib(worker.pid),
+    )
 
 
 def _trickle(site: Site, index: Index, seconds: int) -> int:
