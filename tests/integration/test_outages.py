@@ -125,7 +125,8 @@ def test_all_goes_on_by_itself(outage: Outage, what: str, seconds: float, patien
     assert outage.beat.is_alive
     for process in (outage.worker, outage.beat):
         assert all(number <= (seconds + first) / 5 + 2 for number in repeated(process).values()), repeated(process)
-    assert repeated(outage.worker) or repeated(outage.beat)
+    if what != "database frozen":  # for less than anybody's patience: it may pass without a word
+        assert repeated(outage.worker) or repeated(outage.beat)
     assert outage.site.index.breaches() == []
 
 
