@@ -64,10 +64,6 @@ class Stage:
     parts: str
     check: Callable[[], None]
 
-    def engine_of(self, system: System) -> Engine:
-        """The database that holds a system's outbox."""
-        return self.outboxes[system.name]
-
 
 @contextmanager
 def full(say: Say, cast: Sequence[System]) -> Iterator[Stage]:

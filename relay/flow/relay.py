@@ -138,7 +138,7 @@ class Relay:
         reader = OutboxReader(
             self._engine(self.settings.outbox_url_of(source)),
             source.outbox_table,
-            first=not sharing or sharing[0] is source,
+            first=sharing[0] is source,
             own=frozenset(systems),
             others=frozenset(x.upper() for s in sharing if s is not source for x in s.source_systems),
         )

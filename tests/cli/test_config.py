@@ -7,26 +7,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from relay.cli.config import config
-
-_RIGHT = """
-environment = "qa"
-database_url = "sqlite:///{folder}/relay.db"
-[engagement_index.practice]
-url = "http://127.0.0.1:1/Update"
-logical_address = "5565594230"
-[[source]]
-name = "tidbok-nord"
-source_systems = ["SE2321000016-84GX"]
-data_controller = "SE232100-0016"
-engagement_index = "practice"
-test_residents = "*"
-"""
+from tests.cli.configuration import RIGHT
 
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "relay.toml"
-    file.write_text(_RIGHT.format(folder=tmp_path))
+    file.write_text(RIGHT.format(folder=tmp_path))
     monkeypatch.setenv("EI_RELAY_CONFIG", str(file))
     return file
 

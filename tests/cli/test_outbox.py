@@ -10,27 +10,14 @@ from sqlalchemy import text
 from relay.cli.outbox import outbox
 from relay.database import connect
 from relay.outbox.ddl import create
-
-_CONFIGURATION = """
-environment = "qa"
-database_url = "sqlite:///{folder}/relay.db"
-[engagement_index.practice]
-url = "http://127.0.0.1:1/Update"
-logical_address = "5565594230"
-[[source]]
-name = "tidbok-nord"
-source_systems = ["SE2321000016-84GX"]
-data_controller = "SE232100-0016"
-engagement_index = "practice"
-test_residents = "*"
-"""
+from tests.cli.configuration import RIGHT
 
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The database of a source whose outbox is right."""
     file = tmp_path / "relay.toml"
-    file.write_text(_CONFIGURATION.format(folder=tmp_path))
+    file.write_text(RIGHT.format(folder=tmp_path))
     monkeypatch.setenv("EI_RELAY_CONFIG", str(file))
     url = f"sqlite:///{tmp_path}/relay.db"
     engine = connect(url)

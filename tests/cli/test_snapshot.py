@@ -14,20 +14,8 @@ from click.testing import CliRunner, Result
 from relay.cli.main import cli
 from relay.database import connect
 from relay.store.migrate import upgrade
+from tests.cli.configuration import RIGHT
 
-_SETTINGS = """
-environment = "qa"
-database_url = "sqlite:///{folder}/relay.db"
-[engagement_index.practice]
-url = "http://127.0.0.1:1/Update"
-logical_address = "5565594230"
-[[source]]
-name = "tidbok-nord"
-source_systems = ["SE2321000016-84GX"]
-data_controller = "SE232100-0016"
-engagement_index = "practice"
-test_residents = "*"
-"""
 HEADER = "booking_id,resident_id,care_unit,starts_at\n"
 DONE, FAILED, WRONG_USAGE, NOTHING_MATCHED = range(4)
 
@@ -36,7 +24,7 @@ DONE, FAILED, WRONG_USAGE, NOTHING_MATCHED = range(4)
 def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list's file; the relay's own database beside it is empty and up to date."""
     settings = tmp_path / "relay.toml"
-    settings.write_text(_SETTINGS.format(folder=tmp_path))
+    settings.write_text(RIGHT.format(folder=tmp_path))
     monkeypatch.setenv("EI_RELAY_CONFIG", str(settings))
     monkeypatch.setenv("EI_RELAY_WHO", "the night shift")
     engine = connect(f"sqlite:///{tmp_path}/relay.db")
