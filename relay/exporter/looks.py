@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -17,7 +17,6 @@ from relay.store import figures
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
-from relay.wallclock import WallClockError, parse_instant
 
 SECONDS: Final = 10.0  # between two looks
 
@@ -33,14 +32,6 @@ class Standing:
     outbox_errors: Mapping[str, datetime]  # {source: since}
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits in an outbox; the age is None where nothing does, or its time cannot be read."""
-
-    unread: int
-    oldest_seconds: float | None
-
-
 class Looks:
     """All rounds of an exporter. `broker` pings the broker and raises when it does not answer; None: there is none."""
 
@@ -51,7 +42,7 @@ class Looks:
         self.database = Round("the relay's database", self._standing, seconds)
         self.indexed = Round("the number of posts", census.go_on, seconds)
         self.outboxes = {
-            name: Round(f"the outbox of {name}", lambda name=name: self._backlog(name), seconds)  # type: ignore[misc]
+            name: Round(f"the outbox of {name}", lambda name=name: relay.source(name).reader.backlog(), seconds)  # type: ignore[misc]
             for name in relay.source_names
         }
         self.broker = Round("the broker", broker, seconds) if broker is not None else None
@@ -82,21 +73,10 @@ class Looks:
             self._checked = True
         return self._relay.store.transact(_standing)
 
-    def _backlog(self, source: str) -> Backlog:
-        unread, oldest = self._relay.source(source).reader.backlog()
-        return Backlog(unread, _age(oldest))
-
 
 def _standing(tx: Transaction) -> Standing:
     lanes, errors, parked = figures.lanes(tx), figures.outbox_errors(tx), figures.parked(tx)
     return Standing(tx.now, lanes, figures.waiting(tx), parked, errors)
-
-
-def _age(created_at: str | None) -> float | None:
-    try:
-        return max((datetime.now(UTC) - parse_instant(created_at)).total_seconds(), 0.0) if created_at else None
-    except WallClockError:
-        return None
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

@@ -19,6 +19,7 @@ from relay.flow.policies import PolicyFiles
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
 from relay.outbox.reader import OutboxReader
+from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
 from relay.store import lanes, sources
 from relay.store.lanes import LaneName
@@ -40,8 +41,9 @@ class SourceRoom:
 class Relay:
     """Holds what the steps share. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, bounds: Bounds | None = None) -> None:
         self.settings = settings
+        self._bounds = bounds  # how long databases are waited for; None: as workers do
         self._lock = Lock()
         self._preparing = Lock()
         self._prepared = False
@@ -129,7 +131,7 @@ class Relay:
     def _engine(self, url: str) -> Engine:
         engine = self._engines.get(url)
         if engine is None:
-            engine = self._engines[url] = connect(url, pool_size=self.settings.worker_threads)
+            engine = self._engines[url] = connect(url, self.settings.worker_threads, self._bounds)
         return engine
 
     def _room(self, source: Source) -> SourceRoom:

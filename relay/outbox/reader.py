@@ -31,6 +31,7 @@ from relay.change import OutboxRow
 from relay.database import reading
 from relay.outbox.table import DEFAULT_NAME, outbox_table
 from relay.outbox.texts import ASKED_FOR_TYPES, as_text
+from relay.wallclock import WallClockError, parse_instant
 
 WRITTEN: Final = (
     "event_id", "operation", "booking_id", "version", "source_system", "resident_id", "care_unit", "kind",
@@ -45,6 +46,13 @@ class Settled(NamedTuple):
     row_id: int
     outcome: str
     reason: str | None
+
+
+class Backlog(NamedTuple):
+    """What waits in an outbox; the age is None where nothing does, or its time cannot be read."""
+
+    unread: int
+    oldest_seconds: float | None
 
 
 class Questions(NamedTuple):
@@ -102,11 +110,11 @@ class OutboxReader:
                 for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
                     connection.execute(self.mark, {"ids": some, "at": stamp, "what": outcome, "why": reason})
 
-    def backlog(self) -> tuple[int, str | None]:
-        """How many rows wait, and the oldest one's created_at as text."""
+    def backlog(self) -> Backlog:
+        """How many rows wait, and for how long the oldest has."""
         with reading(self.engine) as connection:
             count, oldest = connection.execute(self._questions(connection).backlog).one()
-            return int(count), oldest
+            return Backlog(int(count), _age(oldest))
 
     def _questions(self, connection: Connection) -> Questions:
         """The statements, written when the columns' types are known. Where they are asked for, that is once: a
@@ -156,6 +164,13 @@ def instant_as_written(at: datetime, dialect: str) -> object:
             return at.astimezone(UTC).replace(tzinfo=None)
         case _:
             return at
+
+
+def _age(created_at: str | None) -> float | None:
+    try:
+        return max((datetime.now(UTC) - parse_instant(created_at)).total_seconds(), 0.0) if created_at else None
+    except WallClockError:
+        return None
 
 
 def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -1,0 +1,104 @@
+"""One look at everything: the relay's database, each outbox, the broker, the certificates.
+
+All are asked at once and none is waited for long, since somebody sits at a screen.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.cli.lanes import lane_facts
+from relay.cli.probe import ping_broker, verdict
+from relay.cli.standing import Facts, Standing
+from relay.flow.relay import Relay
+from relay.index.certificate import validity
+from relay.outbox.reader import Backlog
+from relay.outbox.trouble import explain
+from relay.sessions import Bounds
+from relay.settings import Settings
+from relay.store import overview
+from relay.store.migrate import check
+from relay.store.transaction import Transaction
+
+PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
+_AT_ONCE: Final = 16
+_LEFT: Final = (None, "is no longer in the configuration")
+
+
+def look(loaded: Settings) -> Standing:
+    """Look at everything. Raises DatabaseNotReady, SQLAlchemyError where the relay's own database does not answer."""
+    own, outboxes = Relay(loaded), Relay(loaded, bounds=PATIENCE)
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            broker = pool.submit(_broker, loaded)
+            backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
+            check(own.store.engine)
+            now, states, lanes, sources = own.store.transact(_read)
+            known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
+            asked = {name: backlog.result() for name, backlog in backlogs.items()}
+            return Standing(
+                at=now,
+                sources=[
+                    _source(name, known.get(name), states, *asked.get(name, _LEFT)) for name in sorted({*known, *asked})
+                ],
+                lanes=[lane_facts(row, now) for row in lanes],
+                broker=broker.result(),
+                certificates=[
+                    _certificate(name, str(index.client_certificate))
+                    for name, index in loaded.engagement_index.items()
+                    if index.client_certificate is not None
+                ],
+            )
+    finally:
+        outboxes.close()
+        own.close()
+
+
+def _read(tx: Transaction) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]]]:
+    return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx)
+
+
+def _source(
+    name: str, row: Row[Any] | None, states: list[tuple[str, str, int]], backlog: Backlog | None, error: str | None
+) -> Facts:
+    counts = {state: number for source, state, number in states if source == name}
+    oldest = backlog.oldest_seconds if backlog else None
+    noted = (row.error or row.policy_error) if row is not None else None
+    return {
+        "source": name,
+        "unread": backlog.unread if backlog else None,
+        "oldest_unread_seconds": round(oldest) if oldest is not None else None,
+        "indexed": counts.get("indexed", 0),
+        "pending": counts.get("pending", 0),
+        "parked": counts.get("parked", 0),
+        "error": noted or error,
+        "error_since": row.error_since if row is not None else None,
+    }
+
+
+def _backlog(relay: Relay, source: str) -> tuple[Backlog | None, str | None]:
+    """How many rows wait in the source's outbox, or why nobody knows."""
+    try:
+        return relay.source(source).reader.backlog(), None
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        return None, f"the outbox could not be read: {explain(error, relay.outbox_table(source))}"
+
+
+def _broker(loaded: Settings) -> Facts | None:
+    if "broker_url" not in loaded.model_fields_set:  # one process needs none
+        return None
+    seen = verdict("broker_url", partial(ping_broker, loaded.broker_url), PATIENCE.statement)
+    return {"ok": seen.ok, "text": seen.text}
+
+
+def _certificate(index: str, path: str) -> Facts:
+    try:
+        return {"index": index, "ends_at": validity(path).not_after, "error": None}
+    except (OSError, ValueError) as error:
+        return {"index": index, "ends_at": None, "error": getattr(error, "strerror", None) or str(error)}
