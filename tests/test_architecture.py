@@ -23,6 +23,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "index": 3,
     "store": 4,
     "flow": 5,
+    "onboarding": 5,
     "listing": 1,
     "snapshot": 1,
     "sandbox": 3,

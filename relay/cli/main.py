@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "demo": ("relay.cli.demo", "demo", "Show the main job, for real, in under a minute."),
     "exporter": ("relay.cli.exporter", "exporter", "Serve metrics and health over HTTP."),
     "lanes": ("relay.cli.lanes", "lanes", "Lanes: one for each index and source system."),
+    "onboarding": ("relay.cli.onboarding", "onboarding", "Getting connected: steps, orders and the self-declaration."),
     "outbox": ("relay.cli.outbox", "outbox", "The table that booking systems write."),
     "parked": ("relay.cli.parked", "parked", "Posts that the index refused for what they say."),
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
