@@ -1,6 +1,6 @@
 """The Celery app: its settings, each with its reason, and its schedule.
 
-The broker is a bell, not a mailbox. A message carries the name of a source or a lane and nothing else; it may be
+The broker is a bell, not a mailbox. A message carries names of sources, or of a lane, and nothing else; it may be
 lost, doubled or late without harm, because what is to be done stands in the database and is asked for again at
 the next tick.
 """

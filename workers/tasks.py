@@ -1,6 +1,6 @@
-"""The tasks: each hears a name and makes the step of that name.
+"""The tasks: each hears names and makes the step for them.
 
-tick ──▶ intake(source) ──▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
+tick ──▶ intake(sources) ─▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
   ├────────────────────────▶
   └──▶ units(source)
 prune        what is over, about hourly
@@ -69,9 +69,9 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
     return guarded
 
 
-def _hint(task: Task[Any, Any], name: object) -> None:
+def _hint(task: Task[Any, Any], *names: object) -> None:
     if not _stopping:
-        task.apply_async((str(name),), expires=HINT_SECONDS)
+        task.apply_async(tuple(map(str, names)), expires=HINT_SECONDS)
 
 
 @app.task(name="workers.tick")
@@ -88,8 +88,8 @@ def tick() -> None:
 
 def _ring() -> None:
     work = due_work(_relay)
-    for source in work.sources:
-        _hint(intake, source)
+    for sources in work.outboxes:
+        _hint(intake, *sources)
     for lane in work.lanes:
         _hint(deliver, lane)
     for source in work.policies:
@@ -107,8 +107,23 @@ def units(source: str) -> None:
 
 @app.task(name="workers.intake")
 @_step
-def intake(source: str) -> None:
-    """Take a batch from a source's outbox, then ring for its lanes."""
+def intake(*sources: str) -> None:
+    """Take a batch from each of these sources' outboxes, then ring for their lanes."""
+    failures: list[Exception] = []
+    for source in sources:
+        if _stopping:
+            break
+        try:
+            _take(source)
+        except (SQLAlchemyError, KombuError, OSError):
+            raise  # the relay's own database, or the broker: no other source would fare better
+        except Exception as error:
+            failures.append(error)  # of this source alone
+    if failures:
+        raise failures[0] if len(failures) == 1 else ExceptionGroup("several sources failed", failures)
+
+
+def _take(source: str) -> None:
     with _hands.on_outbox(source, _relay.party_of(source)) as free:
         taken = intake_step(_relay, source) if free else None
     if taken is not None:

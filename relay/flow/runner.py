@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from threading import Event
 from typing import Any
 
@@ -58,7 +59,7 @@ class Runner:
             self._next_prune = steady_seconds() + HINT.total_seconds()
             self._submit(self._prune, "what is over")
         work = due_work(self._relay)
-        for name in work.sources:
+        for name in chain.from_iterable(work.outboxes):
             self._submit(self._intake, name)
         for lane in work.lanes:
             self._submit(self._deliver, lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,18 +13,20 @@ from relay.flow.relay import Relay
 from relay.settings import EngagementIndex
 from relay.store import lanes, posts, sources
 from relay.store.lanes import LaneName
+from relay.store.sources import Due
 from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
+TOGETHER: Final = 10  # outboxes in one hint: a look at one that is empty takes less time than its hint would
 _MOST_LINKS: Final = 40  # as many as Linux follows
 
 
 class Work(NamedTuple):
-    """The outboxes to look at, the lanes that have something to say, and the sources whose lists are to be looked at
-    or whose bookings are being weighed again."""
+    """The outboxes to look at, by those that one may look at in turn; the lanes that have something to say; and the
+    sources whose lists are to be looked at or whose bookings are being weighed again."""
 
-    sources: list[str]
+    outboxes: list[tuple[str, ...]]
     lanes: list[LaneName]
     policies: list[str]
 
@@ -43,9 +45,17 @@ def due_work(relay: Relay) -> Work:
             for index, settings in relay.settings.engagement_index.items()
             for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
         ]
-        return Work([s.name for s in here if s.look], due, [s.name for s in here if s.check])
+        return Work(in_turns(here), due, [s.name for s in here if s.check])
 
     return relay.store.transact(work)
+
+
+def in_turns(due: Sequence[Due]) -> list[tuple[str, ...]]:
+    """The sources whose outbox is to be looked at, a few at a time; each that was in trouble alone, so that no other
+    waits for it."""
+    well = [source.name for source in due if source.look and not source.troubled]
+    alone = [(source.name,) for source in due if source.look and source.troubled]
+    return [tuple(well[at : at + TOGETHER]) for at in range(0, len(well), TOGETHER)] + alone
 
 
 def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:

@@ -30,6 +30,7 @@ class Due(NamedTuple):
 
     name: str
     look: bool  # at its outbox
+    troubled: bool  # its outbox failed when it was last looked at
     check: bool  # its lists, or go on with a weighing
 
 
@@ -47,9 +48,9 @@ def due(tx: Transaction) -> list[Due]:
     """The sources that somebody should do something for. One that was in trouble is left alone for a while."""
     look = source.c.next_look_at <= tx.now
     check = or_(source.c.next_check_at <= tx.now, source.c.weighed_to.is_not(None))
-    asked = select(source.c.name, look.label("look"), check.label("check"))
+    asked = select(source.c.name, look.label("look"), source.c.failures, check.label("check"))
     rows = tx.run(asked.where(or_(look, check)).order_by(source.c.name))
-    return [Due(row.name, bool(row.look), bool(row.check)) for row in rows]
+    return [Due(row.name, bool(row.look), row.failures > 0, bool(row.check)) for row in rows]
 
 
 def lock(tx: Transaction, name: str) -> Held | None:

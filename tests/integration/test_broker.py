@@ -135,6 +135,17 @@ def test_messages_name_a_source_or_a_lane_and_nothing_else(new_site: NewSite, va
         assert secret not in everything
 
 
+def test_a_source_that_fails_in_a_hint_keeps_no_other_waiting(new_site: NewSite) -> None:
+    site = new_site().prepare()
+    book(site, "b-1")
+
+    done = site.python("-c", "from workers.tasks import intake; intake('no-such-source', 'tidbok-nord', 'nor-this')")
+
+    assert done.returncode != 0
+    assert "several sources failed" in done.stderr
+    assert site.unread() == 0
+
+
 def _body(message: bytes) -> Any:
     return json.loads(base64.b64decode(json.loads(message)["body"]))
 
