@@ -9,12 +9,15 @@ import sys
 import tempfile
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 from relay.demo.postgres import NoBinariesError
 from tests.bench import floor, plain, relayed, report
 from tests.bench.database import Site
 from tests.bench.index import sandbox, stub
 from tests.bench.parts import NotInTimeError, postgres
+
+LEAST_ROWS: Final = 4000  # the floor has half of them
 
 
 def main() -> int:
@@ -29,6 +32,8 @@ def main() -> int:
     parser.add_argument("--sandbox", action="store_true", help="call the sandbox, which checks everything")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.rows < LEAST_ROWS:
+        parser.error(f"--rows: a rate needs several calls of 1000 posts, so expected at least {LEAST_ROWS}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exit ends what was started, a signal would not
     with tempfile.TemporaryDirectory(prefix="ei-bench-") as name:
         folder = Path(name)
