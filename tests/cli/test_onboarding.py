@@ -86,7 +86,8 @@ def accept_a_call(folder: Path) -> None:
     store.engine.dispose()
 
 
-def test_r51_the_order_of_units_is_every_active_unit_once_with_what_1177_asks_for(site: Callable[..., Run]) -> None:
+def test_the_order_of_units_is_every_active_unit_once_with_what_1177_asks_for(site: Callable[..., Run]) -> None:
+    """R-51"""
     # Given two sources that list one unit alike
     done = site(others="others.csv")("units")
 
@@ -99,9 +100,10 @@ def test_r51_the_order_of_units_is_every_active_unit_once_with_what_1177_asks_fo
     assert done.stderr == ""
 
 
-def test_r51_a_unit_without_name_or_county_is_told_of_and_so_is_one_that_two_lists_tell_differently_of(
+def test_a_unit_without_name_or_county_is_told_of_and_so_is_one_that_two_lists_tell_differently_of(
     site: Callable[..., Run],
 ) -> None:
+    """R-51"""
     units = "SE2321000016-1HZ4,,,,,,true,\n" + NORTH.replace("Nord", "Norrbotten")
 
     done = site(units, others="others.csv")("units", code=1)
@@ -118,7 +120,8 @@ def test_units_that_are_not_listed_cannot_be_ordered(site: Callable[..., Run]) -
     assert "no source is called elsewhere" in run("units", "--source", "elsewhere", code=3).stderr
 
 
-def test_r52_the_mail_says_environment_title_and_the_hsa_id_as_it_is_sent(site: Callable[..., Run]) -> None:
+def test_the_mail_says_environment_title_and_the_hsa_id_as_it_is_sent(site: Callable[..., Run]) -> None:
+    """R-52"""
     mail = site()("inbox", "--source", "tidbok").stdout
 
     assert mail.startswith("Ämne: Beställning av inkorgsmeddelanden för Tidbok Åsen (QA)\n")
@@ -127,9 +130,8 @@ def test_r52_the_mail_says_environment_title_and_the_hsa_id_as_it_is_sent(site: 
     assert "Vi har försäkrat oss" not in mail
 
 
-def test_r53_no_order_for_production_before_the_rules_are_seen_to_be_kept(
-    site: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_no_order_for_production_before_the_rules_are_seen_to_be_kept(site: Callable[..., Run], tmp_path: Path) -> None:
+    """R-53"""
     # Given a source in production that never called, and whose index is called without TLS
     run = site(environment="production")
 
@@ -148,9 +150,10 @@ def test_r53_no_order_for_production_before_the_rules_are_seen_to_be_kept(
     assert "Vi har försäkrat oss" in done.stdout
 
 
-def test_r54_the_declaration_answers_with_the_configuration_and_what_was_seen(
+def test_the_declaration_answers_with_the_configuration_and_what_was_seen(
     site: Callable[..., Run], tmp_path: Path
 ) -> None:
+    """R-54"""
     run = site()
     accept_a_call(tmp_path)
 
@@ -175,9 +178,10 @@ def test_r54_the_declaration_answers_with_the_configuration_and_what_was_seen(
 @pytest.mark.parametrize(
     ("environment", "numbers"), [("qa", ["1", "2", "3", "4"]), ("production", ["5", "5", "6", "6"])]
 )
-def test_r50_r51_the_steps_are_those_of_the_environment(
+def test_the_steps_are_those_of_the_environment(
     site: Callable[..., Run], tmp_path: Path, environment: str, numbers: list[str]
 ) -> None:
+    """R-50, R-51"""
     run = site(environment=environment)
     before = json.loads(run("steps", "--source", "tidbok", "--json").stdout)
     accept_a_call(tmp_path)

@@ -94,7 +94,7 @@ def noted(relay: Relay) -> int:
 
 
 def test_a_list_is_applied_as_bulk(relay: Relay) -> None:
-    """R-34, and the reason stands in the audit log."""
+    """R-23, R-34: the first list is an initial load, at its pace; and the reason stands in the audit log."""
     content = "20261224103000"
     assert take_over(relay, *(line(f"b-{n}") for n in range(20))) == Applied(20, 0)
     assert wanted(relay) == {f"b-{n}": (content, True) for n in range(20)}
