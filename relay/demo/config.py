@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from relay.demo.author import RESIDENTS
 from relay.demo.cast import ORGANISATION, System, care_units_csv
-from relay.demo.story import RESIDENTS
 
 KEY_SPACING: Final = 3.0  # seconds; in real life five minutes
 RETRY_AFTER_FAULT: Final = 3.0  # as above

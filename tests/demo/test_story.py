@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from relay.demo.author import RESIDENTS
 from relay.demo.booking_system import Writing
 from relay.demo.cast import SYSTEMS
-from relay.demo.story import RESIDENTS, tell
+from relay.demo.story import tell
 from relay.identity import parse_resident_id
 
 START = datetime(2026, 11, 23, 9, 0, 0, 500_000, tzinfo=UTC)
