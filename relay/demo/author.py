@@ -14,6 +14,7 @@ from relay.demo.cast import COORDINATION_NUMBER, NORD, SCREEN, TOLVAN, System, U
 
 RESIDENTS: Final = (TOLVAN, COORDINATION_NUMBER, *residents(120))
 SCENES_OF_NORD: Final = 9  # bookings of the load that only scenes touch
+MOST_AT_ONCE: Final = 100  # ordinary bookings of a system; from there on as many are cancelled as are booked
 STOCKHOLM: Final = ZoneInfo("Europe/Stockholm")
 
 
@@ -30,13 +31,15 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Author:
-    """Writes the steps, and keeps what each booking has become."""
+    """Writes the steps, and keeps what each booking has become. `event` begins the ids of events."""
 
     start: datetime  # naive Swedish time
     cast: Sequence[System]
     random: random.Random
+    event: str = "event"
+    bookings: dict[tuple[str, str], Booking] = field(default_factory=dict)  # by names of systems and ids
     steps: list[Step] = field(default_factory=list)
-    _now: dict[tuple[str, str], Booking] = field(default_factory=dict)
+    _events: int = 0
 
     def clock(self, seconds: float) -> datetime:
         """The wall-clock time so many seconds into the show."""
@@ -44,15 +47,15 @@ class Author:
         return datetime.fromtimestamp(int(there), STOCKHOLM).replace(tzinfo=None)
 
     def ids(self, system: System) -> list[str]:
-        return [booking_id for name, booking_id in self._now if name == system.name]
+        return [booking_id for name, booking_id in self.bookings if name == system.name]
 
     def starts_at(self, booking_id: str) -> datetime:
-        starts_at = self._now[NORD.name, booking_id].starts_at
+        starts_at = self.bookings[NORD.name, booking_id].starts_at
         assert starts_at is not None
         return starts_at
 
     def other_unit(self, system: System, booking_id: str) -> str:
-        here = self._now[system.name, booking_id].care_unit.upper()
+        here = self.bookings[system.name, booking_id].care_unit.upper()
         return self._spelled(system, [unit for unit in system.connected() if unit.hsa_id != here])
 
     def book(self, at: float, system: System, what: str = "booked", booking_id: str = "", **said: Any) -> None:
@@ -68,7 +71,7 @@ class Author:
 
     def change(self, at: float, system: System, booking_id: str, what: str, **said: Any) -> None:
         """A new state of a booking that is there."""
-        before = self._now[system.name, booking_id]
+        before = self.bookings[system.name, booking_id]
         self._step(at, system, what, replace(before, version=before.version + 1, **said))
 
     def write_twice(self, at: float, system: System, booking_id: str) -> None:
@@ -78,7 +81,7 @@ class Author:
 
     def arrive_late(self, at: float, system: System, booking_id: str) -> None:
         """A change, then the state before it in a row that comes too late."""
-        old = self._now[system.name, booking_id]
+        old = self.bookings[system.name, booking_id]
         self.change(at, system, booking_id, "rebooked later", starts_at=self.starts_at(booking_id) + timedelta(days=2))
         self.steps.append(Step(at, system, "an older version, late", old, self._event_id(), Writing.ROW_ONLY))
 
@@ -88,26 +91,27 @@ class Author:
         kept = SCENES_OF_NORD if system is NORD else 0
         free = [i for i in self.ids(system)[kept:] if i.partition("-")[2].isdigit() and self._lives(system, i)]
         draw = self.random.random()
-        if draw < 0.5 or not free:
+        if not free or (draw < 0.5 and len(free) < MOST_AT_ONCE):
             self.book(at, system)
             return
         booking_id = self.random.choice(free)
-        if draw < 0.75:
+        if 0.5 <= draw < 0.75:
             self.change(at, system, booking_id, "rebooked", starts_at=self._some_day())
-        elif draw < 0.85:
+        elif 0.75 <= draw < 0.85:
             self.change(at, system, booking_id, "moved", care_unit=self.other_unit(system, booking_id))
         else:
             self.change(at, system, booking_id, "cancelled", cancelled=True)
 
     def _step(self, at: float, system: System, what: str, booking: Booking) -> None:
-        self._now[system.name, booking.booking_id] = booking
+        self.bookings[system.name, booking.booking_id] = booking
         self.steps.append(Step(at, system, what, booking, self._event_id()))
 
     def _event_id(self) -> str:
-        return f"event-{len(self.steps) + 1}"
+        self._events += 1
+        return f"{self.event}-{self._events}"
 
     def _lives(self, system: System, booking_id: str) -> bool:
-        return not self._now[system.name, booking_id].cancelled
+        return not self.bookings[system.name, booking_id].cancelled
 
     def _spelled(self, system: System, units: tuple[Unit, ...] | list[Unit]) -> str:
         return system.spelled(self.random.choice(units))

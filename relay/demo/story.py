@@ -1,17 +1,19 @@
 """The demo's script: what happens in the booking systems, and when. Data, so that it can be read and tested.
 
 A morning's load first, then ordinary traffic, and in between one scene for each thing that is hard about keeping
-the index equal to the bookings.
+the index equal to the bookings. Who watches on, afterwards, gets ordinary traffic without end.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final
 
 from relay.demo.author import RESIDENTS, SCENES_OF_NORD, STOCKHOLM, Author, Step
+from relay.demo.booking_system import Booking
 from relay.demo.cast import COORDINATION_NUMBER, LEADING, LOCAL_RESERVE_ID, NORD, SCREEN, SYSTEMS, TAND, System
 
 LOAD: Final = {NORD.name: 60, TAND.name: 15, SCREEN.name: 10}
@@ -19,6 +21,7 @@ LOAD_OF_OTHERS: Final = 3
 LOAD_LASTS: Final = 0.05  # of the show
 TRAFFIC_EVERY: Final = 0.3  # seconds; with more systems more often,
 TRAFFIC_AT_MOST: Final = 0.12  # but not more often than can be read
+AFTERWARDS_EVERY: Final = 0.4  # seconds
 OUTAGE_AT: Final = 0.5  # of the show: then the platform fails once
 
 
@@ -27,8 +30,7 @@ def tell(start: datetime, seconds: float, cast: Sequence[System] = SYSTEMS[:LEAD
 
     `cast` begins with the leading systems, which the scenes are about.
     """
-    begin = start.astimezone(STOCKHOLM).replace(tzinfo=None, microsecond=0)
-    author = Author(begin, cast, random.Random(seed))  # noqa: S311
+    author = Author(_begin(start), cast, random.Random(seed))  # noqa: S311
     load = [system for system in cast for _ in range(LOAD.get(system.name, LOAD_OF_OTHERS))]
     for place, system in enumerate(load):
         author.book(place / len(load) * LOAD_LASTS * seconds, system)
@@ -36,6 +38,24 @@ def tell(start: datetime, seconds: float, cast: Sequence[System] = SYSTEMS[:LEAD
     for at, act in sorted(acts, key=lambda timed: timed[0]):
         act(at)
     return author.steps
+
+
+def go_on(
+    start: datetime, bookings: Mapping[System, Iterable[Booking]], event: str = "later", seed: int = 7
+) -> Iterator[Step]:
+    """Ordinary traffic without end on the bookings of each system as they stand at `start` (aware).
+
+    `event` begins the ids of events, which must be unlike those of all earlier rows.
+    """
+    known = {(system.name, each.booking_id): each for system, there in bookings.items() for each in there}
+    author = Author(_begin(start), list(bookings), random.Random(seed), event, known)  # noqa: S311
+    for number in count():
+        author.anything(number * AFTERWARDS_EVERY)
+        yield author.steps.pop()
+
+
+def _begin(start: datetime) -> datetime:
+    return start.astimezone(STOCKHOLM).replace(tzinfo=None, microsecond=0)
 
 
 _Act = tuple[float, Callable[[float], None]]

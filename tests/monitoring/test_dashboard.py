@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import requests
 
+from relay.demo.postgres import free_port
+from relay.demo.prometheus import Prometheus
 from relay.exporter.families import LANE_STATES
 from tests.integration.conftest import TIDBOK
 from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
-from tests.monitoring.conftest import CONFIG, promtool
-from tests.monitoring.prometheus import Prometheus, free_port
+from tests.monitoring.conftest import CONFIG, RULES, promtool
 
 LAYOUT = CONFIG / "grafana"
 EMPTY_WHEN_WELL = {"Lanes blocked since", "Parked by code", "Broker", "Client certificates end in"}
@@ -72,7 +73,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) ->
         site.prepare()
         site.start_run()
         site._start("exporter", "-m", "relay", "exporter")
-        with Prometheus(folder, ports) as prometheus:
+        with Prometheus(folder, ports, RULES) as prometheus:
             wait_until(lambda: len(prometheus.query("up == 1")) == 2, 30, site.last_words)
             book(site, "b-1", TOLVAN)
             book(site, "b-2", "no identity")
@@ -105,7 +106,7 @@ def test_a_panel_asks_what_prometheus_understands_and_the_relay_serves(
 
 def served_names(prometheus: Prometheus) -> set[str]:
     """The names of all metrics with their HELP, also of those without a series, and their parts."""
-    told = {entry["metric"]: entry["type"] for entry in prometheus.get("targets/metadata").json()["data"]}
+    told = {entry["metric"]: entry["type"] for entry in prometheus.get("targets/metadata")}
     parts = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}  # OpenMetrics tells of counters so
     broker = {"ei_relay_broker_up"}  # served where a broker is configured
     return broker | {name + part for name, type in told.items() for part in ("", *parts.get(type, ()))}
@@ -154,5 +155,5 @@ def test_a_rejected_row_raises_its_alert_in_prometheus_and_nothing_else_does(
     watched: tuple[Site, Prometheus],
 ) -> None:
     _, prometheus = watched
-    wait_until(lambda: "EiRelayRowsRejected" in prometheus.alerts(), 30, lambda: str(prometheus.alerts()))
-    assert set(prometheus.alerts()) == {"EiRelayRowsRejected"}
+    wait_until(prometheus.alerts, 30, "no alert")
+    assert {(alert.name, alert.state) for alert in prometheus.alerts()} == {("EiRelayRowsRejected", "firing")}

@@ -1,0 +1,112 @@
+"""Who watches the demo: `ei-relay exporter`, a real Prometheus with the project's rules, and the dashboard's page.
+
+The rules and the dashboard are files of the project's checkout; an installed package does not have them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+from relay.demo import config
+from relay.demo.postgres import NoBinariesError
+from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
+from relay.demo.prometheus import Prometheus, find_binary
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+RULES: Final = Path("config", "prometheus", "ei-relay.rules.yml")
+PAGE: Final = Path("config", "grafana", "picture", "dist")
+
+_SCRAPE_SECONDS: Final = 2
+_PATIENCE: Final = 30.0  # seconds until Prometheus has seen the exporter and the worker
+
+
+class CannotWatch(Exception):
+    """What watching needs is not on this machine; the text says what, and how to have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """A Prometheus that watches a stage. `page` is the dashboard's address, None where it has not been built.
+
+    `check` raises StartFailed when a part of it has died.
+    """
+
+    prometheus: Prometheus
+    ports: config.Ports
+    page: str | None
+    check: Callable[[], None]
+
+
+def require(checkout: Path = CHECKOUT) -> None:
+    """Raise CannotWatch where something is missing, before anything is started."""
+    if not (checkout / RULES).exists():
+        raise CannotWatch(
+            f"--dashboard needs {RULES} and its neighbours, which are not part of the installed package: "
+            "clone the project and start `./run demo --dashboard` there"
+        )
+    try:
+        find_binary()
+    except NoBinariesError as missing:
+        raise CannotWatch(f"--dashboard needs Prometheus. {missing}") from missing
+
+
+@contextmanager
+def watching(path: Path, ports: config.Ports, say: Callable[[str], None]) -> Iterator[Monitoring]:
+    """Watch the relay whose configuration is at `path`; it serves its figures on `ports`. Raises StartFailed."""
+    with undisturbed_at_the_end() as stack:
+        say("starting ei-relay exporter and Prometheus …")
+        command = [sys.executable, "-m", "relay", "exporter"]
+        exporter = stack.enter_context(
+            Process("ei-relay exporter", command, path.with_name("exporter.log"), config.environment(path))
+        )
+        prometheus = stack.enter_context(
+            Prometheus(path.parent, [ports.exporter, ports.worker], CHECKOUT / RULES, _SCRAPE_SECONDS)
+        )
+
+        def check() -> None:
+            exporter.check()
+            prometheus.check()
+
+        _await_first_figures(prometheus, check)
+        folder = CHECKOUT / PAGE
+        page = stack.enter_context(_served(folder)) if (folder / "index.html").exists() else None
+        yield Monitoring(prometheus, ports, page and f"{page}/?prometheus={prometheus.url}", check)
+
+
+def can_build_the_page() -> bool:
+    """Whether what the dashboard's page is built with is there."""
+    return bool(shutil.which("node") and shutil.which("npm"))
+
+
+def _await_first_figures(prometheus: Prometheus, check: Callable[[], None]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        check()
+        if len(prometheus.query("up == 1")) == 2:
+            return
+        time.sleep(0.1)
+    raise StartFailed("Prometheus did not get figures from the exporter and the worker in time")
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """The address at which the files of a folder are served."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, name="dashboard page", daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """A page that is read is no event."""
