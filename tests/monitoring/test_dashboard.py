@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,29 +17,10 @@ from tests.integration.conftest import TIDBOK
 from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
-from tests.monitoring.conftest import CONFIG, RULES, promtool
+from tests.monitoring.conftest import RULES, promtool
+from tests.monitoring.panels import LAYOUT, PANELS, asked, generator
 
-LAYOUT = CONFIG / "grafana"
 EMPTY_WHEN_WELL = {"Lanes blocked since", "Parked by code", "Broker", "Client certificates end in"}
-
-
-def _generator() -> Any:
-    spec = importlib.util.spec_from_file_location("dashboard_generator", LAYOUT / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generator = _generator()
-PANELS = [panel for panel in generator.dashboard()["panels"] if panel["type"] != "row"]
-
-
-def asked(expr: str) -> str:
-    """The query as Grafana sends it, with all sources and indexes chosen."""
-    expr = expr.replace("$__rate_interval", "5s")
-    return re.sub(r"\$(source|index)\b", ".*", expr)
 
 
 def test_the_file_is_what_the_generator_makes() -> None:
