@@ -86,7 +86,7 @@ def _show(built: stage.Stage, shown: Screen, seconds: float) -> bool:
 def _show_on(built: stage.Stage, ports: config.Ports, shown: Screen, seconds: float) -> bool:
     """The same while Prometheus watches, and traffic afterwards until Ctrl-C."""
     with monitoring.watching(built.config, ports, shown.say) as watched:
-        shown.say(f"Prometheus watches: {watched.prometheus.url}/alerts")
+        shown.say(f"Prometheus watches: {watched.prometheus.page('alerts')}")
         good = _show(built, shown, seconds)
         click.echo("\n" + "\n".join(directions(built.config, built.sandbox_url, watched)) + "\n")
         with suppress(KeyboardInterrupt):

@@ -76,7 +76,7 @@ class Alerts:
         self._known: dict[str, tuple[str, int]] = {}  # by name: the state, and how many have it
 
     def news(self, alerts: Iterable[Alert]) -> list[str]:
-        """A line for each name whose state or number has changed."""
+        """A line for each name whose state has changed, or that is now there more often."""
         by_name: dict[str, list[Alert]] = {}
         for alert in sorted(alerts, key=lambda alert: (alert.state, alert.summary)):  # "firing" comes first
             there = by_name.setdefault(alert.name, [])
@@ -84,9 +84,13 @@ class Alerts:
                 there.append(alert)
         now = {name: (there[0].state, len(there)) for name, there in by_name.items()}
         gone = [f"gone     {name}" for name in self._known if name not in now]
-        news = [_in_words(there) for name, there in by_name.items() if now[name] != self._known.get(name)]
+        news = [_in_words(there) for name, there in by_name.items() if self._is_news(name, *now[name])]
         self._known = now
         return gone + news
+
+    def _is_news(self, name: str, state: str, number: int) -> bool:
+        before, most = self._known.get(name, ("", 0))
+        return state != before or number > most
 
 
 def _in_words(alerts: list[Alert]) -> str:

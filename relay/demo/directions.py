@@ -17,14 +17,14 @@ NOT_AUTHORISED: Final = {"answer": "fault", "text": "VP007: Authorization missin
 
 def directions(config: Path, sandbox_url: str, watched: Monitoring) -> list[str]:
     """The lines; those indented are addresses, each after its name, and commands for a second terminal."""
-    prometheus, orders = watched.prometheus.url, f"{sandbox_url}/api/orders"
+    orders = f"{sandbox_url}/api/orders"
     return [
         "The demo goes on: a few changes a second, and Prometheus watches. Ctrl-C ends it and leaves nothing behind.",
         "",
         "LOOK",
         *_dashboard(watched),
-        f"    alerts       {prometheus}/alerts",
-        f"    graph        {prometheus}/graph",
+        f"    alerts       {watched.prometheus.page('alerts')}",
+        f"    graph        {watched.prometheus.page('graph')}",
         f"    exporter     http://127.0.0.1:{watched.ports.exporter}/metrics",
         f"    worker       http://127.0.0.1:{watched.ports.worker}/metrics",
         f"    the index    {sandbox_url}/",
@@ -34,11 +34,11 @@ def directions(config: Path, sandbox_url: str, watched: Monitoring) -> list[str]
         *_search_path(),
         "    ei-relay status",
         "",
-        "BREAK: the index answers every call that nobody has given an authorisation",
+        "BREAK: every call is answered VP007, not authorised",
         *_ask(orders, NOT_AUTHORISED),
-        "When that has lasted a minute, EiRelayLaneBlocked fires: seen here, and under `alerts`.",
+        "When that has lasted a minute, EiRelayLaneBlocked fires: see the lines below, and `alerts` above.",
         "",
-        "MEND: the authorisation is given; the rest is what docs/runbook.md says under EiRelayLaneBlocked",
+        "MEND: the authorisation is given; then as docs/runbook.md says under EiRelayLaneBlocked",
         *_ask(orders, None),
         "    ei-relay lanes list",
         '    ei-relay lanes resume --all --reason "authorisation is in place, order 4711"',

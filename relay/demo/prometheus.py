@@ -88,6 +88,11 @@ class Prometheus:
             for told in [each["annotations"]]
         ]
 
+    def page(self, name: str) -> str:
+        """The address of its page `alerts` or `graph`; Debian's package has the classic pages only."""
+        is_modern = self._http.request("GET", f"{self.url}/alerts").status == 200
+        return f"{self.url}/{name}" if is_modern else f"{self.url}/classic/{name}"
+
     def wait(self, timeout: float = 30) -> None:
         """Wait until it answers; at most `timeout` seconds. Raises StartFailed."""
         end = time.monotonic() + timeout

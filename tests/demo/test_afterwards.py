@@ -21,10 +21,13 @@ def test_an_alert_is_told_of_when_it_comes_when_it_fires_and_when_it_is_gone():
     assert alerts.news([]) == ["gone     EiRelayLaneBlocked"]
 
 
-def test_many_of_one_name_are_one_line_and_told_of_again_when_they_become_fewer():
+def test_many_of_one_name_are_one_line_and_told_of_again_when_they_become_more():
     alerts = Alerts()
 
     assert alerts.news(blocked("pending", "A", "B") + blocked("firing", "C", "D", "E")) == [
         "FIRING   EiRelayLaneBlocked: C: refused, and 2 more (docs/runbook.md#x)"
     ]
-    assert alerts.news(blocked("firing", "D")) == ["FIRING   EiRelayLaneBlocked: D: refused (docs/runbook.md#x)"]
+    assert alerts.news(blocked("firing", "D")) == []
+    assert alerts.news(blocked("firing", "D", "E")) == [
+        "FIRING   EiRelayLaneBlocked: D: refused, and 1 more (docs/runbook.md#x)"
+    ]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -46,22 +47,27 @@ class FirstTerminal:
         return [line.strip() for line in block.splitlines() if line.startswith("    ")]
 
     def address(self, name: str) -> str:
-        """What stands after this name under LOOK."""
-        (line,) = [line for line in self.indented("LOOK") if line.startswith(name)]
-        return line.removeprefix(name).strip()
+        """The address after this name."""
+        return self.addresses()[name]
+
+    def addresses(self) -> dict[str, str]:
+        """All that stand under LOOK, by name."""
+        lines = [line.rsplit("  ", 1) for line in self.indented("LOOK") if "  http" in line]
+        return {name.strip(): address for name, address in lines}
 
     def query(self, expression: str) -> list[float]:
         """The values that Prometheus gives now."""
-        url = self.address("graph").replace("/graph", "/api/v1/query")
-        answer = requests.get(url, params={"query": expression}, timeout=10).json()
+        answer = requests.get(self._api("query"), params={"query": expression}, timeout=10).json()
         assert answer["status"] == "success", answer
         return [float(series["value"][1]) for series in answer["data"]["result"]]
 
     def alerts(self) -> set[tuple[str, str]]:
         """(alert, state) of all."""
-        url = self.address("alerts").replace("/alerts", "/api/v1/alerts")
-        alerts = requests.get(url, timeout=10).json()["data"]["alerts"]
+        alerts = requests.get(self._api("alerts"), timeout=10).json()["data"]["alerts"]
         return {(alert["labels"]["alertname"], alert["state"]) for alert in alerts}
+
+    def _api(self, name: str) -> str:
+        return urljoin(self.address("alerts"), f"/api/v1/{name}")
 
 
 class SecondTerminal:
@@ -115,6 +121,8 @@ def test_a_newcomer_sees_it_breaks_the_index_is_alerted_and_mends_it_by_the_runb
 ) -> None:
     # Given a relay at work, whose figures the dashboard shows
     second = SecondTerminal([line for line in demo.indented("IN A SECOND") if line.startswith("export")], environment)
+    for address in demo.addresses().values():
+        assert requests.get(address, timeout=10).status_code == 200, address
     for panel in PANELS:
         if panel["title"] in SHOWN_AT_ONCE:
             for target in panel["targets"]:
