@@ -85,10 +85,10 @@ def _show(built: stage.Stage, shown: Screen, seconds: float) -> bool:
 
 def _show_on(built: stage.Stage, ports: config.Ports, shown: Screen, seconds: float) -> bool:
     """The same while Prometheus watches, and traffic afterwards until Ctrl-C."""
-    with monitoring.watching(built.config, ports, shown.say) as watched:
-        shown.say(f"Prometheus watches: {watched.prometheus.page('alerts')}")
+    with monitoring.watching(built.config, ports, built.sandbox_url, shown.say) as watched:
+        shown.say(f"Prometheus watches: {watched.sights.alerts}")
         good = _show(built, shown, seconds)
-        click.echo("\n" + "\n".join(directions(built.config, built.sandbox_url, watched)) + "\n")
+        click.echo("\n" + "\n".join(directions(built.config, watched.sights)) + "\n")
         with suppress(KeyboardInterrupt):
             carry_on(built, watched, click.echo)
         click.echo("stopping …")

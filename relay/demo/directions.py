@@ -7,27 +7,45 @@ import os
 import shlex
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.demo.monitoring import Monitoring, can_build_the_page
+from relay.demo.cast import TAND
 
 NOT_AUTHORISED: Final = {"answer": "fault", "text": "VP007: Authorization missing"}
 
 
-def directions(config: Path, sandbox_url: str, watched: Monitoring) -> list[str]:
-    """The lines; those indented are addresses, each after its name, and commands for a second terminal."""
-    orders = f"{sandbox_url}/api/orders"
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """The addresses of what can be seen. `dashboard` is None where its page has not been built."""
+
+    dashboard: str | None
+    prometheus: str
+    alerts: str
+    graph: str
+    exporter: str
+    worker: str
+    sandbox: str
+
+
+def directions(config: Path, sights: Sights) -> list[str]:
+    """The lines; those indented are addresses, each after its name, and commands for a second terminal.
+
+    `config` is the configuration's path; the logs lie beside it.
+    """
+    orders = f"{sights.sandbox}/api/orders"
     return [
         "The demo goes on: a few changes a second, and Prometheus watches. Ctrl-C ends it and leaves nothing behind.",
         "",
         "LOOK",
-        *_dashboard(watched),
-        f"    alerts       {watched.prometheus.page('alerts')}",
-        f"    graph        {watched.prometheus.page('graph')}",
-        f"    exporter     http://127.0.0.1:{watched.ports.exporter}/metrics",
-        f"    worker       http://127.0.0.1:{watched.ports.worker}/metrics",
-        f"    the index    {sandbox_url}/",
+        *_dashboard(sights),
+        f"    alerts       {sights.alerts}",
+        f"    graph        {sights.graph}",
+        f"    exporter     {sights.exporter}",
+        f"    worker       {sights.worker}",
+        f"    the index    {sights.sandbox}/",
+        f"    logs         {config.parent}/*.log",
         "",
         "IN A SECOND TERMINAL, so that the commands of docs/runbook.md are about this demo",
         f"    export EI_RELAY_CONFIG={shlex.quote(str(config))}",
@@ -44,20 +62,21 @@ def directions(config: Path, sandbox_url: str, watched: Monitoring) -> list[str]
         '    ei-relay lanes resume --all --reason "authorisation is in place, order 4711"',
         "Within half a minute the alert is gone, and what has waited is in the index.",
         "",
-        "EiRelayRowsRejected fires already, and is right: the story had a row that cannot be understood.",
-        "It goes by itself when that is a quarter of an hour ago.",
+        "EiRelayRowsRejected fires already, and is right: the story had a row that cannot be understood, as this says.",
+        "It goes by itself a quarter of an hour after.",
+        f"    ei-relay outbox check --source {TAND.name}",
     ]
 
 
-def _dashboard(watched: Monitoring) -> list[str]:
-    if watched.page is not None:
-        return [f"    dashboard    {watched.page}"]
-    if can_build_the_page():
+def _dashboard(sights: Sights) -> list[str]:
+    if sights.dashboard is not None:
+        return [f"    dashboard    {sights.dashboard}"]
+    if shutil.which("node") and shutil.which("npm"):
         return ["    dashboard    not built yet: `./run picture` builds its page, then start this demo again"]
     return [
-        "    dashboard    import config/grafana/ei-relay.json into a Grafana of yours that has the address below as a",
+        "    dashboard    import config/grafana/ei-relay.json into a Grafana of yours that has the next address as a",
         "                 Prometheus data source (or install node and npm: `./run picture` then builds a page of it)",
-        f"    Prometheus   {watched.prometheus.url}",
+        f"    Prometheus   {sights.prometheus}",
     ]
 
 
@@ -74,5 +93,6 @@ def _ask(url: str, order: dict[str, str] | None) -> list[str]:
     body = json.dumps(order)
     if shutil.which("curl"):
         return [f"    curl -d {shlex.quote(body)} {url}" if order else f"    curl -X DELETE {url}"]
-    asked = f"r.Request({url!r}, {body.encode()!r})" if order else f"r.Request({url!r}, method='DELETE')"
-    return [f"    python3 -c {shlex.quote(f'import urllib.request as r; r.urlopen({asked})')}"]
+    data = f", b{json.dumps(body)}" if order else ', method="DELETE"'
+    code = f'import urllib.request as r; r.urlopen(r.Request("{url}"{data}))'
+    return [f"    {shlex.quote(sys.executable)} -c {shlex.quote(code)}"]

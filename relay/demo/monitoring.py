@@ -5,7 +5,6 @@ The rules and the dashboard are files of the project's checkout; an installed pa
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from threading import Thread
 from typing import Any, Final
 
 from relay.demo import config
+from relay.demo.directions import Sights
 from relay.demo.postgres import NoBinariesError
 from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
 from relay.demo.prometheus import Prometheus, find_binary
@@ -36,14 +36,10 @@ class CannotWatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Monitoring:
-    """A Prometheus that watches a stage. `page` is the dashboard's address, None where it has not been built.
-
-    `check` raises StartFailed when a part of it has died.
-    """
+    """A Prometheus that watches a stage, and where it is seen. `check` raises StartFailed when a part has died."""
 
     prometheus: Prometheus
-    ports: config.Ports
-    page: str | None
+    sights: Sights
     check: Callable[[], None]
 
 
@@ -61,7 +57,7 @@ def require(checkout: Path = CHECKOUT) -> None:
 
 
 @contextmanager
-def watching(path: Path, ports: config.Ports, say: Callable[[str], None]) -> Iterator[Monitoring]:
+def watching(path: Path, ports: config.Ports, sandbox_url: str, say: Callable[[str], None]) -> Iterator[Monitoring]:
     """Watch the relay whose configuration is at `path`; it serves its figures on `ports`. Raises StartFailed."""
     with undisturbed_at_the_end() as stack:
         say("starting ei-relay exporter and Prometheus …")
@@ -79,13 +75,17 @@ def watching(path: Path, ports: config.Ports, say: Callable[[str], None]) -> Ite
 
         _await_first_figures(prometheus, check)
         folder = CHECKOUT / PAGE
-        page = stack.enter_context(_served(folder)) if (folder / "index.html").exists() else None
-        yield Monitoring(prometheus, ports, page and f"{page}/?prometheus={prometheus.url}", check)
-
-
-def can_build_the_page() -> bool:
-    """Whether what the dashboard's page is built with is there."""
-    return bool(shutil.which("node") and shutil.which("npm"))
+        page = stack.enter_context(serving(folder)) if (folder / "index.html").exists() else None
+        sights = Sights(
+            dashboard=page and f"{page}/?prometheus={prometheus.url}",
+            prometheus=prometheus.url,
+            alerts=prometheus.page("alerts"),
+            graph=prometheus.page("graph"),
+            exporter=f"http://127.0.0.1:{ports.exporter}/metrics",
+            worker=f"http://127.0.0.1:{ports.worker}/metrics",
+            sandbox=sandbox_url,
+        )
+        yield Monitoring(prometheus, sights, check)
 
 
 def _await_first_figures(prometheus: Prometheus, check: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ def _await_first_figures(prometheus: Prometheus, check: Callable[[], None]) -> N
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[str]:
+def serving(folder: Path) -> Iterator[str]:
     """The address at which the files of a folder are served."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
         Thread(target=server.serve_forever, name="dashboard page", daemon=True).start()
