@@ -27,6 +27,7 @@ RULES: Final = Path("config", "prometheus", "ei-relay.rules.yml")
 PAGE: Final = Path("config", "grafana", "picture", "dist")
 
 _SCRAPE_SECONDS: Final = 2
+_SHOWN: Final = f"from=now-15m&refresh=10&scrape={_SCRAPE_SECONDS}s"  # of the dashboard
 _PATIENCE: Final = 30.0  # seconds until Prometheus has seen the exporter and the worker
 
 
@@ -77,7 +78,7 @@ def watching(path: Path, ports: config.Ports, sandbox_url: str, say: Callable[[s
         folder = CHECKOUT / PAGE
         page = stack.enter_context(serving(folder)) if (folder / "index.html").exists() else None
         sights = Sights(
-            dashboard=page and f"{page}/?prometheus={prometheus.url}",
+            dashboard=page and f"{page}/?prometheus={prometheus.url}&{_SHOWN}",
             prometheus=prometheus.url,
             alerts=prometheus.page("alerts"),
             graph=prometheus.page("graph"),

@@ -18,9 +18,7 @@ from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
 from tests.monitoring.conftest import RULES, promtool
-from tests.monitoring.panels import LAYOUT, PANELS, asked, generator
-
-EMPTY_WHEN_WELL = {"Lanes blocked since", "Parked by code", "Broker", "Client certificates end in"}
+from tests.monitoring.panels import EMPTY_WHEN_WELL, LAYOUT, PANELS, asked, generator
 
 
 def test_the_file_is_what_the_generator_makes() -> None:
