@@ -70,6 +70,8 @@ def watching(path: Path, ports: config.Ports, sandbox_url: str, say: Callable[[s
             Prometheus(path.parent, [ports.exporter, ports.worker], CHECKOUT / RULES, _SCRAPE_SECONDS)
         )
 
+        stack.callback(exporter.ask_to_stop)  # so that it ends while Prometheus does
+
         def check() -> None:
             exporter.check()
             prometheus.check()
