@@ -29,9 +29,10 @@ def carry_on(stage: Stage, watched: Monitoring, say: Callable[[str], None]) -> N
         teller = _Teller(stage, watched, watch, say)
         start = time.monotonic()
         for step in go_on(datetime.now(UTC), bookings):
+            teller.look()
             while (left := start + step.at - time.monotonic()) > 0:
-                teller.look()
                 time.sleep(min(left, 0.1))
+                teller.look()
             stage.systems[step.system.name].write(step.booking, step.event_id, step.writing)
     raise AssertionError("traffic has no end")
 
