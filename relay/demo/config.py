@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from relay.demo.author import RESIDENTS
 from relay.demo.cast import ORGANISATION, System, care_units_csv
-from relay.demo.story import RESIDENTS
 
 KEY_SPACING: Final = 3.0  # seconds; in real life five minutes (R-32)
 RETRY_AFTER_FAULT: Final = 3.0  # as above (R-35)
@@ -17,11 +18,21 @@ COLLECT_MESSAGES: Final = 4
 MAX_POSTS: Final = 25  # so that the morning's load takes more than one call (R-30)
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where figures are served to a Prometheus, on 127.0.0.1."""
+
+    exporter: int
+    worker: int
+
+
 def write(folder: Path, systems: Sequence[System], *, database_url: str, update_url: str,
-          outbox_urls: Mapping[str, str], broker_url: str = "memory://") -> Path:  # fmt: skip
+          outbox_urls: Mapping[str, str], broker_url: str = "memory://",
+          ports: Ports | None = None) -> Path:  # fmt: skip
     """Write the configuration and its lists into `folder`, for the owner's eyes only; the path of the TOML file.
 
-    A system without an outbox URL has its outbox in the relay's own database.
+    A system without an outbox URL has its outbox in the relay's own database. With `ports`, figures are served there,
+    and a lane that is blocked waits as long as in real life: there is somebody to mend it.
     """
     _write(folder / "residents.txt", "\n".join(RESIDENTS) + "\n")
     for system in systems:
@@ -33,16 +44,17 @@ broker_url = "{broker_url}"
 poll_interval = "500ms"
 worker_threads = 8
 log_format = "text"
-
+{_served(ports)}
 [engagement_index.practice]
 url = "{update_url}"
 logical_address = "5565594230"
 max_posts_per_call = {MAX_POSTS}
 key_spacing = "{KEY_SPACING:g}s"
 retry_after_fault = "{RETRY_AFTER_FAULT:g}s"
-retry_after_fault_max = "{2 * RETRY_AFTER_FAULT:g}s"
 split_call_interval = "1s"
 """
+    if ports is None:
+        head += f'retry_after_fault_max = "{2 * RETRY_AFTER_FAULT:g}s"\n'
     path = folder / "relay.toml"
     _write(path, head + "".join(_source(system, outbox_urls.get(system.name, "")) for system in systems))
     return path
@@ -54,6 +66,10 @@ def environment(config: Path) -> dict[str, str]:
     here = str(Path(__file__).resolve().parents[2])  # found also where the project is run without being installed
     paths = [here, *filter(None, [inherited.get("PYTHONPATH")])]
     return inherited | {"EI_RELAY_CONFIG": str(config), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _served(ports: Ports | None) -> str:
+    return f"exporter_port = {ports.exporter}\nworker_metrics_port = {ports.worker}\n" if ports is not None else ""
 
 
 def _source(system: System, outbox_url: str) -> str:

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TAIL: Final = 15  # lines of a log that are shown
 _PATIENCE: Final = 8.0  # seconds a process gets to end by itself after SIGTERM
 
@@ -78,6 +79,19 @@ class Process:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+
+@contextlib.contextmanager
+def undisturbed_at_the_end() -> Iterator[contextlib.ExitStack]:
+    """A stack that is unwound with signals turned off, so that a second Ctrl-C leaves no process behind."""
+    stack = contextlib.ExitStack()
+    try:
+        yield stack
+    finally:
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+        stack.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tail(log: Path) -> str:

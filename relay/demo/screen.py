@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TextIO
 
+from relay.demo.author import Step
 from relay.demo.cast import SYSTEMS, System
-from relay.demo.story import Step
 from relay.demo.watch import SeenCall, SeenChange
 
 _COLOURS: Final = {

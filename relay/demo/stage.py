@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,11 +25,12 @@ from relay.demo import config
 from relay.demo.booking_system import BookingSystem
 from relay.demo.cast import LEADING, System
 from relay.demo.postgres import NoBinariesError, Postgres
-from relay.demo.processes import Process, StartFailed
+from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
 from relay.demo.valkey import Valkey
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
 from relay.observe.logging import configure
+from relay.observe.progress import serve_own_metrics
 from relay.outbox.ddl import create as create_outbox
 from relay.sandbox.collector import Collect
 from relay.sandbox.core import Options
@@ -42,7 +42,6 @@ from relay.store.transaction import Store
 
 Say = Callable[[str], None]
 
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CLINICS: Final = "kliniker"
 _CONNECTIONS: Final = 8  # to an outbox of its own, at most: a worker's threads, and the demo's
 _PATIENCE: Final = 30.0  # seconds for each part to start
@@ -56,6 +55,7 @@ class NoServers(Exception):
 class Stage:
     """A relay at work for a cast of booking systems. `check` raises StartFailed when a part of it has died."""
 
+    config: Path
     cast: Sequence[System]
     store: Store
     outboxes: dict[str, Engine]
@@ -66,9 +66,12 @@ class Stage:
 
 
 @contextmanager
-def full(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
-    """Processes and servers. Raises NoServers before anything is said to be ready, StartFailed, SettingsError."""
-    with _undisturbed_at_the_end() as stack:
+def full(say: Say, cast: Sequence[System], ports: config.Ports | None = None) -> Iterator[Stage]:
+    """Processes and servers; `ports` are where figures are served, if anywhere.
+
+    Raises NoServers before anything is said to be ready, StartFailed, SettingsError.
+    """
+    with undisturbed_at_the_end() as stack:
         folder = _folder(stack)
         environment = config.environment(folder / "relay.toml")
         sandbox = stack.enter_context(
@@ -87,8 +90,8 @@ def full(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
         say("starting the sandbox …")
         update_url = sandbox.wait_for_line("updates", _PATIENCE)
         sandbox_url = sandbox.wait_for_line("page", _PATIENCE).rstrip("/")
-        config.write(folder, cast, database_url=own, update_url=update_url, outbox_urls=urls,
-                     broker_url=valkey.url)  # fmt: skip
+        path = config.write(folder, cast, database_url=own, update_url=update_url, outbox_urls=urls,
+                            broker_url=valkey.url, ports=ports)  # fmt: skip
         say("making the databases …")
         store, outboxes = _databases(stack, cast, own, urls)
         say("starting celery worker and celery beat …")
@@ -104,14 +107,14 @@ def full(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
                 process.check()
 
         _await_first_tick(store, len(cast), processes)
-        yield Stage(cast, store, outboxes, _systems(outboxes), sandbox_url,
+        yield Stage(path, cast, store, outboxes, _systems(outboxes), sandbox_url,
                     "PostgreSQL · Valkey · celery worker · celery beat · ei-relay sandbox", check)  # fmt: skip
 
 
 @contextmanager
-def single(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
-    """One process. Raises StartFailed, SettingsError."""
-    with _undisturbed_at_the_end() as stack:
+def single(say: Say, cast: Sequence[System], ports: config.Ports | None = None) -> Iterator[Stage]:
+    """One process; `ports` as for `full`. Raises StartFailed, SettingsError."""
+    with undisturbed_at_the_end() as stack:
         folder = _folder(stack)
         say("starting the sandbox …")
         options = Options(
@@ -121,7 +124,8 @@ def single(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
         sandbox = stack.enter_context(Sandbox(options))
         urls = {system.name: f"sqlite:///{folder / system.name}.db" for system in cast[1:]}
         own = f"sqlite:///{folder / 'relay.db'}"
-        path = config.write(folder, cast, database_url=own, update_url=sandbox.update_url, outbox_urls=urls)
+        path = config.write(folder, cast, database_url=own, update_url=sandbox.update_url, outbox_urls=urls,
+                            ports=ports)  # fmt: skip
         settings = load(str(path), {})
         log = stack.enter_context((folder / "relay.log").open("w", encoding="utf-8"))
         configure(settings.log_level, settings.log_format, log)
@@ -130,6 +134,8 @@ def single(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
         relay = Relay(settings)
         stack.callback(relay.close)
         relay.prepare()
+        if (metrics := serve_own_metrics(settings.worker_metrics_port, relay.source_names)) is not None:
+            stack.callback(metrics.close)
         runner = Runner(relay)
         thread = Thread(target=runner.run, name="relay")
         thread.start()
@@ -140,7 +146,7 @@ def single(say: Say, cast: Sequence[System]) -> Iterator[Stage]:
             if not thread.is_alive():
                 raise StartFailed("the relay ended by itself")
 
-        yield Stage(cast, store, outboxes, _systems(outboxes), sandbox.url,
+        yield Stage(path, cast, store, outboxes, _systems(outboxes), sandbox.url,
                     "one process on SQLite · sandbox over HTTP", check)  # fmt: skip
 
 
@@ -149,19 +155,6 @@ _SANDBOX: Final = (
     str(config.COLLECT_MESSAGES), "--key-spacing", str(config.KEY_SPACING), "--retry-after-fault",
     str(config.RETRY_AFTER_FAULT),
 )  # fmt: skip
-
-
-@contextmanager
-def _undisturbed_at_the_end() -> Iterator[ExitStack]:
-    """A stack that is unwound with signals turned off, so that a second Ctrl-C leaves no process behind."""
-    stack = ExitStack()
-    try:
-        yield stack
-    finally:
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
-        stack.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _ask_to_stop(processes: list[Process]) -> None:

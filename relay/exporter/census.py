@@ -2,8 +2,9 @@
 
 A `count(*)` over all posts costs a second at ten million rows and more each year. So the posts are walked in
 ranges of ids, as many ranges at a time as fit into a fraction of a second, and each range's last figure is kept:
-the sum is exact for posts that stand still and at most one walk old for the rest. Counters kept up to date by
-every call and intake would be fresher, and make every transaction of a lane wait for one row; an estimate of the
+the sum is exact for posts that stand still and at most one walk old for the rest. After a walk it rests for a hundred
+times as long as that took: a small relay's figure is fresh, a large one's some minutes old. Counters kept up to date
+by every call and intake would be fresher, and make every transaction of a lane wait for one row; an estimate of the
 planner's knows neither source nor state.
 """
 
@@ -20,7 +21,8 @@ from relay.store.transaction import Store
 
 RANGE: Final = 50_000  # ids; some ten milliseconds
 BUDGET_SECONDS: Final = 0.25  # for each `go_on`: a fortieth of one connection, where it is called every 10 s
-REST_SECONDS: Final = 300.0  # between two walks
+REST_FACTOR: Final = 100  # a rest is so many times as long as the walk before it,
+REST_SECONDS: Final = 300.0  # but no longer
 
 
 class Census:
@@ -34,6 +36,7 @@ class Census:
         self._range = ids_per_question
         self._counted: dict[int, dict[str, int]] = {}  # {first id of a range: {source: posts}}
         self._next = 1
+        self._asking = 0.0  # seconds that the walk under way has taken
         self._rests_until: float | None = None  # None: the first walk is not over, or the next is under way
         self._complete = False
 
@@ -57,10 +60,13 @@ class Census:
             self._next += self._range
             if self._clock() - began >= BUDGET_SECONDS:
                 break
+        now = self._clock()
+        self._asking += now - began
         if self._next > last:
             self._complete = True
             self._next = 1
-            self._rests_until = self._clock() + REST_SECONDS
+            self._rests_until = now + min(REST_FACTOR * self._asking, REST_SECONDS)
+            self._asking = 0.0
 
     def _sum(self) -> dict[str, int]:
         total: Counter[str] = Counter()

@@ -77,8 +77,8 @@ class Families(Collector):
     def _posts(self, standing: Standing) -> GaugeMetricFamily:
         family = _gauge(
             "posts",
-            "Posts by state: indexed (in the index as they should be; counted every few minutes), pending (a call is "
-            "to come), parked (refused for their content; somebody must act).",
+            "Posts by state: indexed (in the index as they should be; a large number is counted every few minutes), "
+            "pending (a call is to come), parked (refused for their content; somebody must act).",
             "source",
             "state",
         )

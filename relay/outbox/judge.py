@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from relay.outbox.inspect import OutboxFacts, RowFacts
+from relay.outbox.reader import WRITTEN
 from relay.outbox.table import DEFAULT_NAME, outbox_table
 from relay.wallclock import WallClockError, parse_instant
 
@@ -26,6 +27,7 @@ REQUIRED: Final = ("id", "operation", "booking_id")
 SKEW: Final = timedelta(minutes=1)
 ENOUGH_ROWS: Final = 20  # to suspect anything from
 _EARLY, _LATE = "07:00", "16:00"  # of Swedish care, few bookings start before, and some after
+_REFUSED_FIELD = re.compile(rf"(?:^|; )({'|'.join(WRITTEN)}): ")
 _CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d)(?::\d\d)?(?:[.,]\d+)?$")  # without a zone
 
 
@@ -99,13 +101,18 @@ def _rejected(rows: tuple[RowFacts, ...]) -> Iterator[str]:
     fields: Counter[str] = Counter()
     for row in rows:
         if row.outcome == "rejected":
-            fields.update({part.split(":")[0] for part in (row.reason or "no reason").split("; ")})
+            fields.update(_refused_fields(row))
     for name, number in fields.most_common():
-        newest = next(r for r in rows if r.outcome == "rejected" and name in (r.reason or "no reason"))
+        newest = next(r for r in rows if r.outcome == "rejected" and name in _refused_fields(r))
         yield (
             f"Of the last {len(rows)} rows, {number} {'was' if number == 1 else 'were'} rejected for {name}; "
             f"the newest is id {newest.row.id}, its outcome_reason says what was expected."
         )
+
+
+def _refused_fields(row: RowFacts) -> set[str]:
+    """The fields a reason begins its parts with; their texts have punctuation of their own, and may show a value."""
+    return set(_REFUSED_FIELD.findall(row.reason or "")) or {"no reason"}
 
 
 def _skew(facts: OutboxFacts) -> Iterator[str]:

@@ -63,4 +63,4 @@ def _order(core: Core, body: bytes) -> Answer:
 
 
 def _json(status: int, value: object) -> Answer:
-    return Answer(status, "application/json; charset=utf-8", json.dumps(value, ensure_ascii=False).encode())
+    return Answer(status, "application/json; charset=utf-8", f"{json.dumps(value, ensure_ascii=False)}\n".encode())

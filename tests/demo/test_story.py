@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
 
-from relay.demo.booking_system import Writing
-from relay.demo.cast import SYSTEMS
-from relay.demo.story import RESIDENTS, tell
+from relay.demo.author import MOST_AT_ONCE, RESIDENTS, Step
+from relay.demo.booking_system import Booking, Writing
+from relay.demo.cast import SYSTEMS, System
+from relay.demo.story import go_on, tell
 from relay.identity import parse_resident_id
 
 START = datetime(2026, 11, 23, 9, 0, 0, 500_000, tzinfo=UTC)
@@ -64,6 +67,39 @@ def test_what_starts_very_soon_starts_within_the_show():
     [soon] = [step.booking for step in tell(START, 26) if step.what == "booked, starts very soon"]
 
     assert soon.starts_at == datetime(2026, 11, 23, 10, 0, 19)  # 19.5 s after the start, whole seconds
+
+
+def test_traffic_afterwards_goes_on_from_the_bookings_that_are_there():
+    story = tell(START, 26)
+    there = last_states(story)
+
+    steps = list(islice(go_on(START, there), 2000))
+
+    held = {(step.system, step.booking.booking_id): step.booking.version for step in story}
+    for step in steps:
+        key = step.system, step.booking.booking_id
+        assert step.booking.version == held.get(key, 0) + 1
+        held[key] = step.booking.version
+    assert not {step.event_id for step in steps} & {step.event_id for step in story}
+    assert len({step.event_id for step in steps}) == len(steps)
+
+
+def test_traffic_afterwards_keeps_the_number_of_bookings_bounded():
+    there = last_states(tell(START, 26))
+
+    after = last_states(islice(go_on(START, there), 10_000))
+
+    for system, bookings in after.items():
+        standing = [booking for booking in bookings if not booking.cancelled]
+        assert MOST_AT_ONCE - 10 < len(standing) <= MOST_AT_ONCE + 20, system.name
+
+
+def last_states(steps: Iterable[Step]) -> dict[System, list[Booking]]:
+    """What has become of every booking, by system."""
+    states: dict[System, dict[str, Booking]] = {}
+    for step in steps:
+        states.setdefault(step.system, {})[step.booking.booking_id] = step.booking
+    return {system: list(bookings.values()) for system, bookings in states.items()}
 
 
 def _same(one, other) -> bool:

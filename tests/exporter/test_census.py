@@ -74,6 +74,25 @@ def test_between_two_walks_it_asks_nothing_and_the_next_walk_sees_what_has_chang
     assert census.go_on() == {"nord": 9}
 
 
+@pytest.mark.parametrize(("pace", "rest"), [(0.001, 2.0), (BUDGET_SECONDS, REST_SECONDS)], ids=["short", "long"])
+def test_a_rest_is_as_long_as_its_walk_was_and_bounded(
+    store: Store, indexed: list[int], pace: float, rest: float
+) -> None:
+    """What counts a small relay's posts costs nothing, so its figure need not be minutes old."""
+    clock = Stopwatch(pace)
+    census = Census(store, clock, ids_per_question=1)
+    while census.go_on() is None:
+        pass
+    alter(store, indexed[0], parked_code="EI004")
+
+    clock.now += 0.4 * rest
+    assert census.go_on() == {"nord": 10}
+
+    clock.now += 0.6 * rest
+    turns = [census.go_on() for _ in range(10)]
+    assert turns[-1] == {"nord": 9}
+
+
 def test_a_walk_that_failed_goes_on_where_it_was(store: Store, indexed: list[int]) -> None:
     census = Census(store, Stopwatch(BUDGET_SECONDS), ids_per_question=5)
     assert census.go_on() is None

@@ -12,11 +12,11 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from relay.demo.postgres import free_port
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
-from tests.monitoring.prometheus import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,35 +10,15 @@ from typing import Any
 import pytest
 import requests
 
+from relay.demo.postgres import free_port
+from relay.demo.prometheus import Prometheus
 from relay.exporter.families import LANE_STATES
 from tests.integration.conftest import TIDBOK
 from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
-from tests.monitoring.conftest import CONFIG, promtool
-from tests.monitoring.prometheus import Prometheus, free_port
-
-LAYOUT = CONFIG / "grafana"
-EMPTY_WHEN_WELL = {"Lanes blocked since", "Parked by code", "Broker", "Client certificates end in"}
-
-
-def _generator() -> Any:
-    spec = importlib.util.spec_from_file_location("dashboard_generator", LAYOUT / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generator = _generator()
-PANELS = [panel for panel in generator.dashboard()["panels"] if panel["type"] != "row"]
-
-
-def asked(expr: str) -> str:
-    """The query as Grafana sends it, with all sources and indexes chosen."""
-    expr = expr.replace("$__rate_interval", "5s")
-    return re.sub(r"\$(source|index)\b", ".*", expr)
+from tests.monitoring.conftest import RULES, promtool
+from tests.monitoring.panels import EMPTY_WHEN_WELL, LAYOUT, PANELS, asked, generator
 
 
 def test_the_file_is_what_the_generator_makes() -> None:
@@ -72,7 +51,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) ->
         site.prepare()
         site.start_run()
         site._start("exporter", "-m", "relay", "exporter")
-        with Prometheus(folder, ports) as prometheus:
+        with Prometheus(folder, ports, RULES) as prometheus:
             wait_until(lambda: len(prometheus.query("up == 1")) == 2, 30, site.last_words)
             book(site, "b-1", TOLVAN)
             book(site, "b-2", "no identity")
@@ -105,7 +84,7 @@ def test_a_panel_asks_what_prometheus_understands_and_the_relay_serves(
 
 def served_names(prometheus: Prometheus) -> set[str]:
     """The names of all metrics with their HELP, also of those without a series, and their parts."""
-    told = {entry["metric"]: entry["type"] for entry in prometheus.get("targets/metadata").json()["data"]}
+    told = {entry["metric"]: entry["type"] for entry in prometheus.get("targets/metadata")}
     parts = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}  # OpenMetrics tells of counters so
     broker = {"ei_relay_broker_up"}  # served where a broker is configured
     return broker | {name + part for name, type in told.items() for part in ("", *parts.get(type, ()))}
@@ -154,5 +133,5 @@ def test_a_rejected_row_raises_its_alert_in_prometheus_and_nothing_else_does(
     watched: tuple[Site, Prometheus],
 ) -> None:
     _, prometheus = watched
-    wait_until(lambda: "EiRelayRowsRejected" in prometheus.alerts(), 30, lambda: str(prometheus.alerts()))
-    assert set(prometheus.alerts()) == {"EiRelayRowsRejected"}
+    wait_until(prometheus.alerts, 30, "no alert")
+    assert {(alert.name, alert.state) for alert in prometheus.alerts()} == {("EiRelayRowsRejected", "firing")}

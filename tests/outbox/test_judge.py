@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from relay.change import Rejected, read
 from relay.outbox.inspect import ColumnFacts, OutboxFacts, RowFacts
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import outbox_table
@@ -76,6 +77,14 @@ def test_rejected_rows_are_counted_by_field_without_their_values() -> None:
         1
     ].startswith("Of the last 10 rows, 3 were rejected for starts_at; the newest is id 3,")
     assert not any("yesterday" in text for text in found)
+
+
+def test_a_reason_with_punctuation_of_its_own_is_counted_by_its_field_alone() -> None:
+    rejected = read(row(1, resident_id="x; y", starts_at="a; b: c"), {"SE1-A": "SE1-A"})
+    assert isinstance(rejected, Rejected)
+    refused = rows(1, outcome="rejected", reason=rejected.reason)
+    found = texts(replace(RIGHT, rows=refused), Level.WRONG)
+    assert {text.partition(" rejected for ")[2].partition(";")[0] for text in found} == {"resident_id", "starts_at"}
 
 
 @pytest.mark.parametrize(
