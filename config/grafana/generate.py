@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from kinds import DATASOURCE, Panel, coloured, graph, lit, of_column, panel, quantiles, row, said, stat, table
+from kinds import DATASOURCE, Panel, Steps, coloured, graph, lit, of_column, panel, quantiles, row, said, stat, table
 
 OUT: Final = Path(__file__).with_name("ei-relay.json")
 _SOURCE: Final = 'source=~"$source"'
@@ -21,14 +21,14 @@ _FAILED: Final = f'ei_relay_calls_total{{{_LANE},verdict!="accepted"}}'
 _FIRING: Final = 'ALERTS{alertname=~"EiRelay.*",alertstate="firing"}'
 _LANE_NAME: Final = "{{source_system}} → {{index}}"
 _HSA_ID: Final = 160  # pixels, for SE2321000016-84GX
-_RED_IF_ANY: Final = [("green", None), ("red", 1)]
-_ORANGE_IF_ANY: Final = [("green", None), ("orange", 1)]
-_LATE: Final = [("green", None), ("orange", 1800), ("red", 2700)]  # seconds of the hour a change may wait (R-33)
+_RED_IF_ANY: Final[Steps] = [("green", None), ("red", 1)]
+_ORANGE_IF_ANY: Final[Steps] = [("green", None), ("orange", 1)]
+_LATE: Final[Steps] = [("green", None), ("orange", 1800), ("red", 2700)]  # seconds of the hour a change may wait (R-33)
 _UID: Final = "ei-relay"
 _AS_NOW: Final = "${datasource:queryparam}&${__url_time_range}"  # an address that shows the same data and time
 _BY_MINUTE: Final = "suffix:/min"
-_SILENT: Final = [("green", None), ("orange", 60), ("red", 180)]
-_CERTIFICATE: Final = [("red", None), ("orange", 7), ("green", 30)]  # days, as the alerts have it
+_SILENT: Final[Steps] = [("green", None), ("orange", 60), ("red", 180)]
+_CERTIFICATE: Final[Steps] = [("red", None), ("orange", 7), ("green", 30)]  # days, as the alerts have it
 _UP: Final = {"0": ("DOWN", "red"), "1": ("up", "green")}
 _LANE_STATES: Final = {  # from the most ordinary to the gravest: where exporters disagree, the graver state is shown
     "open": "green", "calling": "blue", "paused": "purple", "resting": "orange", "blocked": "red",
