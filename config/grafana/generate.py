@@ -2,7 +2,8 @@
 
 Plain dictionaries and the standard library: a dashboard is a list of panels with queries, and needs no more.
 Figures of the exporter are taken as max over instances, so that several exporters do not count twice; counters of
-the workers are summed.
+the workers are summed. Rates are told by the minute: a relay makes a few calls a minute, seldom one a second.
+`kinds.py` has the kinds of panel; `picture/` draws the result from a live Prometheus.
 """
 
 from __future__ import annotations
@@ -11,164 +12,284 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from kinds import DATASOURCE, Panel, Steps, coloured, graph, lit, of_column, panel, quantiles, row, said, stat, table
+
 OUT: Final = Path(__file__).with_name("ei-relay.json")
 _SOURCE: Final = 'source=~"$source"'
 _LANE: Final = 'index=~"$index"'
-_DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
-_RED_IF_ANY: Final = [("green", None), ("red", 1)]
-_UP: Final = [("red", None), ("green", 1)]
-
-Panel = dict[str, Any]
-
-
-def panel(
-    kind: str, title: str, told: str, *queries: tuple[str, str], unit: str = "short", size: tuple[int, int] = (12, 8),
-    steps: list[tuple[str, float | None]] | None = None, instant: bool = False, **options: Any,
-) -> Panel:  # fmt: skip
-    """A panel; `queries` are (PromQL, legend), `size` is (of 24 columns, rows), `told` its help text."""
-    defaults: dict[str, Any] = {"unit": unit}
-    if steps:
-        defaults["thresholds"] = {"mode": "absolute", "steps": [{"color": c, "value": v} for c, v in steps]}
-    return {
-        "type": kind,
-        "title": title,
-        "description": told,
-        "datasource": _DATASOURCE,
-        "targets": [
-            {
-                "refId": chr(ord("A") + number), "datasource": _DATASOURCE, "expr": expr, "legendFormat": legend,
-                "instant": instant, "range": not instant, "format": "table" if kind == "table" else "time_series",
-            }
-            for number, (expr, legend) in enumerate(queries)
-        ],
-        "fieldConfig": {"defaults": defaults, "overrides": []},
-        "options": options,
-        "gridPos": {"w": size[0], "h": size[1]},
-    }  # fmt: skip
+_FAILED: Final = f'ei_relay_calls_total{{{_LANE},verdict!="accepted"}}'
+_FIRING: Final = 'ALERTS{alertname=~"EiRelay.*",alertstate="firing"}'
+_LANE_NAME: Final = "{{source_system}} → {{index}}"
+_HSA_ID: Final = 160  # pixels, for SE2321000016-84GX
+_RED_IF_ANY: Final[Steps] = [("green", None), ("red", 1)]
+_ORANGE_IF_ANY: Final[Steps] = [("green", None), ("orange", 1)]
+_LATE: Final[Steps] = [("green", None), ("orange", 1800), ("red", 2700)]  # seconds of the hour a change may wait (R-33)
+_UID: Final = "ei-relay"
+_AS_NOW: Final = "${datasource:queryparam}&${__url_time_range}"  # an address that shows the same data and time
+_BY_MINUTE: Final = "suffix:/min"
+_SILENT: Final[Steps] = [("green", None), ("orange", 60), ("red", 180)]
+_CERTIFICATE: Final[Steps] = [("red", None), ("orange", 7), ("green", 30)]  # days, as the alerts have it
+_UP: Final = {"0": ("DOWN", "red"), "1": ("up", "green")}
+_LANE_STATES: Final = {  # from the most ordinary to the gravest: where exporters disagree, the graver state is shown
+    "open": "green", "calling": "blue", "paused": "purple", "resting": "orange", "blocked": "red",
+}  # fmt: skip
+_VERDICTS: Final = {
+    "accepted": "green", "content": "red", "configuration": "purple", "temporary": "orange", "unknown": "blue",
+}  # fmt: skip
+_OUTCOMES: Final = {"taken": "green", "rejected": "red", "duplicate": "blue", "superseded": "purple"}
 
 
-def stat(title: str, told: str, query: str, **more: Any) -> Panel:
-    """One figure that is green or red."""
-    return panel(
-        "stat", title, told, (query, ""), instant=True, size=(4, 4), colorMode="background",
-        reduceOptions={"calcs": ["lastNotNull"]}, **more,
-    )  # fmt: skip
+def lane_states() -> str:
+    """One series a lane, whose value is the place of its state in _LANE_STATES."""
+    of_state = " or ".join(
+        f'ei_relay_lane_state{{{_LANE},state="{state}"}} * {place}' for place, state in enumerate(_LANE_STATES, 1)
+    )
+    return f"max by (index, source_system) ({of_state})"
 
 
-def row(title: str) -> Panel:
-    """The heading of a group of panels."""
-    return {"type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": {"w": 24, "h": 1}}
+def added(counter: str) -> str:
+    """What a rare counter has grown by in a step. One that begins at 1 counts, where rate() would see no increase: the
+    first call that fails, of all, would not be seen.
+    """
+    return f"clamp_min({counter} - ({counter} offset $__interval or {counter} * 0), 0)"
+
+
+def is_it_working() -> list[Panel]:
+    """What is seen first: each figure green, or somebody must act."""
+    return [
+        row("Is it working?"),
+        stat(
+            "Alerts firing", "As Prometheus has them; none either where its rules are not loaded.",
+            (f"count({_FIRING}) or vector(0)", ""), steps=_RED_IF_ANY,
+        ),
+        stat(
+            "Longest wait", "The longest waiting live change; it may wait for an hour (R-33). Alert at 45 min.",
+            (f"max(ei_relay_oldest_pending_seconds{{{_LANE}}})", ""), unit="s", steps=_LATE, defaults={"decimals": 0},
+        ),
+        stat(
+            "Lanes blocked", "Lanes whose calls are refused until somebody acts. A lane: the calls of one source "
+            "system to one index, one at a time.",
+            (f'sum(max by (index, source_system) (ei_relay_lane_state{{{_LANE},state="blocked"}}))', ""),
+            steps=_RED_IF_ANY,
+        ),
+        stat(
+            "Posts parked", "Posts that the index refuses for what they say; the others go on.",
+            (f'sum(max by (source) (ei_relay_posts{{{_SOURCE},state="parked"}}))', ""), steps=_ORANGE_IF_ANY,
+        ),
+        stat(
+            "Rows rejected", "Outbox rows in the time shown that could not be taken: bookings that are not shown "
+            "as they should be.",
+            (f'sum(increase(ei_relay_outbox_rows_total{{{_SOURCE},outcome="rejected"}}[$__range]))', ""),
+            steps=_ORANGE_IF_ANY, defaults={"decimals": 0},
+        ),
+        stat(
+            "Outboxes away", "Outboxes that cannot be read or marked.",
+            (f"count(max by (source) (ei_relay_outbox_up{{{_SOURCE}}}) == 0) or vector(0)", ""), steps=_RED_IF_ANY,
+        ),
+        stat(
+            "Stands on", "Whether the relay's own database, and Redis or Valkey, answer.",
+            ("max(ei_relay_database_up)", "Database"), ("max(ei_relay_broker_up)", "Broker"), words=_UP,
+            orientation="horizontal", textMode="value_and_name",
+        ),
+        stat(
+            "Last step", "How long ago a worker last did something. Beat, broker or workers are silent when it grows.",
+            ("time() - max(ei_relay_worker_last_step_timestamp_seconds)", ""), unit="s", steps=_SILENT,
+            defaults={"decimals": 0},
+        ),
+    ]  # fmt: skip
+
+
+def how_late() -> list[Panel]:
+    """Time, of what waits and of what was delivered."""
+    return [
+        row("How late is it?"),
+        graph(
+            "Longest wait by lane", "Of live changes that have not been accepted yet. Dashed: 30 and 45 minutes of the "
+            "hour they may (R-33).",
+            (f"max by (index, source_system) (ei_relay_oldest_pending_seconds{{{_LANE}}})", _LANE_NAME),
+            unit="s", steps=_LATE, legend="table", size=(14, 8),
+        ),
+        graph(
+            "From registration to acceptance", "Of live and bulk changes that were accepted. As coarse as the "
+            "histogram: 1, 5, 6, 10, 15 minutes and so on.",
+            *quantiles("ei_relay_delivery_delay_seconds", "le", _SOURCE,
+                       {0.5: "half within", 0.95: "95% within", 0.99: "99% within"}),
+            unit="s", steps=_LATE, size=(10, 8),
+        ),
+    ]  # fmt: skip
+
+
+def what_waits() -> list[Panel]:
+    """Where, and why."""
+    states = {str(place): named for place, named in enumerate(_LANE_STATES.items(), 1)}
+    return [
+        row("What waits where, and why?"),
+        panel(
+            "state-timeline", "Lanes", "What each lane was doing. Resting: it pauses after a failure. Blocked: it "
+            "waits for somebody to act. Paused: by a command.",
+            (lane_states(), _LANE_NAME), size=(24, 8),
+            defaults={"mappings": said(states), "custom": {"fillOpacity": 80, "lineWidth": 0}},
+            mergeValues=True, showValue="auto", rowHeight=0.8,
+            legend={"showLegend": True, "displayMode": "list", "placement": "bottom"},
+        ),
+        table(
+            "Which alerts", "The runbook has a heading for each.", _FIRING, size=(10, 6), empty="No alert is firing",
+            columns={
+                "severity": "Severity", "alertname": "Alert", "source": "Source", "source_system": "Source system",
+                "index": "Index",
+            },
+            hidden=("__name__", "alertstate", "instance", "job", "code", "Value"), sort=("Severity", False),
+            overrides=[
+                of_column("Severity", custom__width=75, custom__cellOptions={"type": "color-text"}, mappings=said(
+                    {"page": ("page", "red"), "ticket": ("ticket", "orange")}
+                )),
+                of_column("Alert", custom__width=205),
+                of_column("Source", noValue="–", custom__minWidth=90),
+                of_column("Source system", noValue="–", custom__width=_HSA_ID),
+                of_column("Index", noValue="–", custom__minWidth=70),
+            ],
+        ),
+        table(
+            "Lanes blocked since", "Since when, and by which code; the runbook says who mends it.",
+            f"max by (index, source_system, code) (ei_relay_lane_blocked_timestamp_seconds{{{_LANE}}}) * 1000",
+            size=(8, 6), empty="No lane is blocked",
+            columns={"source_system": "Source system", "index": "Index", "code": "Code", "Value": "Since"},
+            overrides=[
+                of_column("Source system", custom__width=_HSA_ID), of_column("Code", custom__width=70),
+                of_column("Index", custom__minWidth=70),
+                of_column("Since", unit="dateTimeAsIsoNoDateIfToday", custom__width=160),
+            ],
+            sort=("Since", False),
+        ),
+        table(
+            "Parked by code", "What the index refuses, and with which code.",
+            f"max by (index, source_system, code) (ei_relay_parked_posts{{{_LANE}}}) > 0",
+            size=(6, 6), empty="No post is parked",
+            columns={"source_system": "Source system", "index": "Index", "code": "Code", "Value": "Posts"},
+            overrides=[
+                of_column("Source system", custom__width=_HSA_ID), of_column("Code", custom__width=70),
+                of_column("Index", custom__minWidth=70), of_column("Posts", custom__width=70),
+            ],
+            sort=("Posts", True),
+        ),
+        graph(
+            "Posts waiting", "Posts whose call is to come.",
+            (f'max by (source) (ei_relay_posts{{{_SOURCE},state="pending"}})', "{{source}}"), stacked=True, size=(8, 8),
+        ),
+        graph(
+            "Outbox rows waiting", "Rows that no worker has taken yet.",
+            (f"max by (source) (ei_relay_outbox_unread{{{_SOURCE}}})", "{{source}}"), stacked=True, size=(8, 8),
+        ),
+        graph(
+            "Failed calls in a row", "0 after a success.",
+            (f"max by (index, source_system) (ei_relay_lane_failures{{{_LANE}}})", _LANE_NAME), size=(8, 8),
+            defaults={"decimals": 0},
+        ),
+    ]  # fmt: skip
+
+
+def calls() -> list[Panel]:
+    """What the index answers, and what comes in."""
+    return [
+        row("Calls"),
+        graph(
+            "Calls by verdict", "Content: refused for what posts say; configuration: for who we are; temporary, "
+            "unknown: sent again.",
+            (f"60 * sum by (verdict) (rate(ei_relay_calls_total{{{_LANE}}}[$__rate_interval]))", "{{verdict}}"),
+            unit=_BY_MINUTE, stacked=True, overrides=coloured(_VERDICTS),
+        ),
+        graph(
+            "Failed calls by code", "How many in each stretch of two minutes or more; what the index, the platform or "
+            "the network said.",
+            (f"sum by (verdict, code) ({added(_FAILED)})", "{{verdict}} {{code}}"),
+            bars="2m", overrides=coloured(_VERDICTS, shades=True), defaults={"decimals": 0},
+        ),
+        graph(
+            "Outbox rows by outcome", "A rejected row is a booking that is not shown as it should be.",
+            (f"60 * sum by (outcome) (rate(ei_relay_outbox_rows_total{{{_SOURCE}}}[$__rate_interval]))", "{{outcome}}"),
+            unit=_BY_MINUTE, stacked=True, size=(8, 8), overrides=coloured(_OUTCOMES),
+        ),
+        graph(
+            "How long calls take", "From connecting to the answer.",
+            *quantiles("ei_relay_call_seconds", "le, index", _LANE,
+                       {0.5: "{{index}}: half within", 0.95: "{{index}}: 95% within"}), unit="s",
+            size=(8, 8),
+        ),
+        graph(
+            "Posts in a call", "The mean; at most 1000 (R-30).",
+            (f"sum by (index) (rate(ei_relay_call_posts_sum{{{_LANE}}}[$__rate_interval])) / "
+             f"sum by (index) (rate(ei_relay_call_posts_count{{{_LANE}}}[$__rate_interval]))", "{{index}}"),
+            size=(8, 8),
+        ),
+    ]  # fmt: skip
+
+
+def each_source() -> list[Panel]:
+    """A line for every booking system; its name leads to the dashboard of it alone."""
+    return [
+        row("Each source"),
+        table(
+            "Sources", "A line for each booking system; its name leads to the dashboard of it alone. Posts in the "
+            "index are counted every few minutes.",
+            f"max by (source) (ei_relay_outbox_up{{{_SOURCE}}})",
+            *(f'max by (source) (ei_relay_posts{{{_SOURCE},state="{state}"}})' for state in
+              ("indexed", "pending", "parked")),
+            f'sum by (source) (increase(ei_relay_outbox_rows_total{{{_SOURCE},outcome="rejected"}}[$__range]))',
+            f"max by (source) (ei_relay_outbox_unread{{{_SOURCE}}})",
+            f"max by (source) (ei_relay_outbox_oldest_unread_seconds{{{_SOURCE}}})",
+            f"time() - max by (source) (ei_relay_last_success_timestamp_seconds{{{_SOURCE}}})",
+            size=(24, 8),
+            columns={
+                "source": "Source", "Value #A": "Outbox", "Value #B": "Posts indexed", "Value #C": "Posts waiting",
+                "Value #D": "Posts parked", "Value #E": "Rows rejected", "Value #F": "Rows unread",
+                "Value #G": "Oldest unread row", "Value #H": "Since the last success",
+            },
+            overrides=[
+                of_column("Source", links=[
+                    {"title": "This source alone", "url": f"/d/{_UID}?var-source=${{__value.text}}&{_AS_NOW}"},
+                ]),
+                of_column(
+                    "Outbox", custom__cellOptions={"type": "color-text"}, custom__align="center",
+                    mappings=said(_UP),
+                ),
+                lit("Posts parked", [("orange", 1)]),
+                lit("Rows rejected", [("orange", 1)], decimals=0),
+                lit("Oldest unread row", [("orange", 60), ("red", 300)], unit="s", decimals=0),
+                lit("Since the last success", [("orange", 3600)], unit="s", decimals=0),
+            ],
+            sort=("Source", False),
+        ),
+    ]  # fmt: skip
+
+
+def what_it_stands_on() -> list[Panel]:
+    """Certificates, workers, versions."""
+    return [
+        row("What it stands on"),
+        panel(
+            "bargauge", "Client certificates end in", "Alerts at 30 and 7 days; the bar is a year long.",
+            (f"(min by (index) (ei_relay_client_certificate_expiry_timestamp_seconds{{{_LANE}}}) - time()) / 86400",
+             "{{index}}"),
+            unit="suffix: days", instant=True, steps=_CERTIFICATE, size=(8, 5), orientation="horizontal",
+            displayMode="basic", namePlacement="top", sizing="manual", minVizHeight=16, maxVizHeight=48,
+            text={"titleSize": 14, "valueSize": 16},
+            defaults={"min": 0, "max": 365, "decimals": 0, "noValue": "No client certificate"},
+        ),
+        graph(
+            "Since a worker's last step", "Beat, broker or worker is silent when it grows.",
+            ("time() - ei_relay_worker_last_step_timestamp_seconds", "{{instance}}"), unit="s", steps=_SILENT,
+            size=(8, 5),
+        ),
+        table(
+            "Versions", "Of the exporters.", "count by (version, python) (ei_relay_build_info)", size=(8, 5),
+            columns={"version": "Relay", "python": "Python", "Value": "Exporters"},
+        ),
+    ]  # fmt: skip
 
 
 def panels() -> list[Panel]:
     """All panels, from the question first asked to the details."""
-    late = [("green", None), ("orange", 1800), ("red", 2700)]
-    return [
-        row("Is it working?"),
-        stat(
-            "Longest wait", "The longest waiting live change; it may wait for an hour (R-33). Alert at 45 min.",
-            f"max(ei_relay_oldest_pending_seconds{{{_LANE}}})", unit="s", steps=late,
-        ),
-        stat(
-            "Lanes blocked", "Lanes whose calls are refused until somebody acts.",
-            f'sum(max by (index, source_system) (ei_relay_lane_state{{{_LANE},state="blocked"}}))', steps=_RED_IF_ANY,
-        ),
-        stat(
-            "Posts parked", "Posts refused for what they say.",
-            f'sum(max by (source) (ei_relay_posts{{{_SOURCE},state="parked"}}))', steps=_RED_IF_ANY,
-        ),
-        stat("Database", "1: the relay's own database answers.", "max(ei_relay_database_up)", steps=_UP),
-        stat("Broker", "1: Redis or Valkey answers.", "max(ei_relay_broker_up)", steps=_UP),
-        stat(
-            "Outboxes away", "Outboxes that cannot be read or marked.",
-            f"count(max by (source) (ei_relay_outbox_up{{{_SOURCE}}}) == 0) or vector(0)", steps=_RED_IF_ANY,
-        ),
-        row("How late is it?"),
-        panel(
-            "timeseries", "From registration to acceptance", "Of live and bulk changes that were accepted.",
-            *((f"histogram_quantile({q}, sum by (le) (rate(ei_relay_delivery_delay_seconds_bucket{{{_SOURCE}}}"
-               "[$__rate_interval])))", f"{q:.0%}") for q in (0.5, 0.95, 0.99)),
-            unit="s", steps=late,
-        ),
-        panel(
-            "timeseries", "Longest wait by lane", "Of live changes that have not been accepted yet.",
-            (f"max by (index, source_system) (ei_relay_oldest_pending_seconds{{{_LANE}}})",
-             "{{index}} {{source_system}}"), unit="s", steps=late,
-        ),
-        row("What waits where, and why?"),
-        panel(
-            "timeseries", "Posts waiting", "Posts whose call is to come.",
-            (f'max by (source) (ei_relay_posts{{{_SOURCE},state="pending"}})', "{{source}}"),
-        ),
-        panel(
-            "timeseries", "Outbox rows waiting", "Rows that no worker has taken yet.",
-            (f"max by (source) (ei_relay_outbox_unread{{{_SOURCE}}})", "{{source}}"),
-        ),
-        panel(
-            "state-timeline", "Lanes", "What each lane was doing. Resting: it pauses after a failure.",
-            (f"max by (index, source_system, state) (ei_relay_lane_state{{{_LANE}}}) == 1",
-             "{{source_system}} {{state}}"),
-        ),
-        panel(
-            "table", "Lanes blocked since", "Since when, and by which code; the runbook says who mends it.",
-            (f"max by (index, source_system, code) (ei_relay_lane_blocked_timestamp_seconds{{{_LANE}}}) * 1000", ""),
-            unit="dateTimeAsIso", instant=True,
-        ),
-        panel(
-            "table", "Parked by code", "What the index refuses.",
-            (f"max by (index, source_system, code) (ei_relay_parked_posts{{{_LANE}}})", ""), instant=True,
-        ),
-        panel(
-            "timeseries", "Failed calls in a row", "0 after a success.",
-            (f"max by (index, source_system) (ei_relay_lane_failures{{{_LANE}}})", "{{index}} {{source_system}}"),
-        ),
-        row("Calls"),
-        panel(
-            "timeseries", "Calls by verdict", "Content: refused for what posts say; configuration: for who we are; "
-            "temporary, unknown: sent again.",
-            (f"sum by (verdict, code) (rate(ei_relay_calls_total{{{_LANE}}}[$__rate_interval]))",
-             "{{verdict}} {{code}}"), unit="reqps",
-        ),
-        panel(
-            "timeseries", "How long calls take", "From connecting to the answer.",
-            *((f"histogram_quantile({q}, sum by (le, index) (rate(ei_relay_call_seconds_bucket{{{_LANE}}}"
-               "[$__rate_interval])))", f"{{{{index}}}} {q:.0%}") for q in (0.5, 0.95)), unit="s",
-        ),
-        panel(
-            "timeseries", "Posts in a call", "The mean; at most 1000 (R-30).",
-            (f"sum by (index) (rate(ei_relay_call_posts_sum{{{_LANE}}}[$__rate_interval])) / "
-             f"sum by (index) (rate(ei_relay_call_posts_count{{{_LANE}}}[$__rate_interval]))", "{{index}}"),
-        ),
-        panel(
-            "timeseries", "Outbox rows by outcome", "A rejected row is a booking that is not shown as it should be.",
-            (f"sum by (source, outcome) (rate(ei_relay_outbox_rows_total{{{_SOURCE}}}[$__rate_interval]))",
-             "{{source}} {{outcome}}"), unit="wps",
-        ),
-        row("Each source"),
-        panel(
-            "table", "Posts by state", "Indexed is counted every few minutes.",
-            (f"max by (source, state) (ei_relay_posts{{{_SOURCE}}})", ""), instant=True,
-        ),
-        panel(
-            "table", "Since the last success", "How long ago an index last accepted a call.",
-            (f"time() - max by (source) (ei_relay_last_success_timestamp_seconds{{{_SOURCE}}})", ""),
-            unit="s", instant=True,
-        ),
-        row("What it stands on"),
-        panel(
-            "bargauge", "Client certificates end in", "Alerts at 30 and 7 days.",
-            (f"min by (index) (ei_relay_client_certificate_expiry_timestamp_seconds{{{_LANE}}}) - time()", "{{index}}"),
-            unit="s", instant=True, steps=[("red", None), ("orange", 7 * 86400), ("green", 30 * 86400)],
-        ),
-        panel(
-            "timeseries", "Since a worker's last step", "Beat, broker or worker is silent when it grows.",
-            ("time() - ei_relay_worker_last_step_timestamp_seconds", "{{instance}}"), unit="s",
-        ),
-        panel(
-            "table", "Versions", "Of the exporters.",
-            ("max by (version, python) (ei_relay_build_info)", ""), instant=True,
-        ),
-    ]  # fmt: skip
+    return [*is_it_working(), *how_late(), *what_waits(), *calls(), *each_source(), *what_it_stands_on()]
 
 
 def laid_out(all_panels: list[Panel]) -> list[Panel]:
@@ -190,7 +311,7 @@ def variable(name: str, label: str) -> dict[str, Any]:
     metric = {"source": "ei_relay_outbox_up", "index": "ei_relay_lane_state"}[name]
     query = f"label_values({metric}, {name})"
     return {
-        "type": "query", "name": name, "label": label, "datasource": _DATASOURCE,
+        "type": "query", "name": name, "label": label, "datasource": DATASOURCE,
         "query": {"query": query, "refId": "V"}, "definition": query, "refresh": 2,
         "multi": True, "includeAll": True, "allValue": ".*",
         "current": {"text": "All", "value": "$__all"},
@@ -200,7 +321,7 @@ def variable(name: str, label: str) -> dict[str, Any]:
 def dashboard() -> dict[str, Any]:
     """The whole dashboard."""
     return {
-        "uid": "ei-relay",
+        "uid": _UID,
         "title": "Engagemangsindex update relay",
         "tags": ["ei-relay"],
         "schemaVersion": 39,

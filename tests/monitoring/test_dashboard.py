@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
 
-from relay.demo.postgres import free_port
 from relay.demo.prometheus import Prometheus
 from relay.exporter.families import LANE_STATES
 from tests.integration.conftest import TIDBOK
 from tests.integration.processes import wait_until
-from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
-from tests.monitoring.conftest import RULES, promtool
+from tests.monitoring.conftest import promtool
 from tests.monitoring.panels import EMPTY_WHEN_WELL, LAYOUT, PANELS, asked, generator
 
 
@@ -35,40 +31,6 @@ def test_no_two_panels_lie_on_each_other() -> None:
         taken |= cells
 
 
-@pytest.fixture(scope="module")
-def ports() -> tuple[int, int]:
-    """The exporter's and the run's."""
-    return free_port(), free_port()
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) -> Iterator[tuple[Site, Prometheus]]:
-    """A relay in one process that has delivered a booking and rejected a row, and a Prometheus that watches it."""
-    folder = tmp_path_factory.mktemp("watched")
-    with Site(folder, f"sqlite:///{folder}/relay.db", [TIDBOK]) as site:
-        config = site.config.read_text()
-        site.config.write_text(f"exporter_port = {ports[0]}\nworker_metrics_port = {ports[1]}\n{config}")
-        site.prepare()
-        site.start_run()
-        site._start("exporter", "-m", "relay", "exporter")
-        with Prometheus(folder, ports, RULES) as prometheus:
-            wait_until(lambda: len(prometheus.query("up == 1")) == 2, 30, site.last_words)
-            book(site, "b-1", TOLVAN)
-            book(site, "b-2", "no identity")
-            wait_until(lambda: site.index.content_of("b-1"), 20, site.last_words)
-            accepted = 'rate(ei_relay_calls_total{verdict="accepted"}[5s]) >= 0'
-            wait_until(lambda: prometheus.query(accepted), 20, site.last_words)
-            wait_until(lambda: prometheus.query("ei_relay_last_success_timestamp_seconds"), 30, site.last_words)
-            yield site, prometheus
-
-
-def book(site: Site, booking_id: str, resident: str) -> None:
-    site.insert(
-        TIDBOK.name, operation="upsert", booking_id=booking_id, resident_id=resident, care_unit="SE2321000016-1HZ3",
-        starts_at=datetime(2040, 5, 4, 8, 15).isoformat(),
-    )  # fmt: skip
-
-
 @pytest.mark.promtool
 @pytest.mark.integration
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
@@ -77,9 +39,25 @@ def test_a_panel_asks_what_prometheus_understands_and_the_relay_serves(
 ) -> None:
     for target in panel["targets"]:
         series = watched[1].query(asked(target["expr"]))
-        assert series or panel["title"] in EMPTY_WHEN_WELL
+        assert series or {panel["title"], target["legendFormat"]} & EMPTY_WHEN_WELL
         for name in re.findall(r"\bei_relay_\w+", target["expr"]):
             assert name in served_names(watched[1]), name
+
+
+@pytest.mark.promtool
+@pytest.mark.integration
+@pytest.mark.parametrize("panel", [p for p in PANELS if p["type"] == "table"], ids=lambda panel: panel["title"])
+def test_a_table_shows_columns_with_headings_and_no_others(
+    watched: tuple[Site, Prometheus], panel: dict[str, Any]
+) -> None:
+    organized = panel["transformations"][-1]["options"]
+    headed, hidden = set(organized["renameByName"]), set(organized["excludeByName"])
+    for number, target in enumerate(panel["targets"]):
+        labels = {label for series in watched[1].query(asked(target["expr"])) for label in series["metric"]}
+        value = "Value" if len(panel["targets"]) == 1 else f"Value #{chr(ord('A') + number)}"
+        assert labels | {value} <= headed | hidden
+    for override in panel["fieldConfig"]["overrides"]:
+        assert override["matcher"]["options"] in organized["renameByName"].values()
 
 
 def served_names(prometheus: Prometheus) -> set[str]:
