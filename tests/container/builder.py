@@ -22,6 +22,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 BASE: Final = f"localhost/ei-relay-stand-in-{os.getpid()}"
 IMAGE: Final = f"localhost/ei-relay-tested-{os.getpid()}"
+_CONTAINER: Final = f"ei-relay-stand-in-{os.getpid()}"
 _PROBE: Final = f"localhost/ei-relay-probe-{os.getpid()}"
 _TOOLS: Final = ("mmdebstrap", "buildah", "podman", "runc")
 _PACKAGES: Final = "python3,python3-venv,python3-pip,python-is-python3,ca-certificates,passwd"
@@ -74,9 +75,9 @@ def make_base(folder: Path) -> None:
         run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}", *_apt_options(folder),
             _release(), system, *_mirrors(), timeout=400)  # fmt: skip
         doing = "no image could be made of a Debian"
-        container = run("buildah", "from", "scratch").strip()
-        run("buildah", "add", "--quiet", container, system, "/")
-        run("buildah", "commit", "--quiet", "--rm", container, BASE)
+        run("buildah", "from", "--name", _CONTAINER, "scratch")
+        run("buildah", "add", "--quiet", _CONTAINER, system, "/")
+        run("buildah", "commit", "--quiet", _CONTAINER, BASE)
         doing = "nothing could be run in a build, or pip reached no packages there"
         (folder / "Dockerfile").write_text(_PROBE_FILE, encoding="utf-8")
         _build(folder, "--file", str(folder / "Dockerfile"), "--tag", _PROBE)
@@ -93,8 +94,8 @@ def build(folder: Path) -> None:
 
 def remove() -> None:
     """Remove whatever was made of it."""
-    for image in (IMAGE, _PROBE, BASE):
-        subprocess.run(["buildah", "rmi", "--force", image], capture_output=True, check=False)
+    for command in (["rm", _CONTAINER], *(["rmi", "--force", image] for image in (IMAGE, _PROBE, BASE))):
+        subprocess.run(["buildah", *command], capture_output=True, check=False)
 
 
 def _build(folder: Path, *options: str) -> None:
