@@ -60,34 +60,96 @@ def test_every_file_of_a_setting_lies_in_a_mount(manifests: list[Manifest]) -> N
                 assert file in [item["path"] for source in sources for item in source["secret"]["items"]]
 
 
-def test_service_accounts_ports_and_selectors_meet(manifests: list[Manifest]) -> None:
-    accounts = {m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"} | {"default"}
-    pods = [m["spec"]["template"] for m in with_pods(manifests)]
-    ports = {p["name"] for pod in pods for c in pod["spec"]["containers"] for p in c.get("ports", [])}
+def selected(selector: Manifest, manifests: list[Manifest]) -> list[Manifest]:
+    """Those of the manifests' pods, or else of the manifests themselves, that a label selector takes."""
+    assert selector.keys() <= {"matchLabels", "matchExpressions"}
+
+    def takes(labels: dict[str, str]) -> bool:
+        expressions = selector.get("matchExpressions", [])
+        assert all(each["operator"] == "In" for each in expressions)
+        return selector.get("matchLabels", {}).items() <= labels.items() and all(
+            labels.get(each["key"]) in each["values"] for each in expressions
+        )
+
+    return [m for m in manifests if takes(m.get("spec", {}).get("template", m)["metadata"]["labels"])]
+
+
+def parts(manifests: list[Manifest]) -> set[str]:
+    """Which parts of the relay they are."""
+    return {manifest["metadata"]["labels"]["app.kubernetes.io/component"] for manifest in manifests}
+
+
+def test_selectors_take_the_pods_meant_and_no_others(manifests: list[Manifest], values: dict[str, Any]) -> None:
+    pods = with_pods(manifests)
+    metered = {"exporter"} if values.get("exporter", {}).get("enabled", True) else set()
+    workers = values.get("workers", {}).get("metrics", {}).get("enabled")
+    metered |= {"workers"} if workers or values.get("serviceMonitor", {}).get("enabled") else set()
     for manifest in manifests:
         kind, spec = manifest["kind"], manifest.get("spec", {})
         if kind == "Deployment":
-            assert pod_of(manifest)["serviceAccountName"] in accounts
-        if kind in ("Deployment", "PodDisruptionBudget", "Service", "NetworkPolicy"):
-            selector = spec.get("podSelector") or spec["selector"]
-            wanted = selector.get("matchLabels", selector).items()
-            assert [pod for pod in pods if wanted <= pod["metadata"]["labels"].items()]
+            assert selected(spec["selector"], pods) == [manifest]
+        if kind == "PodDisruptionBudget":
+            assert parts(selected(spec["selector"], pods)) == {"workers"}
         if kind == "Service":
-            assert {port["targetPort"] for port in spec["ports"]} <= ports
+            assert parts(selected({"matchLabels": spec["selector"]}, pods)) == {"exporter"}
         if kind == "NetworkPolicy":
-            named = [p["port"] for rule in spec.get("ingress", []) for p in rule["ports"]]
-            assert set(named) <= ports
+            everyone = not manifest["metadata"]["name"].endswith("-metrics")
+            assert parts(selected(spec["podSelector"], pods)) == (parts(pods) if everyone else metered)
+        if kind == "ServiceMonitor":
+            services = [m for m in manifests if m["kind"] == "Service"]
+            assert parts(selected(spec["selector"], services)) == {"exporter"}
+        if kind == "PodMonitor":
+            assert parts(selected(spec["selector"], pods)) == {"workers"}
+
+
+def test_what_selects_by_name_finds_it(manifests: list[Manifest], values: dict[str, Any]) -> None:
+    accounts = {m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"}
+    accounts |= {values.get("serviceAccount", {}).get("name", "default")}
+    for manifest in manifests:
+        if manifest["kind"] == "Deployment":
+            assert pod_of(manifest)["serviceAccountName"] in accounts
+        if manifest["kind"] == "HorizontalPodAutoscaler":
+            scaled = only(manifests, "Deployment", "-workers")
+            assert manifest["spec"]["scaleTargetRef"] == {
+                "apiVersion": scaled["apiVersion"], "kind": scaled["kind"], "name": scaled["metadata"]["name"],
+            }  # fmt: skip
+            assert "replicas" not in scaled["spec"]  # or every upgrade would undo the scaling
+
+
+def ports(pod: Manifest) -> dict[str, int]:
+    """{name: port} of a manifest's container."""
+    (container,) = pod_of(pod)["containers"]
+    return {port["name"]: port["containerPort"] for port in container.get("ports", [])}
+
+
+def test_ports_asked_for_by_name_are_there(manifests: list[Manifest]) -> None:
+    pods = with_pods(manifests)
+    for manifest in manifests:
+        kind, spec = manifest["kind"], manifest.get("spec", {})
+        if kind == "Deployment":
+            (container,) = pod_of(manifest)["containers"]
+            probes = [container[probe] for probe in ("readinessProbe", "livenessProbe")]
+            assert {probe["httpGet"]["port"] for probe in probes if "httpGet" in probe} <= ports(manifest).keys()
+        if kind == "Service":
+            for pod in selected({"matchLabels": spec["selector"]}, pods):
+                assert {port["targetPort"] for port in spec["ports"]} <= ports(pod).keys()
+        if kind == "NetworkPolicy":
+            for pod in selected(spec["podSelector"], pods):
+                assert {p["port"] for rule in spec.get("ingress", []) for p in rule["ports"]} <= ports(pod).keys()
         if kind == "ServiceMonitor":
             service = only(manifests, "Service")
-            assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
             assert {e["port"] for e in spec["endpoints"]} <= {p["name"] for p in service["spec"]["ports"]}
         if kind == "PodMonitor":
-            workers = pod_of(only(manifests, "Deployment", "-workers"))["containers"][0]
-            assert {e["port"] for e in spec["podMetricsEndpoints"]} <= {p["name"] for p in workers["ports"]}
-        if kind == "HorizontalPodAutoscaler":
-            scaled = only(manifests, "Deployment", "-workers")
-            assert spec["scaleTargetRef"]["name"] == scaled["metadata"]["name"]
-            assert "replicas" not in scaled["spec"]  # or every upgrade would undo the scaling
+            for pod in selected(spec["selector"], pods):
+                assert {e["port"] for e in spec["podMetricsEndpoints"]} <= ports(pod).keys()
+
+
+def test_metrics_are_served_on_the_port_that_is_named_so(manifests: list[Manifest]) -> None:
+    for manifest in (m for m in with_pods(manifests) if ports(m)):
+        (container,) = pod_of(manifest)["containers"]
+        told = {variable["name"]: variable.get("value") for variable in container["env"]}
+        variable = "WORKER_METRICS_PORT" if manifest["metadata"]["name"].endswith("-workers") else "EXPORTER_PORT"
+        assert ports(manifest) == {"metrics": int(told[f"EI_RELAY_{variable}"])}
 
 
 def test_the_relay_takes_the_configuration_that_its_pods_mount(render: Render, tmp_path: Path) -> None:
