@@ -94,6 +94,8 @@ def build(folder: Path) -> None:
 
 def remove() -> None:
     """Remove whatever was made of it."""
+    if shutil.which("buildah") is None:
+        return
     for command in (["rm", _CONTAINER], *(["rmi", "--force", image] for image in (IMAGE, _PROBE, BASE))):
         subprocess.run(["buildah", *command], capture_output=True, check=False)
 

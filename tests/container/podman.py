@@ -19,11 +19,20 @@ _numbers = count(1)
 
 
 def check_that_containers_run() -> None:
-    """Run a container of the base, in which nothing is ours. Raises CannotBeTried."""
+    """Run a container of the base, in which nothing is ours, and a second command in it. Raises CannotBeTried."""
+    name = f"ei-relay-probe-{os.getpid()}"
     try:
-        run(*_PODMAN, "run", *_RESTRICTED, BASE, "true", timeout=120)
+        run(*_PODMAN, "run", *_RESTRICTED, "--detach", "--name", name, BASE,
+            "sh", "-c", "touch /tmp/here && exec sleep 60", timeout=120)  # fmt: skip
+        run(*_PODMAN, "exec", name, "sh", "-c", "until test -e /tmp/here; do sleep 0.1; done", timeout=20)
     except Failed as failed:
-        raise CannotBeTried(f"no container runs: {failed.last_line}") from failed
+        raise CannotBeTried(f"containers do not run as they should: {failed.last_line}") from failed
+    finally:
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    subprocess.run(["podman", "rm", "--force", "--time", "0", name], capture_output=True, check=False)
 
 
 class Container:
@@ -32,6 +41,7 @@ class Container:
     def __init__(self, config: Path, *command: str, log: Path | None = None) -> None:
         self.name = f"ei-relay-tested-{os.getpid()}-{next(_numbers)}"
         self._log = log
+        self._probed = ""
         self._command = [
             *_PODMAN, "run", *_RESTRICTED,
             "--env", "WORKER_PULSE_FILE=/tmp/pulse", "--volume", f"{config}:/etc/ei-relay/config/ei-relay.toml:ro",
@@ -53,11 +63,14 @@ class Container:
     def has_pulse(self) -> bool:
         """What the chart's probes ask."""
         probe = [*_PODMAN, "exec", self.name, "sh", "-c", 'test -n "$(find /tmp/pulse -mmin -1)"']
-        return subprocess.run(probe, capture_output=True, timeout=60, check=False).returncode == 0
+        probed = subprocess.run(probe, capture_output=True, text=True, timeout=60, check=False)
+        self._probed = probed.stderr
+        return probed.returncode == 0
 
     def log(self) -> str:
-        """What it has written so far."""
-        return self._log.read_text(encoding="utf-8", errors="replace") if self._log else ""
+        """What it has written so far, and what the last look at its pulse complained of."""
+        said = self._log.read_text(encoding="utf-8", errors="replace") if self._log else ""
+        return f"{said}\n{self._probed}"
 
     def stop(self, within: int) -> int:
         """SIGTERM; its exit code, 137 if it had to be killed."""
@@ -71,6 +84,6 @@ class Container:
 
     def kill(self) -> None:
         """End it, whatever it does."""
-        subprocess.run(["podman", "rm", "--force", "--time", "0", self.name], capture_output=True, check=False)
+        _remove(self.name)
         if self._process is not None:
             self._process.wait(30)
