@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.settings import load
 from tests.helm.conftest import Manifest, Render, only, pod_of, with_pods
-from tests.helm.values import LEAST
+from tests.helm.values import EVERYTHING, LEAST, OTHERWISE, ROOT, of_the_docs
 
 
 def volume_parts(volume: Manifest) -> Iterator[tuple[str, str, list[str]]]:
@@ -152,27 +155,57 @@ def test_metrics_are_served_on_the_port_that_is_named_so(manifests: list[Manifes
         assert ports(manifest) == {"metrics": int(told[f"EI_RELAY_{variable}"])}
 
 
-def test_the_relay_takes_the_configuration_that_its_pods_mount(render: Render, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "chosen", [LEAST, EVERYTHING, OTHERWISE, "docs"], ids=["least", "everything", "otherwise", "docs"]
+)
+def test_the_relay_takes_the_configuration_that_its_pods_mount(
+    helm: Any, render: Render, tmp_path: Path, chosen: Any
+) -> None:
     # Given the files of a worker's pod, laid out as it mounts them
-    manifests = render(LEAST | {"workers": {"metrics": {"enabled": True}}})
+    values = helm.values_from_yaml(of_the_docs()) if chosen == "docs" else chosen
+    manifests = render(values)
     pod = pod_of(only(manifests, "Deployment", "-workers"))
     (container,) = pod["containers"]
     places = {m["name"]: Path(str(tmp_path) + m["mountPath"]) for m in container["volumeMounts"]}
     for place in places.values():
         place.mkdir(parents=True)
-    for name, text in only(manifests, "ConfigMap", "nord-ei-relay")["data"].items():
+    (mounted,) = [volume["configMap"]["name"] for volume in pod["volumes"] if volume["name"] == "config"]
+    for name, text in only(manifests, "ConfigMap", mounted)["data"].items():
         (places["config"] / name).write_text(text.replace("/etc/", f"{tmp_path}/etc/"), encoding="utf-8")
-    (places["secrets"] / "DATABASE_URL").write_text("postgresql+psycopg://relay:secret@db/relay\n")
-    (places["secrets"] / "BROKER_URL").write_text("rediss://:secret@broker:6379/0\n")
+    urls = {
+        "DATABASE_URL": "postgresql+psycopg://relay:secret@db/relay",
+        "BROKER_URL": "rediss://:secret@broker:6379/0",
+        "SOURCE__TIDBOK_NORD__OUTBOX_URL": "postgresql+psycopg://ei_reader:secret@bookings/booking",
+    }
+    for secret in values["secrets"]:
+        (places["secrets"] / secret["setting"]).write_text(urls[secret["setting"]] + "\n")
     environment = {v["name"]: v["value"].replace("/etc/", f"{tmp_path}/etc/") for v in container["env"]}
 
     # when the relay loads them
     settings = load(environ=environment)
 
     # then it has what the secrets say, the files beside the configuration, and the chart's ports, and warns of nothing
-    assert settings.database_url == "postgresql+psycopg://relay:secret@db/relay"
-    assert settings.broker_url == "rediss://:secret@broker:6379/0"
+    assert settings.database_url == urls["DATABASE_URL"]
+    assert settings.broker_url == urls["BROKER_URL"]
     assert settings.source[0].care_units == places["config"] / "care-units.csv"
+    assert settings.source[0].care_units.is_file()
     assert settings.engagement_index["national"].client_key == places["certificate-national"] / "tls.key"
-    assert (settings.exporter_port, settings.worker_metrics_port) == (9464, 9465)
+    assert ports(only(manifests, "Deployment", "-workers")) in ({}, {"metrics": settings.worker_metrics_port})
+    assert ports(only(manifests, "Deployment", "-exporter")) == {"metrics": settings.exporter_port}
     assert settings.warnings == ()
+
+
+def test_the_guide_makes_every_secret_and_key_that_its_values_ask_for(helm: Any) -> None:
+    # Given the Secrets that the guide's commands make, with their keys
+    guide = (ROOT / "docs" / "install.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    made = re.findall(r"create secret generic (\S+)(.*)", guide)
+    keys = {(name, key) for name, options in made for key in re.findall(r"--from-(?:literal|file)=([-.\w]+)", options)}
+    values = helm.values_from_yaml(of_the_docs())
+
+    # then what its values name is among them: one by one, and as files of a certificate in the configuration
+    asked = {(secret["secretName"], secret["key"]) for secret in values["secrets"]}
+    for certificate in values["certificates"]:
+        files = re.findall(rf"/etc/ei-relay/certificates/{certificate['name']}/([\w.]+)", values["config"])
+        asked |= {(certificate["secretName"], file) for file in files}
+    assert len(asked) == 6
+    assert asked <= keys
