@@ -38,7 +38,7 @@ def containers() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.mark.usefixtures("image")
+@pytest.mark.usefixtures("running")
 def test_it_is_small_and_runs_as_nobody_in_particular() -> None:
     base, inspected = (json.loads(run("podman", "image", "inspect", name))[0] for name in (BASE, IMAGE))
 
