@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +18,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app, multiprocess
 from prometheus_client.exposition import ThreadingWSGIServer
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +35,27 @@ def well() -> str | None:
 
 def process_registry() -> CollectorRegistry:
     """What this process counts; with PROMETHEUS_MULTIPROC_DIR set, what all processes counted that share the folder
-    (a prefork pool's children, also those that have died)."""
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    (the children of a worker's pool of processes, also those that have died)."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not folder:
         return REGISTRY
     registry = CollectorRegistry(auto_describe=False)
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_CountsOfProcesses(Path(folder)))
     return registry
+
+
+class _CountsOfProcesses(Collector):
+    """The sum of what the files of a folder hold. The library's own collector fails on a file that is empty still,
+    because its process is just beginning, or for ever, because it was killed then."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        """Each metric of the folder, added up."""
+        files = [str(file) for file in self._folder.glob("*.db") if file.stat().st_size]
+        metrics: Iterable[Metric] = multiprocess.MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return metrics
 
 
 class MetricsServer:

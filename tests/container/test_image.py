@@ -12,20 +12,19 @@ import pytest
 import requests
 
 from relay.demo.postgres import free_port
-from tests.container.podman import BASE, IMAGE, Container, run
+from tests.container.builder import BASE, IMAGE, run
+from tests.container.podman import Container
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
-
-pytestmark = pytest.mark.usefixtures("image")
 
 PACE = Pace(call_timeout=6, latency=2)
 LARGEST_BYTES = 150_000_000  # what the relay adds to its base
 
 
 @pytest.fixture
-def site(new_site: NewSite, tmp_path: Path) -> Iterator[Site]:
+def site(running: None, new_site: NewSite) -> Site:
     """A site whose relay is in containers."""
     site = new_site(PACE)
     site.config.chmod(0o644)
@@ -39,20 +38,22 @@ def containers() -> Iterator[ExitStack]:
         yield stack
 
 
+@pytest.mark.usefixtures("running")
 def test_it_is_small_and_runs_as_nobody_in_particular() -> None:
-    image = json.loads(run("podman", "image", "inspect", IMAGE))[0]
-    base = json.loads(run("podman", "image", "inspect", BASE))[0]
+    base, inspected = (json.loads(run("podman", "image", "inspect", name))[0] for name in (BASE, IMAGE))
 
-    assert image["Config"]["User"] == "10001:10001"
-    assert image["Config"]["Cmd"] == ["celery", "-A", "workers", "worker"]
-    assert image["Size"] - base["Size"] < LARGEST_BYTES
+    assert inspected["Config"]["User"] == "10001:10001"
+    assert inspected["Config"]["Cmd"] == ["celery", "-A", "workers", "worker"]
+    assert inspected["Size"] - base["Size"] < LARGEST_BYTES
+    assert not [variable for variable in inspected["Config"]["Env"] if variable.startswith("PIP_")]
 
 
 def test_nothing_can_be_built_or_written_in_it(site: Site) -> None:
     # Given a shell in it
     look = "id -u; touch /opt/ei-relay/x /etc/x 2>&1; command -v gcc cc make git; ls /opt/ei-relay/bin | grep -c pip"
+    look += "; ls -A /etc/xdg/pip"
     said = Container(site.config, "sh", "-c", f"{look}; true").output().splitlines()
-    # then it is not root, its file system is read-only, and there are no tools
+    # then it is not root, its file system is read-only, and there are neither tools nor the builder's settings
     assert said[0] == "10001"
     assert [line.rpartition(": ")[2] for line in said[1:3]] == ["Read-only file system"] * 2
     assert said[3:] == ["0"]
@@ -90,6 +91,7 @@ def test_worker_and_beat_publish_a_booking_and_end_in_order(site: Site, tmp_path
     assert beat.stop(within=30) == 0
 
 
+@pytest.mark.usefixtures("running")
 def test_one_process_ends_in_order(new_site: NewSite, tmp_path: Path, containers: ExitStack) -> None:
     site = new_site(PACE, broker=False).prepare()
     site.config.chmod(0o644)

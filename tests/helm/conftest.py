@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helm.values import CHART, EVERYTHING, LEAST, NOTHING, of_the_docs
+from tests.helm.values import CHART, EVERYTHING, LEAST, NOTHING, OTHERWISE, of_the_docs
 
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
@@ -46,13 +46,13 @@ def render(chart: Any) -> Render:
     return rendered
 
 
-@pytest.fixture(params=["least", "everything", "nothing", "docs"])
+@pytest.fixture(params=["least", "everything", "nothing", "otherwise", "docs"])
 def values(request: pytest.FixtureRequest, helm: Any) -> dict[str, Any]:
     """Each value set in turn."""
     if request.param == "docs":
         documented: dict[str, Any] = helm.values_from_yaml(of_the_docs())
         return documented
-    return {"least": LEAST, "everything": EVERYTHING, "nothing": NOTHING}[request.param]
+    return {"least": LEAST, "everything": EVERYTHING, "nothing": NOTHING, "otherwise": OTHERWISE}[request.param]
 
 
 @pytest.fixture

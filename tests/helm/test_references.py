@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.settings import load
 from tests.helm.conftest import Manifest, Render, only, pod_of, with_pods
-from tests.helm.values import LEAST
+from tests.helm.values import EVERYTHING, LEAST, OTHERWISE, ROOT, of_the_docs
 
 
 def volume_parts(volume: Manifest) -> Iterator[tuple[str, str, list[str]]]:
@@ -60,57 +63,149 @@ def test_every_file_of_a_setting_lies_in_a_mount(manifests: list[Manifest]) -> N
                 assert file in [item["path"] for source in sources for item in source["secret"]["items"]]
 
 
-def test_service_accounts_ports_and_selectors_meet(manifests: list[Manifest]) -> None:
-    accounts = {m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"} | {"default"}
-    pods = [m["spec"]["template"] for m in with_pods(manifests)]
-    ports = {p["name"] for pod in pods for c in pod["spec"]["containers"] for p in c.get("ports", [])}
+def selected(selector: Manifest, manifests: list[Manifest]) -> list[Manifest]:
+    """Those of the manifests' pods, or else of the manifests themselves, that a label selector takes."""
+    assert selector.keys() <= {"matchLabels", "matchExpressions"}
+
+    def takes(labels: dict[str, str]) -> bool:
+        expressions = selector.get("matchExpressions", [])
+        assert all(each["operator"] == "In" for each in expressions)
+        return selector.get("matchLabels", {}).items() <= labels.items() and all(
+            labels.get(each["key"]) in each["values"] for each in expressions
+        )
+
+    return [m for m in manifests if takes(m.get("spec", {}).get("template", m)["metadata"]["labels"])]
+
+
+def parts(manifests: list[Manifest]) -> set[str]:
+    """Which parts of the relay they are."""
+    return {manifest["metadata"]["labels"]["app.kubernetes.io/component"] for manifest in manifests}
+
+
+def test_selectors_take_the_pods_meant_and_no_others(manifests: list[Manifest], values: dict[str, Any]) -> None:
+    pods = with_pods(manifests)
+    metered = {"exporter"} if values.get("exporter", {}).get("enabled", True) else set()
+    workers = values.get("workers", {}).get("metrics", {}).get("enabled")
+    metered |= {"workers"} if workers or values.get("serviceMonitor", {}).get("enabled") else set()
     for manifest in manifests:
         kind, spec = manifest["kind"], manifest.get("spec", {})
         if kind == "Deployment":
-            assert pod_of(manifest)["serviceAccountName"] in accounts
-        if kind in ("Deployment", "PodDisruptionBudget", "Service", "NetworkPolicy"):
-            selector = spec.get("podSelector") or spec["selector"]
-            wanted = selector.get("matchLabels", selector).items()
-            assert [pod for pod in pods if wanted <= pod["metadata"]["labels"].items()]
+            assert selected(spec["selector"], pods) == [manifest]
+        if kind == "PodDisruptionBudget":
+            assert parts(selected(spec["selector"], pods)) == {"workers"}
         if kind == "Service":
-            assert {port["targetPort"] for port in spec["ports"]} <= ports
+            assert parts(selected({"matchLabels": spec["selector"]}, pods)) == {"exporter"}
         if kind == "NetworkPolicy":
-            named = [p["port"] for rule in spec.get("ingress", []) for p in rule["ports"]]
-            assert set(named) <= ports
+            everyone = not manifest["metadata"]["name"].endswith("-metrics")
+            assert parts(selected(spec["podSelector"], pods)) == (parts(pods) if everyone else metered)
         if kind == "ServiceMonitor":
-            service = only(manifests, "Service")
-            assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-            assert {e["port"] for e in spec["endpoints"]} <= {p["name"] for p in service["spec"]["ports"]}
+            services = [m for m in manifests if m["kind"] == "Service"]
+            assert parts(selected(spec["selector"], services)) == {"exporter"}
         if kind == "PodMonitor":
-            workers = pod_of(only(manifests, "Deployment", "-workers"))["containers"][0]
-            assert {e["port"] for e in spec["podMetricsEndpoints"]} <= {p["name"] for p in workers["ports"]}
-        if kind == "HorizontalPodAutoscaler":
+            assert parts(selected(spec["selector"], pods)) == {"workers"}
+
+
+def test_what_selects_by_name_finds_it(manifests: list[Manifest], values: dict[str, Any]) -> None:
+    accounts = {m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"}
+    accounts |= {values.get("serviceAccount", {}).get("name", "default")}
+    for manifest in manifests:
+        if manifest["kind"] == "Deployment":
+            assert pod_of(manifest)["serviceAccountName"] in accounts
+        if manifest["kind"] == "HorizontalPodAutoscaler":
             scaled = only(manifests, "Deployment", "-workers")
-            assert spec["scaleTargetRef"]["name"] == scaled["metadata"]["name"]
+            assert manifest["spec"]["scaleTargetRef"] == {
+                "apiVersion": scaled["apiVersion"], "kind": scaled["kind"], "name": scaled["metadata"]["name"],
+            }  # fmt: skip
             assert "replicas" not in scaled["spec"]  # or every upgrade would undo the scaling
 
 
-def test_the_relay_takes_the_configuration_that_its_pods_mount(render: Render, tmp_path: Path) -> None:
+def ports(pod: Manifest) -> dict[str, int]:
+    """{name: port} of a manifest's container."""
+    (container,) = pod_of(pod)["containers"]
+    return {port["name"]: port["containerPort"] for port in container.get("ports", [])}
+
+
+def test_ports_asked_for_by_name_are_there(manifests: list[Manifest]) -> None:
+    pods = with_pods(manifests)
+    for manifest in manifests:
+        kind, spec = manifest["kind"], manifest.get("spec", {})
+        if kind == "Deployment":
+            (container,) = pod_of(manifest)["containers"]
+            probes = [container[probe] for probe in ("readinessProbe", "livenessProbe")]
+            assert {probe["httpGet"]["port"] for probe in probes if "httpGet" in probe} <= ports(manifest).keys()
+        if kind == "Service":
+            for pod in selected({"matchLabels": spec["selector"]}, pods):
+                assert {port["targetPort"] for port in spec["ports"]} <= ports(pod).keys()
+        if kind == "NetworkPolicy":
+            for pod in selected(spec["podSelector"], pods):
+                assert {p["port"] for rule in spec.get("ingress", []) for p in rule["ports"]} <= ports(pod).keys()
+        if kind == "ServiceMonitor":
+            service = only(manifests, "Service")
+            assert {e["port"] for e in spec["endpoints"]} <= {p["name"] for p in service["spec"]["ports"]}
+        if kind == "PodMonitor":
+            for pod in selected(spec["selector"], pods):
+                assert {e["port"] for e in spec["podMetricsEndpoints"]} <= ports(pod).keys()
+
+
+def test_metrics_are_served_on_the_port_that_is_named_so(manifests: list[Manifest]) -> None:
+    for manifest in (m for m in with_pods(manifests) if ports(m)):
+        (container,) = pod_of(manifest)["containers"]
+        told = {variable["name"]: variable.get("value") for variable in container["env"]}
+        variable = "WORKER_METRICS_PORT" if manifest["metadata"]["name"].endswith("-workers") else "EXPORTER_PORT"
+        assert ports(manifest) == {"metrics": int(told[f"EI_RELAY_{variable}"])}
+
+
+@pytest.mark.parametrize(
+    "chosen", [LEAST, EVERYTHING, OTHERWISE, "docs"], ids=["least", "everything", "otherwise", "docs"]
+)
+def test_the_relay_takes_the_configuration_that_its_pods_mount(
+    helm: Any, render: Render, tmp_path: Path, chosen: Any
+) -> None:
     # Given the files of a worker's pod, laid out as it mounts them
-    manifests = render(LEAST | {"workers": {"metrics": {"enabled": True}}})
+    values = helm.values_from_yaml(of_the_docs()) if chosen == "docs" else chosen
+    manifests = render(values)
     pod = pod_of(only(manifests, "Deployment", "-workers"))
     (container,) = pod["containers"]
     places = {m["name"]: Path(str(tmp_path) + m["mountPath"]) for m in container["volumeMounts"]}
     for place in places.values():
         place.mkdir(parents=True)
-    for name, text in only(manifests, "ConfigMap", "nord-ei-relay")["data"].items():
+    (mounted,) = [volume["configMap"]["name"] for volume in pod["volumes"] if volume["name"] == "config"]
+    for name, text in only(manifests, "ConfigMap", mounted)["data"].items():
         (places["config"] / name).write_text(text.replace("/etc/", f"{tmp_path}/etc/"), encoding="utf-8")
-    (places["secrets"] / "DATABASE_URL").write_text("postgresql+psycopg://relay:secret@db/relay\n")
-    (places["secrets"] / "BROKER_URL").write_text("rediss://:secret@broker:6379/0\n")
+    urls = {
+        "DATABASE_URL": "postgresql+psycopg://relay:secret@db/relay",
+        "BROKER_URL": "rediss://:secret@broker:6379/0",
+        "SOURCE__TIDBOK_NORD__OUTBOX_URL": "postgresql+psycopg://ei_reader:secret@bookings/booking",
+    }
+    for secret in values["secrets"]:
+        (places["secrets"] / secret["setting"]).write_text(urls[secret["setting"]] + "\n")
     environment = {v["name"]: v["value"].replace("/etc/", f"{tmp_path}/etc/") for v in container["env"]}
 
     # when the relay loads them
     settings = load(environ=environment)
 
     # then it has what the secrets say, the files beside the configuration, and the chart's ports, and warns of nothing
-    assert settings.database_url == "postgresql+psycopg://relay:secret@db/relay"
-    assert settings.broker_url == "rediss://:secret@broker:6379/0"
+    assert settings.database_url == urls["DATABASE_URL"]
+    assert settings.broker_url == urls["BROKER_URL"]
     assert settings.source[0].care_units == places["config"] / "care-units.csv"
+    assert settings.source[0].care_units.is_file()
     assert settings.engagement_index["national"].client_key == places["certificate-national"] / "tls.key"
-    assert (settings.exporter_port, settings.worker_metrics_port) == (9464, 9465)
+    assert ports(only(manifests, "Deployment", "-workers")) in ({}, {"metrics": settings.worker_metrics_port})
+    assert ports(only(manifests, "Deployment", "-exporter")) == {"metrics": settings.exporter_port}
     assert settings.warnings == ()
+
+
+def test_the_guide_makes_every_secret_and_key_that_its_values_ask_for(helm: Any) -> None:
+    # Given the Secrets that the guide's commands make, with their keys
+    guide = (ROOT / "docs" / "install.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    made = re.findall(r"create secret generic (\S+)(.*)", guide)
+    keys = {(name, key) for name, options in made for key in re.findall(r"--from-(?:literal|file)=([-.\w]+)", options)}
+    values = helm.values_from_yaml(of_the_docs())
+
+    # then what its values name is among them: one by one, and as files of a certificate in the configuration
+    asked = {(secret["secretName"], secret["key"]) for secret in values["secrets"]}
+    for certificate in values["certificates"]:
+        files = re.findall(rf"/etc/ei-relay/certificates/{certificate['name']}/([\w.]+)", values["config"])
+        asked |= {(certificate["secretName"], file) for file in files}
+    assert len(asked) == 6
+    assert asked <= keys

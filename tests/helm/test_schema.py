@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from relay.settings.model import EngagementIndex, Settings, Source
-from tests.helm.values import LEAST
+from tests.helm.values import CHART, EVERYTHING, LEAST, NOTHING, OTHERWISE
 
 SECRET = {"setting": "DATABASE_URL", "secretName": "s", "key": "k"}
+
+
+def leaves(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path, value) of everything that can be chosen."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def test_every_value_is_chosen_otherwise_by_some_value_set() -> None:
+    import yaml
+
+    defaults = dict(leaves(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))))
+    chosen = [leaf for values in (LEAST, EVERYTHING, NOTHING, OTHERWISE) for leaf in leaves(values)]
+    otherwise = {
+        path[:length] for path, value in chosen for length in range(len(path) + 1) if defaults.get(path) != value
+    }
+    assert set(defaults) <= otherwise
 
 
 def test_good_values_are_taken(chart: Any, values: dict[str, Any]) -> None:

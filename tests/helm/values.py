@@ -1,4 +1,5 @@
-"""The value sets that the chart's tests render: the least, everything on, everything off, the docs'."""
+"""The value sets that the chart's tests render: the least, everything on, everything off, the docs', and one that
+chooses every plain value otherwise than the chart does."""
 
 from __future__ import annotations
 
@@ -72,6 +73,48 @@ NOTHING: Final[dict[str, Any]] = {
     "migrations": {"enabled": False},
     "serviceAccount": {"create": False},
     "networkPolicy": {"enabled": False},
+}
+_AMOUNTS: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+_PLACED: Final = {
+    "resources": _AMOUNTS,
+    "podAnnotations": {"team": "booking"},
+    "nodeSelector": {"zone": "a"},
+    "tolerations": [{"key": "batch", "operator": "Exists"}],
+    "affinity": {
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "nord"}}}
+            ]
+        }
+    },
+    "topologySpreadConstraints": [
+        {"maxSkew": 2, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
+    ],
+}
+OTHERWISE: Final[dict[str, Any]] = {
+    **LEAST,
+    "image": {"repository": "ei/ei-relay", "tag": "0.1.0-own", "pullPolicy": "Always"},
+    "nameOverride": "relay",
+    "fullnameOverride": "ei",
+    "workers": {
+        **_PLACED,
+        "terminationGracePeriodSeconds": 300,
+        "metrics": {"enabled": True, "port": 9500},
+        "podDisruptionBudget": {"maxUnavailable": "50%"},
+        "autoscaling": {
+            "enabled": True,
+            "minReplicas": 3,
+            "maxReplicas": 4,
+            "metric": {"name": "unread"},
+            "averageValue": "1k",
+        },
+    },
+    "beat": _PLACED,
+    "exporter": _PLACED,
+    "migrations": {"backoffLimit": 0, "activeDeadlineSeconds": 60, "resources": _AMOUNTS},
+    "serviceAccount": {"create": False, "name": "booking"},
+    "serviceMonitor": {"enabled": True, "interval": "1m"},
+    "dashboard": {"enabled": True, "labels": {"grafana_dashboard": "yes"}},
 }
 
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay.demo.postgres import free_port
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import wait_until
+from tests.integration.processes import Process, environment, wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
 
@@ -74,16 +74,22 @@ def test_a_worker_counts_what_it_did_and_is_well_while_ticks_come(new_site: NewS
     assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
 
 
-def test_the_counts_of_a_child_process_outlive_it(new_site: NewSite, tmp_path: Path) -> None:
+def start_processes(site: Site, counts: Path | None) -> Process:
+    """A worker with a pool of one process, which counts in a folder or nowhere."""
+    command = ["-m", "celery", "-A", "workers", "worker", "-P", "processes", "-c", "1"]
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(counts)} if counts else {}
+    worker = Process("worker", command, site.folder, environment(site.config) | variables)
+    site.processes.append(worker)
+    return worker.start()
+
+
+def test_the_counts_of_processes_outlive_them(new_site: NewSite, tmp_path: Path) -> None:
     # given a worker with a pool of processes, which count in a folder
     site = new_site()
     port = with_port(site)
     site.prepare()
     (tmp_path / "counts").mkdir()
-    worker = site._start("worker", "-m", "celery", "-A", "workers", "worker", "-P", "processes", "-c", "1")
-    worker.kill()
-    worker._environment["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "counts")
-    worker.start()
+    worker = start_processes(site, tmp_path / "counts")
     site.start_beat()
     book(site, "b-1")
     wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 1, 30, worker.log)
@@ -96,3 +102,19 @@ def test_the_counts_of_a_child_process_outlive_it(new_site: NewSite, tmp_path: P
 
     # then what both counted is the sum
     wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 3, 30, worker.log)
+
+    # and when the whole worker is killed, the next one counts on where it left off
+    worker.kill()
+    worker.start()
+    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 3, 30, worker.log)
+    book(site, "b-4")
+    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") > 3, 30, worker.log)
+    assert total(port, "outbox_rows_total", outcome="taken") == 4
+
+
+def test_processes_that_count_nowhere_are_told_of(new_site: NewSite) -> None:
+    site = new_site()
+    with_port(site)
+    worker = start_processes(site, None)
+    wait_until(lambda: "ready." in worker.log(), 30, worker.log)
+    assert "PROMETHEUS_MULTIPROC_DIR" in worker.log()

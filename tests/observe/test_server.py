@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from prometheus_client import CollectorRegistry, Gauge
 
 from relay.observe import progress
-from relay.observe.server import MetricsServer
+from relay.observe.server import MetricsServer, process_registry
 
 
 class Health:
@@ -76,3 +79,17 @@ def test_a_worker_is_well_until_it_has_made_no_step_for_long(monkeypatch: pytest
     assert check() == f"no step for {progress.SILENT_SECONDS + 1} s: no tick arrives, or a step hangs"
     progress.step()
     assert check() is None
+
+
+def test_what_other_processes_counted_is_added_up_whenever_they_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two processes that have counted and ended, and one killed before it had written anything
+    program = "from prometheus_client import Counter; Counter('ei_relay_seen_total', 'Seen.').inc(2)"
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program], check=True)
+    (tmp_path / "counter_1.db").touch()
+
+    with MetricsServer(0, process_registry(), lambda: None) as server:
+        assert "ei_relay_seen_total 4.0" in get(server, "/metrics").text
