@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy import Row, Select, and_, case, func, select
 
 from relay.post import ABSENT, DISCARDED
 from relay.store.schema import booking, call, lane, post, source
@@ -92,12 +92,6 @@ def bookings(tx: Transaction, booking_id: str, source_name: str | None) -> list[
     asked = booking.c.booking_id == booking_id
     where = and_(asked, booking.c.source == source_name) if source_name else asked
     return list(tx.run(select(booking).where(where).order_by(booking.c.source)))
-
-
-def is_parked_or_waiting(tx: Transaction) -> bool:
-    """Whether anything is not as it should be in the index yet."""
-    waits = or_(STATE == "parked", STATE == "pending")
-    return tx.run(select(post.c.id).where(waits).limit(1)).first() is not None
 
 
 def posts_with_calls() -> Select[Any]:
