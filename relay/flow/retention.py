@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL: Final = timedelta(hours=1)
 HINT: Final = timedelta(minutes=10)  # how often schedulers hint at it: one that starts anew must not put it off
+ABANDONED: Final = timedelta(days=1)  # a list that somebody is at is heard every second, or waits for an answer
 _CHORE: Final = "prune"
 
 Batch = Callable[[Transaction, datetime], int]  # takes out what is older than a time; how many rows
@@ -69,6 +70,7 @@ def _batches(settings: Settings, sources: Iterable[str]) -> Iterator[tuple[str, 
         yield "receipts", kept.receipts, partial(_receipts, source=source)
     yield "calls", kept.calls, store.drop_calls
     yield "audit", kept.audit, store.drop_audit
+    yield "snapshots", ABANDONED, store.drop_snapshots
 
 
 def _receipts(tx: Transaction, before: datetime, *, source: str) -> int:
