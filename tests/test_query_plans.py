@@ -26,6 +26,7 @@ REST: Final = timedelta(minutes=15)
 _LANES = text("""
     INSERT INTO ei_lane (engagement_index, source_system, source)
     SELECT 'national', 'system-' || i, 'source-' || i FROM generate_series(1, 4) i""")
+_SOURCES = text("INSERT INTO ei_source (name) SELECT 'source-' || i FROM generate_series(1, 4) i")
 _SETTLED = text("""
     INSERT INTO ei_post (lane_id, booking_id, resident_id, care_unit, data_controller, wanted, known, sent_at,
                          wanted_since, expires_at)
@@ -36,6 +37,11 @@ _OVER = text("""
     INSERT INTO ei_booking (source, booking_id, row_id, source_system, removed, changed_at, over_at)
     SELECT 'source-1', 'booking-' || i, i, 'system-1', false, now(), now() + i * interval '1 minute'
     FROM generate_series(1, 20000) i""")
+_RECEIPTS: Final = text("""
+    INSERT INTO ei_receipt (source, row_id, fingerprint, outcome, settled_at)
+    SELECT 'source-' || 1 + i % 4, i, 'f', CASE WHEN i % 100 = 0 THEN 'rejected' ELSE 'taken' END,
+           now() - interval '90 days' + i * interval '90 days' / :rows
+    FROM generate_series(1, :rows) i""")
 POSTS: Final = int(os.environ.get("EI_TEST_POSTS", "50000"))  # the plans are the same with ten million
 _PENDING = text("UPDATE ei_post SET wanted = '', wanted_since = now() WHERE id <= 30000 AND lane_id = 1")
 
@@ -50,12 +56,14 @@ def engine(postgres: Any) -> Iterator[Engine]:
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(_LANES)
+        connection.execute(_SOURCES)
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(_SETTLED, {"posts": POSTS})
         connection.execute(_OVER)
+        connection.execute(_RECEIPTS, {"rows": POSTS})
     with reading(engine) as connection:
         connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE ei_post, ei_lane, ei_booking"))
+        connection.execute(text("VACUUM ANALYZE ei_post, ei_lane, ei_booking, ei_receipt"))
     yield engine
     engine.dispose()
     with reading(administrator) as connection:
@@ -126,6 +134,13 @@ def test_what_the_exporter_asks_is_bounded_by_what_waits(store: Store) -> None:
     plan = plan_of(store, figures.parked)
     assert "ei_post_parked" in plan
     assert "Seq Scan on ei_post" not in plan
+
+
+def test_what_was_rejected_lately_is_found_without_what_was_rejected_before(store: Store) -> None:
+    plan = plan_of(store, figures.rejected)
+
+    assert "using ei_receipt_rejected" in plan
+    assert "Seq Scan on ei_receipt" not in plan
 
 
 def test_posts_are_counted_a_range_of_ids_at_a_time(store: Store) -> None:

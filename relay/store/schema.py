@@ -211,8 +211,8 @@ Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where
 _rejected = receipt.c.outcome == "rejected"
 Index(
     "ei_receipt_rejected",
-    receipt.c.settled_at,
     receipt.c.source,
+    receipt.c.settled_at,
     postgresql_where=_rejected,
     sqlite_where=_rejected,
 )

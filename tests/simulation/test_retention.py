@@ -10,6 +10,7 @@ from relay.flow.retention import prune
 from relay.flow.steer import Request, discard, reprocess
 from relay.sandbox.orders import Order
 from relay.settings import Retention, Settings
+from relay.store import figures
 from relay.store.selection import Selection
 from tests.simulation.world import SPACING, World
 
@@ -116,6 +117,21 @@ def test_a_worker_that_is_told_to_stop_stops_between_batches(new_world: Callable
     world.advance(3600)
     assert prune(world.relay) == {"tombstones": 1}
     assert prune(world.relay) == {}, "it is nobody's turn for an hour"
+
+
+def test_what_became_of_a_row_is_kept_for_as_long_as_the_exporter_counts_it(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    keep(world, receipts="1s")
+    world.write(operation="nonsense", booking_id="B1")
+    world.settle()
+    world.advance(3599)
+
+    assert "receipts" not in prune(world.relay)
+    assert world.relay.store.transact(figures.rejected) == {"tidbok": 1}
+    world.advance(3600)
+
+    assert world.relay.store.transact(figures.rejected) == {"tidbok": 0}
+    assert prune(world.relay)["receipts"] == 1
 
 
 def test_settled_outbox_rows_stay_unless_told_otherwise(new_world: Callable[..., World]) -> None:

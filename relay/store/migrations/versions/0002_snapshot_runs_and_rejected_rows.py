@@ -32,7 +32,7 @@ def upgrade() -> None:
     op.create_index(
         "ei_receipt_rejected",
         "ei_receipt",
-        ["settled_at", "source"],
+        ["source", "settled_at"],
         unique=False,
         postgresql_where=sa.text("outcome = 'rejected'"),
         sqlite_where=sa.text("outcome = 'rejected'"),
