@@ -27,6 +27,13 @@ class Waiting(NamedTuple):
     oldest_live: datetime | None
 
 
+def read_no_table(tx: Transaction) -> None:
+    """Have PostgreSQL answer from indexes from here on: it cannot know how few posts wait (`wanted <> known` has no
+    statistics), takes nearly all for waiting, and would read the table."""
+    if tx.dialect == "postgresql":
+        tx.run(text("SET LOCAL enable_seqscan = off"))
+
+
 def lanes(tx: Transaction) -> list[Row[Any]]:
     """Every lane as it stands."""
     return list(tx.run(select(lane).order_by(lane.c.engagement_index, lane.c.source_system)))
@@ -34,9 +41,7 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
 
 def waiting(tx: Transaction) -> dict[int, Waiting]:
     """{lane id: what waits in it}; a lane where nothing waits is left out."""
-    if tx.dialect == "postgresql":
-        # It cannot know how few posts wait and takes nearly all for waiting: it must not come to read the table.
-        tx.run(text("SET LOCAL enable_seqscan = off"))
+    read_no_table(tx)
     rows = tx.run(
         select(
             post.c.lane_id,

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, case, func, select
 
 from relay.post import ABSENT, DISCARDED
+from relay.store.figures import read_no_table
 from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
 
@@ -40,6 +41,7 @@ def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
 def lanes(tx: Transaction) -> list[Row[Any]]:
     """Every lane with `pending` (a number) and `oldest_pending_since` (or None), the longest that a live change waits;
     what goes in bulk is under no time limit (R-33, R-34)."""
+    read_no_table(tx)
     waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
     waiting = (
         select(post.c.lane_id, func.count().label("pending"), _OLDEST_LIVE.label("oldest"))
