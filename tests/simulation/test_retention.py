@@ -1,6 +1,6 @@
 """A year of a small clinic: bookings come, change, are refused and are over, and the tables stay as small as ever.
 
-The year is whole, with work and pruning every hour of it; the retention is short, so that the tables come to rest. A
+The year is whole, and pruned every hour of it; the retention is short, so that the tables come to rest. A
 season, pruned less often, is over sooner.
 """
 
@@ -25,6 +25,7 @@ from tests.simulation.world import SPACING, World
 
 RETENTION = {"bookings": "10d", "tombstones": "30d", "receipts": "20d", "calls": "15d", "audit": "40d", "outbox": "5d"}
 LONGEST = 40  # days; soon after it the tables have reached their size
+A_DAY = 8  # rows of a table at most; any that were left over each week would be many more after half a year
 BY = Request("anna", "reprocess", "every week")
 
 
@@ -70,8 +71,8 @@ def leave_a_list(world: World, number: int) -> None:
 
 
 def live(world: World, days: int, hours: int) -> dict[str, list[int]]:
-    """Let so many days pass, each with its bookings, and with work and pruning every so many hours; {table: rows at the
-    end of each day}, and of "bytes" how large the database's file was."""
+    """Let so many days pass, each with its bookings, and with pruning every so many hours; {table: rows at the end of
+    each day}, and of "bytes" how large the database's file was."""
     sizes: defaultdict[str, list[int]] = defaultdict(list)
     for number in range(days):
         day(world, number)
@@ -79,7 +80,8 @@ def live(world: World, days: int, hours: int) -> dict[str, list[int]]:
             leave_a_list(world, number)
         for hour in range(hours, 25, hours):
             world.seconds = max(world.seconds, number * 86_400.0 + hour * 3600.0)
-            world.work()
+            if hour % 6 == 0:
+                world.work()
             prune(world.relay)
         for table in (*metadata.tables, "ei_outbox"):
             sizes[table].append(one(world, f"SELECT count(*) FROM {table}"))
@@ -98,8 +100,8 @@ def see_that_it_is_flat(sizes: dict[str, list[int]]) -> None:
         settled = max(each[LONGEST + 5 : 2 * LONGEST + 5])
         late = max(each[len(each) // 2 :])
         print(f"{what:16} settled {settled:8}  later {late:8}")
-        slack = 1.05 if what == "bytes" else 1.0
-        assert 0 < late <= settled * slack, (what, settled, late)
+        slack = settled * 0.05 if what == "bytes" else A_DAY  # pruning comes about hourly, an hour sooner or later
+        assert 0 < late <= settled + slack, (what, settled, late)
 
 
 def see_that_nothing_personal_is_left(world: World, days: int) -> None:
