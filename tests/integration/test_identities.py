@@ -18,12 +18,12 @@ import redis
 import requests
 from sqlalchemy import create_engine, text
 
+from relay.demo.postgres import free_port
 from relay.demo.valkey import Valkey
 from tests.integration import residents
 from tests.integration.conftest import TIDBOK, NewDatabase
 from tests.integration.processes import wait_until
 from tests.integration.site import Site, Source
-from tests.monitoring.prometheus import free_port
 
 pytestmark = pytest.mark.integration
 
