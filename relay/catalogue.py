@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from relay.identity import IdentityError, parse_hsa_id, parse_resident_id
+from relay.identity import IdentityError, mask, parse_hsa_id, parse_resident_id
 
 COLUMNS: Final = (
     "hsa_id", "name", "county", "municipality_code", "municipality", "address", "active", "data_controller",
@@ -140,7 +140,7 @@ def _header_mistakes(columns: list[str]) -> Iterator[str]:
         if column not in COLUMNS:
             near = get_close_matches(column, COLUMNS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(COLUMNS)}"
-            yield f"unknown column {column!r}; {hint}"
+            yield f"unknown column {mask(column)!r}; {hint}"
         elif columns.count(column) > 1:
             yield f"column {column} stands twice"
 
@@ -150,7 +150,7 @@ def _unit(fields: Mapping[str, str]) -> tuple[CareUnit | None, list[str]]:
     mistakes: list[str] = []
     active = fields.get("active", "").lower()
     if active not in _YES | _NO:
-        mistakes.append(f"active: expected true or false, found {fields['active']!r}")
+        mistakes.append(f"active: expected true or false, found {mask(fields['active'])!r}")
     data_controller = fields.get("data_controller", "")
     if len(data_controller) > _LONGEST_DATA_CONTROLLER:
         mistakes.append(f"data_controller: expected at most {_LONGEST_DATA_CONTROLLER} characters")

@@ -92,6 +92,12 @@ def test_residents_are_kept_in_one_spelling() -> None:
     assert residents == {"191212121212", "20121212TF12"}
 
 
+def test_an_identity_in_the_wrong_place_is_never_quoted() -> None:
+    """As when the columns have slipped, or the wrong file is named."""
+    for text in ("hsa_id,active\nA1,191212121212\n", "hsa_id,191212121212\nA1,true\n"):
+        assert "1212" not in str(mistakes_in_units(text))
+
+
 def test_a_wrong_resident_is_told_by_its_line_and_never_quoted() -> None:
     with pytest.raises(CatalogueError) as refused:
         parse_test_residents("191212121212\n191212121213\n1212121212\n")

@@ -69,9 +69,9 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
     return guarded
 
 
-def _hint(task: Task[Any, Any], *names: object) -> None:
+def _hint(task: Task[Any, Any], *names: object, **more: bool) -> None:
     if not _stopping:
-        task.apply_async(tuple(map(str, names)), expires=HINT_SECONDS)
+        task.apply_async(tuple(map(str, names)), more, expires=HINT_SECONDS)
 
 
 @app.task(name="workers.tick")
@@ -89,7 +89,7 @@ def tick() -> None:
 def _ring() -> None:
     work = due_work(_relay)
     for sources in work.outboxes:
-        _hint(intake, *sources)
+        _hint(intake, *sources, **({} if work.troubled.isdisjoint(sources) else {"troubled": True}))
     for lane in work.lanes:
         _hint(deliver, lane)
     for source in work.policies:
@@ -107,8 +107,13 @@ def units(source: str) -> None:
 
 @app.task(name="workers.intake")
 @_step
-def intake(*sources: str) -> None:
-    """Take a batch from each of these sources' outboxes, then ring for their lanes."""
+def intake(*sources: str, troubled: bool = False) -> None:
+    """Take a batch from each of these sources' outboxes, then ring for their lanes.
+
+    `troubled`: they are noted as not answering, perhaps by another process; who reads and marks one clears that.
+    """
+    if troubled:
+        _relay.troubled.update(sources)
     failures: list[Exception] = []
     for source in sources:
         if _stopping:

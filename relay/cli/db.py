@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from relay.cli.common import settings
 from relay.database import connect
+from relay.sessions import Bounds
 from relay.store import migrate
+
+_PATIENCE: Final = Bounds(statement=3600)  # an index over a large table takes its time
 
 
 @click.group()
@@ -20,5 +25,5 @@ def upgrade() -> None:
 
     Safe to run again, and by several at once. Workers of the version before may go on meanwhile.
     """
-    before, after = migrate.upgrade(connect(settings().database_url))
+    before, after = migrate.upgrade(connect(settings().database_url, bounds=_PATIENCE))
     click.echo(f"already at version {after}" if before == after else f"from version {before or 'none'} to {after}")

@@ -22,7 +22,7 @@ from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
-from relay.store import overview
+from relay.store import figures, overview
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
 
@@ -39,13 +39,14 @@ def look(loaded: Settings) -> Standing:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
             check(own.store.engine)
-            now, states, lanes, sources = own.store.transact(_read)
+            now, states, lanes, sources, rejected = own.store.transact(_read)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
                 at=now,
                 sources=[
-                    _source(name, known.get(name), states, *asked.get(name, _LEFT)) for name in sorted({*known, *asked})
+                    _source(name, known.get(name), states, rejected.get(name, 0), *asked.get(name, _LEFT))
+                    for name in sorted({*known, *asked})
                 ],
                 lanes=[lane_facts(row, now) for row in lanes],
                 broker=broker.result(),
@@ -60,12 +61,19 @@ def look(loaded: Settings) -> Standing:
         own.close()
 
 
-def _read(tx: Transaction) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]]]:
-    return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx)
+def _read(
+    tx: Transaction,
+) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int]]:
+    return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx)
 
 
 def _source(
-    name: str, row: Row[Any] | None, states: list[tuple[str, str, int]], backlog: Backlog | None, error: str | None
+    name: str,
+    row: Row[Any] | None,
+    states: list[tuple[str, str, int]],
+    rejected: int,
+    backlog: Backlog | None,
+    error: str | None,
 ) -> Facts:
     counts = {state: number for source, state, number in states if source == name}
     oldest = backlog.oldest_seconds if backlog else None
@@ -77,6 +85,7 @@ def _source(
         "indexed": counts.get("indexed", 0),
         "pending": counts.get("pending", 0),
         "parked": counts.get("parked", 0),
+        "rejected_last_hour": rejected,
         "error": noted or error,
         "error_since": row.error_since if row is not None else None,
     }

@@ -19,7 +19,7 @@ from relay.flow.relay import Relay
 from relay.flow.snapshot import Applied, Progress, Rejection
 from relay.listing import ListingError
 from relay.snapshot import Comparison, Fate, refusal
-from relay.store.snapshots import Overtaken, Run
+from relay.store.snapshots import Run, RunIsOver
 from relay.wallclock import SWEDEN
 
 LONGEST_EXPORT: Final = timedelta(hours=1)  # a file is dated when it was finished; the list is from when it was begun
@@ -77,7 +77,7 @@ def apply_(
             nothing_matched(f"no source is called {source}")
         relay.prepare()
         (_report if json_ else _talk)(relay, asked)
-    except (CatalogueError, ListingError, Overtaken) as error:
+    except (CatalogueError, ListingError, RunIsOver) as error:
         raise click.ClickException(str(error)) from None
     finally:
         relay.close()

@@ -31,7 +31,13 @@ class Standing:
 
 def wrong(seen: Standing) -> list[str]:
     """A line for all that is wrong, the worst first; none: nothing is."""
-    return [*_reached(seen), *_untaken(seen.sources), *_lanes(seen.lanes), *_parked(seen.sources), *_certificates(seen)]
+    return [
+        *_reached(seen),
+        *_untaken(seen.sources),
+        *_lanes(seen.lanes),
+        *_refused(seen.sources),
+        *_certificates(seen),
+    ]
 
 
 def _reached(seen: Standing) -> Iterator[str]:
@@ -64,10 +70,12 @@ def _since(lane: Facts) -> str:
     return f"since {lane['since']:%Y-%m-%d %H:%M}Z" if lane["since"] else ""
 
 
-def _parked(sources: list[Facts]) -> Iterator[str]:
-    yield from (
-        f"source {source['source']}: {source['parked']} posts are parked" for source in sources if source["parked"]
-    )
+def _refused(sources: list[Facts]) -> Iterator[str]:
+    for source in sources:
+        if source["rejected_last_hour"]:
+            yield f"source {source['source']}: {source['rejected_last_hour']} outbox rows were rejected within the hour"
+        if source["parked"]:
+            yield f"source {source['source']}: {source['parked']} posts are parked"
 
 
 def _certificates(seen: Standing) -> Iterator[str]:

@@ -51,7 +51,7 @@ def _tell_of_rest(shown: int, there: int, what: str) -> None:
 
 
 def _speaks_of_source(source: Facts) -> bool:
-    return any(source[name] for name in ("error", "unread", "pending", "parked"))
+    return any(source[name] for name in ("error", "unread", "pending", "parked", "rejected_last_hour"))
 
 
 def _speaks_of_lane(lane: Facts) -> bool:

@@ -69,7 +69,9 @@ def environment(config: Path) -> dict[str, str]:
 
 
 def _served(ports: Ports | None) -> str:
-    return f"exporter_port = {ports.exporter}\nworker_metrics_port = {ports.worker}\n" if ports is not None else ""
+    if ports is None:
+        return "worker_metrics_port = 0\n"  # nobody would read them
+    return f"exporter_port = {ports.exporter}\nworker_metrics_port = {ports.worker}\n"
 
 
 def _source(system: System, outbox_url: str) -> str:

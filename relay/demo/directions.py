@@ -63,7 +63,7 @@ def directions(config: Path, sights: Sights) -> list[str]:
         "Within half a minute the alert is gone, and what has waited is in the index.",
         "",
         "EiRelayRowsRejected fires already, and is right: the story had a row that cannot be understood, as this says.",
-        "It goes by itself a quarter of an hour after.",
+        "It goes by itself an hour after.",
         f"    ei-relay outbox check --source {TAND.name}",
     ]
 

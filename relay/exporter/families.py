@@ -63,8 +63,15 @@ class Families(Collector):
             "How long the oldest untaken row has waited; 0: none waits.",
             "source",
         )
+        rejected = _gauge(
+            "outbox_rejected_rows",
+            "Outbox rows rejected within the last hour: bookings that are not shown as they should be.",
+            "source",
+        )
         standing = self._looks.database.value
         for name, look in self._looks.outboxes.items():
+            if standing is not None:
+                rejected.add_metric([name], standing.rejected.get(name, 0))
             up.add_metric([name], look.is_up and (standing is None or name not in standing.outbox_errors))
             if look.value is not None:
                 unread.add_metric([name], look.value.unread)
@@ -72,7 +79,7 @@ class Families(Collector):
                     oldest.add_metric([name], 0)
                 elif look.value.oldest_seconds is not None:
                     oldest.add_metric([name], look.value.oldest_seconds)
-        yield from (up, unread, oldest)
+        yield from (up, unread, oldest, rejected)
 
     def _posts(self, standing: Standing) -> GaugeMetricFamily:
         family = _gauge(

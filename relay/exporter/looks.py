@@ -30,6 +30,7 @@ class Standing:
     waiting: Mapping[int, Waiting]  # by lane id
     parked: list[tuple[int, str, int]]  # (lane id, code, number)
     outbox_errors: Mapping[str, datetime]  # {source: since}
+    rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
 
 
 class Looks:
@@ -76,7 +77,8 @@ class Looks:
 
 def _standing(tx: Transaction) -> Standing:
     lanes, errors, parked = figures.lanes(tx), figures.outbox_errors(tx), figures.parked(tx)
-    return Standing(tx.now, lanes, figures.waiting(tx), parked, errors)
+    rejected = figures.rejected(tx)
+    return Standing(tx.now, lanes, figures.waiting(tx), parked, errors, rejected)
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

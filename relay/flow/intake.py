@@ -64,8 +64,8 @@ def intake(relay: Relay, source_name: str) -> Taken:
     except (SQLAlchemyError, ModuleNotFoundError) as error:  # the latter: the database's driver
         _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
         return NOTHING
-    _answers(relay, source_name)
     if not rows:
+        _answers(relay, source_name)
         return NOTHING
     done = relay.store.transact(partial(_settle, room, ground, rows))
     if done is None:
@@ -76,6 +76,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
     except SQLAlchemyError as error:
         _leave_alone(relay, source_name, _explained(relay, source_name, "marked", error))
         return Taken(0, False, touched)
+    _answers(relay, source_name)  # not before: one that can be read and not marked must not seem well at every try
     _tell(source_name, settlement)
     return Taken(len(rows), len(rows) == BATCH, touched)
 
@@ -144,8 +145,8 @@ def _leave_alone(relay: Relay, source_name: str, text: str) -> None:
 
 
 def _answers(relay: Relay, source_name: str) -> None:
-    """Clear what was noted of an outbox that did not answer; asks the database only where this process noted it,
-    or has just begun."""
+    """Clear what was noted of an outbox that did not answer; asks the database only where this process noted it, was
+    told of it by the schedule, or has just begun."""
     relay.doubtful.discard(source_name)
     if source_name in relay.troubled:
         relay.store.transact(lambda tx: sources.answers(tx, source_name))

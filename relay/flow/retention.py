@@ -19,7 +19,7 @@ from relay.database import describe
 from relay.flow.relay import Relay
 from relay.outbox.cleaner import OutboxCleaner
 from relay.settings import Settings
-from relay.store import overview
+from relay.store import figures, overview
 from relay.store import retention as store
 from relay.store.transaction import Transaction
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL: Final = timedelta(hours=1)
 HINT: Final = timedelta(minutes=10)  # how often schedulers hint at it: one that starts anew must not put it off
+ABANDONED: Final = timedelta(days=1)  # a list that somebody is at is heard every second, or waits for an answer
 _CHORE: Final = "prune"
 
 Batch = Callable[[Transaction, datetime], int]  # takes out what is older than a time; how many rows
@@ -65,10 +66,12 @@ def _batches(settings: Settings, sources: Iterable[str]) -> Iterator[tuple[str, 
     yield "tombstones", kept.tombstones, store.drop_tombstones
     yield "posts", posts, store.drop_absent_posts
     yield "posts", posts, store.drop_discarded_posts
+    receipts = max(kept.receipts, figures.LATELY)  # who looks at what was rejected lately is to see all of it
     for source in sources:
-        yield "receipts", kept.receipts, partial(_receipts, source=source)
+        yield "receipts", receipts, partial(_receipts, source=source)
     yield "calls", kept.calls, store.drop_calls
     yield "audit", kept.audit, store.drop_audit
+    yield "snapshots", ABANDONED, store.drop_snapshots
 
 
 def _receipts(tx: Transaction, before: datetime, *, source: str) -> int:

@@ -24,11 +24,14 @@ _MOST_LINKS: Final = 40  # as many as Linux follows
 
 class Work(NamedTuple):
     """The outboxes to look at, by those that one may look at in turn; the lanes that have something to say; and the
-    sources whose lists are to be looked at or whose bookings are being weighed again."""
+    sources whose lists are to be looked at or whose bookings are being weighed again. `troubled` are those of the
+    outboxes that are noted as not answering: who finds that one answers clears the note, so whoever is sent to look
+    must hear of it."""
 
     outboxes: list[tuple[str, ...]]
     lanes: list[LaneName]
     policies: list[str]
+    troubled: frozenset[str]
 
 
 def due_work(relay: Relay) -> Work:
@@ -45,9 +48,12 @@ def due_work(relay: Relay) -> Work:
             for index, settings in relay.settings.engagement_index.items()
             for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
         ]
-        return Work(in_turns(here), due, [s.name for s in here if s.check])
+        troubled = frozenset(s.name for s in here if s.look and s.troubled)
+        return Work(in_turns(here), due, [s.name for s in here if s.check], troubled)
 
-    return relay.store.transact(work)
+    found = relay.store.transact(work)
+    relay.troubled.update(found.troubled)
+    return found
 
 
 def in_turns(due: Sequence[Due]) -> list[tuple[str, ...]]:

@@ -64,11 +64,11 @@ def compare(
 ) -> tuple[Run, Comparison]:
     """Find out what the list in `file`, taken at `taken_at`, would change, and note it as a run to apply.
 
-    Each line that cannot be taken is told to `reject` as it comes. Raises ListingError, Overtaken.
+    Each line that cannot be taken is told to `reject` as it comes. Raises ListingError, RunIsOver.
     """
     room = relay.source(source)
     run = relay.store.transact(lambda tx: snapshots.begin(tx, source))
-    snapshots.forget(relay.store, run)  # a run before it may have ended without
+    snapshots.forget(relay.store, Run(run.source, run.number - 1))  # a run before it may have ended without
     rejected = nameless = 0
     try:
         for lines in _pages(read_lines(file)):
@@ -95,7 +95,7 @@ def apply(
     progress: Progress = lambda _: None,
     rest: Callable[[float], None] = time.sleep,
 ) -> Applied:
-    """Do what `compare` noted. Raises Overtaken; CatalogueError where the source's lists of units or residents are
+    """Do what `compare` noted. Raises RunIsOver; CatalogueError where the source's lists of units or residents are
     wrong.
 
     Between pages it rests for as long as the last one took: half of the time is intake's.

@@ -69,9 +69,8 @@ class Verdict:
     `code` is one of a bounded set and fit to be a metric's label. `text` is one masked line for
     administrators (R-38). `named` are 0-based numbers of posts that the answer names: as the peer gave them,
     so perhaps beyond the call's last. `sent` is False only when surely no byte of the request left.
-    `in_doubt`: the posts' state in the index is not known afterwards. `halve`: the answer refuses the call
-    without naming a post, so sending halves of it narrows the fault down. `retry_after` is what the peer
-    asked for, at most LONGEST_PAUSE, and only with TEMPORARY.
+    `in_doubt`: the posts' state in the index is not known afterwards. `retry_after` is what the peer asked
+    for, at most LONGEST_PAUSE, and only with TEMPORARY.
     """
 
     kind: Kind
@@ -80,7 +79,6 @@ class Verdict:
     named: tuple[int, ...] = ()
     sent: bool = True
     in_doubt: bool = False
-    halve: bool = False
     retry_after: timedelta | None = None
 
 
@@ -187,7 +185,6 @@ def classify(answer: Answer) -> Verdict:
         named=named,
         sent=answer.sent,
         in_doubt=in_doubt and answer.sent,
-        halve=kind is Kind.CONTENT and not named,
         retry_after=answer.retry_after if kind is Kind.TEMPORARY else None,
     )
 

@@ -45,7 +45,10 @@ def check(registry: CollectorRegistry = REGISTRY) -> Check:
 
 
 def serve_own_metrics(port: int, sources: Iterable[str]) -> MetricsServer | None:
-    """Serve this process's counters and health on `port`; None where it is 0, or taken: the work matters more."""
+    """Serve this process's counters and health on `port`; None where it is 0, or taken: the work matters more.
+
+    A port is taken as a rule by another worker of the same host, whose counters are then only its own part.
+    """
     metrics.prepare(sources)
     if not port:
         return None
@@ -53,5 +56,10 @@ def serve_own_metrics(port: int, sources: Iterable[str]) -> MetricsServer | None
     try:
         return MetricsServer(port, registry, check(registry))
     except OSError as error:
-        log.error("port %d cannot be served, so this worker shows no metrics: %s", port, error.strerror)
+        log.warning(
+            "this worker shows no metrics, for port %d cannot be served: %s; give each worker of a host a port of its "
+            "own (EI_RELAY_WORKER_METRICS_PORT), and 0 to those that are to show none",
+            port,
+            error.strerror,
+        )
         return None

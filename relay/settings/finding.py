@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Final
 
+from relay.identity import mask
 from relay.settings.duration import format_duration
 
 MISSING: Final = "(missing)"
@@ -49,12 +50,15 @@ class SettingsError(Exception):
 
 
 def show(value: object, *, key: str = "") -> str:
-    """A value as it may be shown, near to how TOML writes it; `key` tells whether all of it is secret."""
+    """A value as it may be shown, near to how TOML writes it; `key` tells whether all of it is secret.
+
+    An identity is masked: residents may have been listed where the file of them should have been named.
+    """
     if value is None:
         return MISSING
     if _SECRET_NAME.search(key.rpartition(".")[2]):
         return HIDDEN
-    return _clip(_toml(value))
+    return _clip(mask(_toml(value)))
 
 
 def mask_url(text: str) -> str:

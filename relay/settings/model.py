@@ -208,9 +208,10 @@ class Settings(_Table):
     )
     exporter_port: kinds.Port = Field(9464, description="Where `ei-relay exporter` serves metrics and health.")
     worker_metrics_port: kinds.PortOrOff = Field(
-        0,
+        9465,
         description="Where a worker, or `ei-relay run`, serves its own counters and health; 0: nowhere. Two workers on "
-        "one host need two ports: set EI_RELAY_WORKER_METRICS_PORT for each.",
+        "one host need two ports: set EI_RELAY_WORKER_METRICS_PORT for each. One whose port is taken says so and works "
+        "on without.",
     )
     retention: Retention = Field(
         default_factory=lambda: Retention.model_validate({}),

@@ -1,20 +1,23 @@
 """What the exporter asks the relay's database: questions whose cost is bounded by what waits, never by the history.
 
-What waits and what is parked is read from the partial indexes made for it. How many posts stand in the index is
-another matter: that is the history. It is asked in ranges of ids, each a few milliseconds' work.
+What waits, what is parked and what was rejected is read from the partial indexes made for it. How many posts stand in
+the index is another matter: that is the history. It is asked in ranges of ids, each a few milliseconds' work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, case, func, select, text
+from sqlalchemy import Row, case, func, literal, select, text
 
+from relay.batch import REJECTED
 from relay.post import ABSENT, DISCARDED
-from relay.store.schema import lane, post, source
+from relay.store.schema import lane, post, receipt, source
 from relay.store.transaction import Transaction
+
+LATELY: Final = timedelta(hours=1)
 
 
 class Waiting(NamedTuple):
@@ -24,6 +27,13 @@ class Waiting(NamedTuple):
     oldest_live: datetime | None
 
 
+def read_no_table(tx: Transaction) -> None:
+    """Have PostgreSQL answer from indexes from here on: it cannot know how few posts wait (`wanted <> known` has no
+    statistics), takes nearly all for waiting, and would read the table."""
+    if tx.dialect == "postgresql":
+        tx.run(text("SET LOCAL enable_seqscan = off"))
+
+
 def lanes(tx: Transaction) -> list[Row[Any]]:
     """Every lane as it stands."""
     return list(tx.run(select(lane).order_by(lane.c.engagement_index, lane.c.source_system)))
@@ -31,9 +41,7 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
 
 def waiting(tx: Transaction) -> dict[int, Waiting]:
     """{lane id: what waits in it}; a lane where nothing waits is left out."""
-    if tx.dialect == "postgresql":
-        # It cannot know how few posts wait and takes nearly all for waiting: it must not come to read the table.
-        tx.run(text("SET LOCAL enable_seqscan = off"))
+    read_no_table(tx)
     rows = tx.run(
         select(
             post.c.lane_id,
@@ -55,6 +63,17 @@ def parked(tx: Transaction) -> list[tuple[int, str, int]]:
         .order_by(post.c.lane_id, post.c.parked_code)
     )
     return [(row.lane_id, row.parked_code, row.number) for row in rows]
+
+
+def rejected(tx: Transaction) -> dict[str, int]:
+    """{source: how many of its outbox rows were rejected lately}, of every source.
+
+    A count for each source, for SQLite would group by reading the receipts in the order of their key: all of them.
+    """
+    is_rejected = receipt.c.outcome == literal(REJECTED, literal_execute=True)  # it knows its index by no parameter
+    lately = receipt.c.settled_at > tx.now - LATELY
+    number = select(func.count()).where(receipt.c.source == source.c.name, is_rejected, lately).scalar_subquery()
+    return {row.name: row.number for row in tx.run(select(source.c.name, number.label("number")))}
 
 
 def outbox_errors(tx: Transaction) -> Mapping[str, datetime]:

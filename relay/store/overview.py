@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy import Row, Select, and_, case, func, select
 
 from relay.post import ABSENT, DISCARDED
+from relay.store.figures import read_no_table
 from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
 
@@ -40,6 +41,7 @@ def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
 def lanes(tx: Transaction) -> list[Row[Any]]:
     """Every lane with `pending` (a number) and `oldest_pending_since` (or None), the longest that a live change waits;
     what goes in bulk is under no time limit (R-33, R-34)."""
+    read_no_table(tx)
     waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
     waiting = (
         select(post.c.lane_id, func.count().label("pending"), _OLDEST_LIVE.label("oldest"))
@@ -92,12 +94,6 @@ def bookings(tx: Transaction, booking_id: str, source_name: str | None) -> list[
     asked = booking.c.booking_id == booking_id
     where = and_(asked, booking.c.source == source_name) if source_name else asked
     return list(tx.run(select(booking).where(where).order_by(booking.c.source)))
-
-
-def is_parked_or_waiting(tx: Transaction) -> bool:
-    """Whether anything is not as it should be in the index yet."""
-    waits = or_(STATE == "parked", STATE == "pending")
-    return tx.run(select(post.c.id).where(waits).limit(1)).first() is not None
 
 
 def posts_with_calls() -> Select[Any]:

@@ -2,7 +2,8 @@
 
 Nothing that the relay needs for its work goes: a post only when the index is known to hold nothing under its key and
 has not heard of it for longer than the spacing (R-32); a booking first loses what is personal and keeps its versions,
-so that an older one that comes late stays superseded; a call that is out stays.
+so that an older one that comes late stays superseded; a call that is out stays, and so does a list that somebody is
+at.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, delete, exists, null, or_, select, true, tuple_, update
 
 from relay.post import ABSENT, DISCARDED
+from relay.store import snapshots
 from relay.store.rows import as_json, given_select
 from relay.store.schema import audit, booking, call, chore, lane, post, receipt
 from relay.store.transaction import Transaction
@@ -99,6 +101,11 @@ def drop_receipts(tx: Transaction, source: str, before: datetime) -> int:
     old = select(first.c.row_id).where(first.c.settled_at <= before)
     gone = delete(receipt).where(receipt.c.source == source, receipt.c.row_id.in_(old)).returning(receipt.c.row_id)
     return len(tx.run(gone).all())
+
+
+def drop_snapshots(tx: Transaction, before: datetime) -> int:
+    """Forget what was noted of lists of which nothing was heard since a time: whoever was at them is dead."""
+    return snapshots.drop_abandoned(tx, before, BATCH)
 
 
 def drop_calls(tx: Transaction, before: datetime) -> int:

@@ -10,7 +10,8 @@
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
     call      one row a call: what went out and what came back; open until its answer is recorded
     receipt   what became of each outbox row, so that a row read twice gets one outcome
-    snapshot  a source's full list of bookings, while it is compared and applied
+    snapshot  a source's full list of bookings, while it is compared and applied; snapshot_run: who is at it, and when
+              it was last heard
     audit     who changed what by a command, and why
     chore     what is done now and then by one worker: when it is next due
 
@@ -207,6 +208,14 @@ receipt = Table(
 )
 _took = receipt.c.event_id.is_not(None)
 Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)
+_rejected = receipt.c.outcome == "rejected"
+Index(
+    "ei_receipt_rejected",
+    receipt.c.source,
+    receipt.c.settled_at,
+    postgresql_where=_rejected,
+    sqlite_where=_rejected,
+)
 
 snapshot = Table(
     "ei_snapshot",
@@ -217,6 +226,14 @@ snapshot = Table(
     Column("line", BigInteger),  # null: it is not on the list
     Column("fate", String(10), nullable=False),
     Column("said", Text),  # JSON; only where it is to be applied
+)
+
+snapshot_run = Table(
+    "ei_snapshot_run",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("heard_at", Instant),  # when it last did something; null: it is given up, and its lines go
 )
 
 audit = Table(

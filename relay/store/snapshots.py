@@ -3,6 +3,12 @@
 Each run of a list has a number, which the source's row carries from then on: a later run takes the source over, and
 an earlier one that finds another's number there stops (`Overtaken`). What a run has noted stands under its own
 number, so two of them never see each other's lines. All of it is gone when the run is over, or when the next begins.
+
+A run that was killed leaves its lines, with what they say of residents. So each step of a run notes when that was, and
+retention gives up a run of which nothing was heard for long (`drop_abandoned`). A run that goes on after that, for
+somebody let its question wait, finds itself given up and stops (`GivenUp`): the lines may be gone, and bookings that
+seem to be missing from its list may well stand on it. The step holds its run's row to its end, so that no line goes
+under it.
 """
 
 from __future__ import annotations
@@ -23,7 +29,9 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    insert,
     literal,
+    null,
     or_,
     select,
     update,
@@ -31,7 +39,7 @@ from sqlalchemy import (
 
 from relay.snapshot import Fate
 from relay.store.rows import as_json, given, given_select
-from relay.store.schema import booking, snapshot, source
+from relay.store.schema import booking, snapshot, snapshot_run, source
 from relay.store.transaction import Store, Transaction
 from relay.store.upsert import upsert
 from relay.wallclock import SWEDEN
@@ -41,8 +49,16 @@ _KEY: Final = (snapshot.c.source, snapshot.c.run, snapshot.c.booking_id)
 _TO_DO: Final = tuple(fate.value for fate in (Fate.CREATED, Fate.CHANGED, Fate.GONE))
 
 
-class Overtaken(Exception):
+class RunIsOver(Exception):
+    """The run was ended by others and does nothing more; the text says why, and what to do."""
+
+
+class Overtaken(RunIsOver):
     """Another list of the source was begun after this one; this one stops."""
+
+
+class GivenUp(RunIsOver):
+    """Nothing was heard of this run for so long that what it had noted was removed."""
 
 
 class Run(NamedTuple):
@@ -64,14 +80,26 @@ class Noted(NamedTuple):
 def begin(tx: Transaction, name: str) -> Run:
     """Take the source over from whatever run there was."""
     numbered = update(source).where(source.c.name == name).values(snapshot_run=source.c.snapshot_run + 1)
-    return Run(name, tx.run(numbered.returning(source.c.snapshot_run)).scalar_one())
+    run = Run(name, tx.run(numbered.returning(source.c.snapshot_run)).scalar_one())
+    tx.run(insert(snapshot_run), {"source": run.source, "run": run.number, "heard_at": tx.now})
+    return run
 
 
 def see_that_it_is_ours(tx: Transaction, run: Run) -> None:
-    """Raises Overtaken."""
+    """Note that the run goes on, and keep its lines until commit. Raises Overtaken, GivenUp."""
     number = tx.run(select(source.c.snapshot_run).where(source.c.name == run.source)).scalar_one()
     if number != run.number:
         raise Overtaken(f"another list of {run.source} was begun meanwhile; this one stopped")
+    goes_on = update(snapshot_run).where(*_is(run), snapshot_run.c.heard_at.is_not(None)).values(heard_at=tx.now)
+    if tx.run(goes_on.returning(snapshot_run.c.run)).first() is None:
+        raise GivenUp(
+            f"nothing was heard of this list of {run.source} for so long that what was found of it has been removed; "
+            "no more is changed: apply it again"
+        )
+
+
+def _is(run: Run) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return snapshot_run.c.source == run.source, snapshot_run.c.run == run.number
 
 
 def lines_of(tx: Transaction, run: Run, booking_ids: Iterable[str]) -> dict[str, int]:
@@ -157,12 +185,35 @@ def page(tx: Transaction, run: Run, after: str, limit: int) -> list[Noted]:
 
 
 def forget(store: Store, run: Run) -> None:
-    """Remove what this run and those before it have noted."""
+    """Remove what this run and those before it have noted, and end them."""
+    ended = and_(snapshot_run.c.source == run.source, snapshot_run.c.run <= run.number)
+    store.transact(partial(_run, update(snapshot_run).where(ended).values(heard_at=null())))
     for number in store.transact(lambda tx: _numbers_up_to(tx, run)):
         mine = and_(snapshot.c.source == run.source, snapshot.c.run == number)
         for after, until in _stretches(store, snapshot.c.booking_id, mine):
             some = delete(snapshot).where(mine, snapshot.c.booking_id > after, snapshot.c.booking_id <= until)
             store.transact(partial(_run, some))
+    store.transact(partial(_run, delete(snapshot_run).where(ended)))
+
+
+def drop_abandoned(tx: Transaction, before: datetime, limit: int) -> int:
+    """Give up one run of which nothing was heard since a time, and remove up to `limit` of its lines; how many rows
+    went. A run that does something right now is left alone."""
+    silent = or_(snapshot_run.c.heard_at <= before, snapshot_run.c.heard_at.is_(None))
+    asked = select(snapshot_run.c.source, snapshot_run.c.run).where(silent).order_by(*snapshot_run.primary_key).limit(1)
+    found = tx.run(asked.with_for_update(skip_locked=True)).first()
+    if found is None:
+        return 0
+    run = Run(found.source, found.run)
+    tx.run(update(snapshot_run).where(*_is(run)).values(heard_at=null()))
+    mine = and_(snapshot.c.source == run.source, snapshot.c.run == run.number)
+    some = select(snapshot.c.booking_id).where(mine).order_by(snapshot.c.booking_id).limit(limit)
+    gone = delete(snapshot).where(mine, snapshot.c.booking_id.in_(some)).returning(snapshot.c.booking_id)
+    lines = len(tx.run(gone).all())
+    if lines == limit:
+        return lines
+    tx.run(delete(snapshot_run).where(*_is(run)))
+    return lines + 1
 
 
 def _numbers_up_to(tx: Transaction, run: Run) -> list[int]:

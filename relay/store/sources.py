@@ -30,7 +30,7 @@ class Due(NamedTuple):
 
     name: str
     look: bool  # at its outbox
-    troubled: bool  # its outbox failed when it was last looked at
+    troubled: bool  # its outbox is noted as not answering
     check: bool  # its lists, or go on with a weighing
 
 
@@ -130,6 +130,6 @@ def trouble(tx: Transaction, name: str, error: str, failures: int, next_look_at:
 
 
 def answers(tx: Transaction, name: str) -> None:
-    """Note that a source's outbox answers again."""
+    """Note that a source's outbox answers again, whoever noted that it did not."""
     noted = (source.c.name == name) & source.c.error.is_not(None)
     tx.run(update(source).where(noted).values(failures=0, error=None, error_since=None))

@@ -19,7 +19,7 @@ from relay.store.migrate import upgrade
 
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 SOURCE = {"source": "tidbok", "unread": 0, "oldest_unread_seconds": None, "indexed": 7, "pending": 0, "parked": 0,
-          "error": None, "error_since": None}  # fmt: skip
+          "rejected_last_hour": 0, "error": None, "error_since": None}  # fmt: skip
 LANE = {"lane": "national:SYSTEM", "source": "tidbok", "state": "open", "pending": 0, "oldest_pending_seconds": None,
         "failures": 0, "code": None, "since": None}  # fmt: skip
 CERTIFICATE = {"index": "national", "ends_at": NOW + timedelta(days=31), "error": None}
@@ -61,6 +61,7 @@ def test_nothing_is_wrong_with_what_is_well() -> None:
         (seen(broker={"ok": False, "text": "Connection refused"}), "the broker does not answer"),
         (seen({"error": "the database refuses the relay's user or password"}), "source tidbok: the database refuses"),
         (seen({"unread": 9, "oldest_unread_seconds": 720}), "9 rows wait to be taken, the oldest for 12 minutes"),
+        (seen({"rejected_last_hour": 3}), "3 outbox rows were rejected within the hour"),
         (seen({"parked": 2}), "2 posts are parked"),
         (seen(lane={"oldest_pending_seconds": 2760}), "waited for 46 minutes of the 60 it may"),
         (seen(lane={"state": "blocked", "code": "VP007", "since": NOW}), "is blocked VP007 since 2026-11-02 08:00Z"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from relay.exporter.families import LANE_STATES
 from relay.flow.intake import intake
@@ -14,6 +14,7 @@ from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
 from relay.store import lanes
 from relay.store.lanes import LaneName
+from relay.store.schema import receipt
 from tests.exporter.conftest import CERTIFICATE_ENDS, Serve
 from tests.made import OTHER_SYSTEM, RESIDENT, SYSTEM, UNIT
 from tests.store.steps import CONTENT, alter, alter_lane, rows
@@ -52,6 +53,20 @@ def test_rows_that_wait_in_an_outbox(relay: Relay, served: Serve) -> None:
     assert value(registry, "outbox_up", source="nord") == 1
     assert value(registry, "outbox_unread", source="nord") == 2
     assert value(registry, "outbox_oldest_unread_seconds", source="nord") == pytest.approx(180, abs=30)
+
+
+def test_rows_that_were_rejected_within_the_hour(relay: Relay, served: Serve) -> None:
+    book(relay, "b-1", "x" * 200, "y" * 200)
+    intake(relay, "nord")
+    assert value(served(), "outbox_rejected_rows", source="nord") == 2
+    assert value(served(), "outbox_rejected_rows", source="syd") == 0
+
+    # when an hour has passed over one of them
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with relay.store.engine.begin() as connection:
+        connection.execute(update(receipt).where(receipt.c.row_id == 2).values(settled_at=hour_ago))
+
+    assert value(served(), "outbox_rejected_rows", source="nord") == 1
 
 
 def test_posts_by_state_and_how_late_they_are(relay: Relay, served: Serve) -> None:

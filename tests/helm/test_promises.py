@@ -44,9 +44,25 @@ def test_the_probes_read_the_file_that_the_workers_touch(render: Render) -> None
             assert path in container[probe]["exec"]["command"][-1].replace('"', " ").split()
 
 
-def test_the_default_port_is_the_relay_s(render: Render) -> None:
+def test_the_default_ports_are_the_relay_s(render: Render) -> None:
     (port,) = only(render(LEAST), "Service")["spec"]["ports"]
     assert port["port"] == Settings.model_fields["exporter_port"].default
+    assert worker_port(render(LEAST)) == str(Settings.model_fields["worker_metrics_port"].default)
+
+
+def worker_port(manifests: list[Manifest]) -> str:
+    """Where the workers are told to serve what they count."""
+    (container,) = pod_of(only(manifests, "Deployment", "-workers"))["containers"]
+    (port,) = [v["value"] for v in container["env"] if v["name"] == "EI_RELAY_WORKER_METRICS_PORT"]
+    served = [str(each["containerPort"]) for each in container.get("ports", [])]
+    assert served == ([] if port == "0" else [port])
+    return str(port)
+
+
+def test_workers_that_shall_not_serve_what_they_count_are_told_so(render: Render) -> None:
+    off = LEAST | {"workers": {"metrics": {"enabled": False}}}
+    assert worker_port(render(off)) == "0"
+    assert worker_port(render(off | {"serviceMonitor": {"enabled": True}})) == "9465"
 
 
 @pytest.mark.parametrize(

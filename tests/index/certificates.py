@@ -15,8 +15,8 @@ NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
 
-def issue(authority: trustme.CA, name: str = "relay.example", *, start: int = -1, end: int = 9) -> trustme.LeafCert:
-    """A certificate that is valid from `start` to `end`, in days from now."""
+def issue(authority: trustme.CA, name: str = "relay.example", *, start: int = -1, end: int = 99) -> trustme.LeafCert:
+    """A certificate that is valid from `start` to `end`, in days from now. By default nobody is warned of its end."""
     return authority.issue_cert(name, not_before=NOW + start * DAY, not_after=NOW + end * DAY)
 
 

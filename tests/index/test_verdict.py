@@ -91,7 +91,6 @@ def test_given_an_answer_then_its_verdict(answer: Answer, kind: Kind, code: str,
     verdict = classify(answer)
     assert (verdict.kind, verdict.code, verdict.in_doubt) == (kind, code, doubt)
     assert verdict.sent == answer.sent
-    assert verdict.halve == (kind is CONTENT and not verdict.named)
 
 
 def test_every_row_of_the_table_is_tried_above() -> None:

@@ -7,6 +7,7 @@ breaks a constraint, and an index that quotes the resident in its fault.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -14,8 +15,10 @@ from typing import Final
 
 import pytest
 import redis
+import requests
 from sqlalchemy import create_engine, text
 
+from relay.demo.postgres import free_port
 from relay.demo.valkey import Valkey
 from tests.integration import residents
 from tests.integration.conftest import TIDBOK, NewDatabase
@@ -26,8 +29,10 @@ pytestmark = pytest.mark.integration
 
 PATHS: Final = (
     "fine", "rejected", "refused by the index", "fault", "broken constraint", "crash", "arguments", "unknown task",
-    "reason", "booking id", "selector",
+    "reason", "booking id", "selector", "unread row", "list", "wrong line", "broken list", "list and constraint",
+    "care units", "test residents",
 )  # fmt: skip
+Done = subprocess.CompletedProcess[str]
 WHO: Final = dict(zip(PATHS, (residents.make(Random(n)) for n in range(20, 20 + len(PATHS))), strict=True))
 
 _SEND: Final = """
@@ -51,6 +56,7 @@ class Ended:
     tables: str
     outbox: str
     commands: str
+    metrics: str
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +87,17 @@ def _said(site: Site, *texts: str) -> None:
 
 
 def _run(site: Site, valkey: Valkey) -> Ended:
+    ports = free_port(), free_port()
+    site.config.write_text(f"exporter_port = {ports[0]}\nworker_metrics_port = {ports[1]}\n{site.config.read_text()}")
+
+    # a row that nobody has taken yet, and the command that looks at such rows
+    unread = WHO["unread row"]
+    _book(site, "unread row", resident_id=f"{unread}0", care_unit=f"unit of {unread}", kind=unread)
+    shown = [site.command("outbox", "check", "--source", TIDBOK.name, *options) for options in ((), ("--json",))]
+
     worker = site.start_worker()
     site.start_beat()
+    site._start("exporter", "-m", "relay", "exporter")
     _said(site, "the schedule has started", "ready")
 
     # rows that are taken, and one that is not: the identity is in the wrong columns too
@@ -119,14 +134,20 @@ def _run(site: Site, valkey: Valkey) -> Ended:
 
     # commands: an identity typed as a reason, and looked for
     person = WHO["reason"]
-    shown = [
+    shown += [
+        *_asked(site),
         site.command("parked", "list"),
+        site.command("parked", "list", "--json"),
         site.command("parked", "discard", "--all", "--reason", f"{person} has died"),
         site.command("lanes", "pause", "--all", "--reason", person),
         site.command("lanes", "resume", "--all"),
         site.command("audit", "list", "--json"),
         site.command("posts", "show", "--booking", "fine"),
+        site.command("posts", "show", "--booking", "fine", "--json"),
+        *_lists(site),
+        *_wrong_files(site),
     ]
+    metrics = _scraped(ports)
     # and a worker that dies
     site.index.order(delay=2)
     _book(site, "fine", starts_at="2027-05-05 08:15")
@@ -141,7 +162,72 @@ def _run(site: Site, valkey: Valkey) -> Ended:
         tables=_told(site),
         outbox=json.dumps(site.outcomes(TIDBOK.name)),
         commands="\n".join(done.stdout + done.stderr for done in shown),
+        metrics=metrics,
     )
+
+
+def _asked(site: Site) -> Iterator[Done]:
+    """The commands that only ask."""
+    for command in (("status",), ("lanes", "list"), ("sources", "list"), ("config", "check"),
+                    ("config", "check", "--connect")):  # fmt: skip
+        yield site.command(*command)
+        yield site.command(*command, "--json")
+    yield site.command("outbox", "check", "--source", TIDBOK.name, code=1)
+
+
+def _lists(site: Site) -> Iterator[Done]:
+    """Full lists of bookings: one with lines that are wrong, one that breaks a constraint, one that is no CSV."""
+    header, wrong, broken = (
+        "booking_id,version,resident_id,care_unit,starts_at\n",
+        WHO["wrong line"],
+        WHO["broken list"],
+    )
+    well = f"list,1,{WHO['list']},SE2321000016-1HZ3,2027-05-04 08:15\n"
+    file = site.folder / "list.csv"
+    apply = ("snapshot", "apply", "--source", TIDBOK.name, str(file))
+    file.write_text(f"{header}{well}wrong line,{wrong},{wrong}0,unit of {wrong},{wrong}\n,{wrong}\n")
+    yield site.command(*apply, "--dry-run", "--skip-rejected")
+    yield site.command(*apply, "--dry-run", "--json", code=1)
+    yield site.command(*apply, "--yes", "--skip-rejected", "--reason", f"the list with {WHO['list']}")
+    file.write_text(f'{header}{well}"broken {broken},1,{broken}"x,UNIT,2027-05-04 08:15\n')
+    yield site.command(*apply, "--dry-run", code=1)
+    file.write_text(f"{broken},{header}{well}")
+    yield site.command(*apply, "--dry-run", code=1)
+    person = WHO["list and constraint"]
+    _relay_sql(site, f"ALTER TABLE ei_booking ADD CONSTRAINT c CHECK (resident_id <> '{person}')")
+    file.write_text(f"{header}{well}listed,1,{person},SE2321000016-1HZ3,2027-05-04 08:15\n,\n")
+    yield site.command(*apply, "--yes", "--skip-rejected", "--reason", "a list", code=1)
+    _relay_sql(site, "ALTER TABLE ei_booking DROP CONSTRAINT c")
+
+
+def _wrong_files(site: Site) -> Iterator[Done]:
+    """A configuration whose lists hold identities where they do not belong."""
+    right = site.config.read_text()
+    units, residents_ = site.folder / "units.csv", site.folder / "test residents"
+    person = WHO["care units"]
+    units.write_text(f"hsa_id,name,active\nunit of {person},{person},{person}\n{person}\n")
+    residents_.write_text(f"{WHO['test residents']}0\n{WHO['test residents']} Tolvan\n")
+    lists = right.replace('care_units = "*"', f'care_units = "{units}"')
+    site.config.write_text(lists.replace('test_residents = "*"', f'test_residents = "{residents_}"'))
+    yield site.command("config", "check", code=1)
+    yield site.command("config", "check", "--json", code=1)
+    site.config.write_text(right.replace('test_residents = "*"', f'test_residents = ["{WHO["test residents"]}"]'))
+    yield site.command("config", "check", code=1)
+    site.config.write_text(right)
+
+
+def _scraped(ports: tuple[int, int]) -> str:
+    """What the exporter and the worker serve when they have seen all of it."""
+
+    def get(port: int) -> str:
+        return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+
+    rejected = f'ei_relay_outbox_rejected_rows{{source="{TIDBOK.name}"}} 2.0'
+    wait_until(lambda: rejected in get(ports[0]), 30, lambda: get(ports[0]))
+    counted = get(ports[1])
+    for name in ("calls_total", "outbox_rows_total", "call_seconds_count", "delivery_delay_seconds_count"):
+        assert f"ei_relay_{name}{{" in counted
+    return get(ports[0]) + counted
 
 
 def _relay_sql(site: Site, sql: str) -> list[str]:
@@ -164,7 +250,7 @@ def _told(site: Site) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("place", ["logs", "broker", "tables", "outbox", "commands"])
+@pytest.mark.parametrize("place", ["logs", "broker", "tables", "outbox", "commands", "metrics"])
 def test_no_identity_is(ended: Ended, path: str, place: str) -> None:
     said = getattr(ended, place)
     assert said

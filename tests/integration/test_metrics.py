@@ -118,3 +118,22 @@ def test_processes_that_count_nowhere_are_told_of(new_site: NewSite) -> None:
     worker = start_processes(site, None)
     wait_until(lambda: "ready." in worker.log(), 30, worker.log)
     assert "PROMETHEUS_MULTIPROC_DIR" in worker.log()
+
+
+def test_of_two_workers_with_one_port_one_shows_its_counts_and_both_work(new_site: NewSite) -> None:
+    # given two workers on a host where nobody chose their ports
+    site = new_site()
+    port = with_port(site)
+    site.prepare()
+    first = site.start_worker("first")
+    site.start_beat()
+    wait_until(lambda: total(port, "worker_last_step_timestamp_seconds"), 30, first.log)
+    second = site.start_worker("second")
+
+    # then the second says what to do about it, once
+    wait_until(lambda: "EI_RELAY_WORKER_METRICS_PORT" in second.log(), 30, second.log)
+    assert second.log().count("this worker shows no metrics") == 1
+    # and works
+    first.kill()
+    book(site, "b-1")
+    wait_until(lambda: site.index.content_of("b-1"), 30, second.log)

@@ -86,6 +86,7 @@ def test_the_metrics_promised_are_served_with_their_labels(watched: tuple[Site, 
     promised: dict[str, dict[str, str]] = {
         "outbox_rows_total": source | {"outcome": "rejected"},
         "outbox_unread": source,
+        "outbox_rejected_rows": source,
         "outbox_oldest_unread_seconds": source,
         "oldest_pending_seconds": lane,
         "calls_total": lane | {"verdict": "accepted", "code": "OK"},

@@ -44,6 +44,10 @@ def test_the_value_of_a_secret_key_is_hidden_also_when_its_name_is_mistyped() ->
     assert show("hunter2", key="engagement_index.national.client_key_pasword") == "***"
 
 
+def test_an_identity_that_stands_in_the_configuration_is_masked() -> None:
+    assert "1212" not in show(["191212121212", "19121212-1212"])
+
+
 def test_an_error_is_readable_as_it_stands() -> None:
     error = SettingsError([Finding("a.b", '"c"', "expected d", "EI_RELAY_A__B"), Finding("e", "1", "expected f")])
 

@@ -173,7 +173,7 @@ class World:
             for name in work.policies:
                 follow(self.relay, name)
             lanes = list(work.lanes)
-            for name in work.sources:
+            for name in (name for names in work.outboxes for name in names):
                 while (taken := intake(self.relay, name)).more:
                     pass
                 lanes += [lane for lane in taken.lanes if lane not in lanes]

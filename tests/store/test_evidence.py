@@ -77,4 +77,4 @@ def test_it_takes_as_many_statements_however_many_calls_there_are(
         call(store, clock, lane_id, 1)
     with recorded(store.engine) as statements:
         store.transact(by_source)
-    assert len(statements) == 5
+    assert len([asked for asked in statements if not asked.startswith("SET ")]) == 5

@@ -92,14 +92,3 @@ def test_a_booking_is_shown_as_each_source_said_it(store: Store) -> None:
     everywhere = store.transact(lambda tx: overview.bookings(tx, "b-1", None))
     assert [(r.source, r.removed) for r in everywhere] == [("tidbok-nord", True), ("tidbok-syd", True)]
     assert store.transact(lambda tx: overview.bookings(tx, "b-1", "tidbok-syd")) == everywhere[1:]
-
-
-def test_it_is_told_when_all_is_as_it_should_be(store: Store, lane_id: int) -> None:
-    assert store.transact(overview.is_parked_or_waiting) is False
-    (id,) = want(store, lane_id, "b-1")
-    assert store.transact(overview.is_parked_or_waiting) is True
-    alter(store, id, known=CONTENT)
-    assert store.transact(overview.is_parked_or_waiting) is False
-    alter(store, id, parked_code="EI004")
-    assert store.transact(overview.is_parked_or_waiting) is True
-    assert [r.name for r in store.transact(overview.sources)] == [SOURCE]

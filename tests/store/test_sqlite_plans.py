@@ -1,4 +1,4 @@
-"""That SQLite finds what a batch asks for by its key.
+"""That SQLite finds what a batch asks for by its key, and what the exporter asks for by the index made for it.
 
 It has no statistics: joined with the rows that are given, it goes through all of a source's bookings for each of
 them, which only shows when there are many.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.store import bookings, receipts, snapshots
+from relay.store import bookings, figures, receipts, snapshots
 from relay.store.snapshots import Run
 from relay.store.transaction import Store, Transaction
 from tests.statements import recorded
@@ -20,6 +20,7 @@ QUESTIONS: dict[str, Callable[[Transaction], object]] = {
     "source=? AND booking_id=?": lambda tx: bookings.load(tx, SOURCE, ["b-1"]),
     "source=? AND row_id=?": lambda tx: receipts.of_rows(tx, SOURCE, [1]),
     "source=? AND event_id=?": lambda tx: receipts.events_taken(tx, SOURCE, ["e-1"]),
+    "ei_receipt_rejected (source=? AND settled_at>?)": figures.rejected,
     "source=? AND run=? AND booking_id=?": lambda tx: snapshots.lines_of(tx, Run(SOURCE, 1), ["b-1"]),
 }
 

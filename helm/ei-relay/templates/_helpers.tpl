@@ -137,10 +137,8 @@ env:
     value: /etc/ei-relay/config/ei-relay.toml
   - name: EI_RELAY_EXPORTER_PORT
     value: {{ $root.Values.exporter.port | quote }}
-  {{- if include "ei-relay.workerMetrics" $root }}
   - name: EI_RELAY_WORKER_METRICS_PORT
-    value: {{ $root.Values.workers.metrics.port | quote }}
-  {{- end }}
+    value: {{ ternary $root.Values.workers.metrics.port 0 (not (empty (include "ei-relay.workerMetrics" $root))) | quote }}
   - name: WORKER_PULSE_FILE
     value: /tmp/pulse
   {{- range $root.Values.secrets }}

@@ -1,0 +1,133 @@
+"""An outbox that does not answer is noted in the database, for `status` and the gauge; whoever finds that it answers
+again clears the note, and nobody before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Engine, Row, text
+
+from relay.database import connect
+from relay.flow.intake import intake
+from relay.flow.relay import Relay
+from relay.flow.schedule import due_work
+from relay.outbox.ddl import create
+from relay.settings import Settings, parse
+from relay.store import overview
+from tests.clock import SetClock
+from tests.made import CONTROLLER, SYSTEM
+from tests.outbox.written import RIGHT, outcomes, put
+from tests.statements import recorded
+
+SOURCE: Final = "tidbok-nord"
+MINUTE: Final = timedelta(minutes=1)  # no rest is longer
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Engine]:
+    """The booking system's database."""
+    engine = connect(f"sqlite:///{tmp_path / 'outbox.db'}")
+    create(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(relay_url: str, outbox: Engine) -> Settings:
+    return parse(
+        {
+            "environment": "production",
+            "database_url": relay_url,
+            "engagement_index": {"national": {"url": "http://127.0.0.1:1/Update", "logical_address": "5565594230"}},
+            "source": [
+                {
+                    "name": SOURCE, "source_systems": [SYSTEM], "data_controller": CONTROLLER,
+                    "engagement_index": "national", "outbox_url": str(outbox.url),
+                }
+            ],
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def relays(settings: Settings, clock: SetClock) -> Iterator[tuple[Relay, Relay]]:
+    """The relays of two processes that have been at work for a while."""
+    both = Relay(settings, clock), Relay(settings, clock)
+    for relay in both:
+        relay.prepare()
+        intake(relay, SOURCE)
+    yield both
+    for relay in both:
+        relay.close()
+
+
+def run(engine: Engine, *statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def standing(relay: Relay) -> Row[Any]:
+    (row,) = relay.store.transact(overview.sources)
+    return row
+
+
+def look(relay: Relay) -> None:
+    """A process asks what is due, and does it."""
+    for (name,) in due_work(relay).outboxes:
+        intake(relay, name)
+
+
+def test_what_one_process_noted_another_clears(relays: tuple[Relay, Relay], outbox: Engine, clock: SetClock) -> None:
+    noting, other = relays
+    run(outbox, "ALTER TABLE ei_outbox RENAME TO away")
+    look(noting)
+    assert standing(noting).error == "the outbox could not be read: the table ei_outbox is not there"
+    run(outbox, "ALTER TABLE away RENAME TO ei_outbox")
+    clock.at += MINUTE
+
+    look(other)
+
+    assert (standing(other).error, standing(other).error_since, standing(other).failures) == (None, None, 0)
+
+
+def test_a_look_at_an_outbox_that_is_well_and_empty_costs_the_relays_database_nothing(
+    relays: tuple[Relay, Relay], outbox: Engine, clock: SetClock
+) -> None:
+    noting, other = relays
+    run(outbox, "ALTER TABLE ei_outbox RENAME TO away")
+    look(noting)
+    run(outbox, "ALTER TABLE away RENAME TO ei_outbox")
+    clock.at += MINUTE
+    look(other)
+
+    for relay in relays:
+        intake(relay, SOURCE)  # the one that noted it asks once more
+        with recorded(relay.store.engine) as statements:
+            intake(relay, SOURCE)
+        assert statements == []
+
+
+def test_one_that_can_be_read_and_not_marked_is_in_trouble_until_it_can_be_marked(
+    relays: tuple[Relay, Relay], outbox: Engine, clock: SetClock
+) -> None:
+    """Each try begins with a look that succeeds; it must not clear the note, or nobody would ever be told."""
+    one, other = relays
+    row = put(outbox, **RIGHT)
+    run(outbox, "CREATE TRIGGER refuses BEFORE UPDATE ON ei_outbox BEGIN SELECT RAISE(ABORT, 'no'); END")
+    since = clock.at
+
+    for number, relay in enumerate((one, other, one), start=1):
+        look(relay)
+        assert standing(relay).error.startswith("the outbox could not be marked")
+        assert (standing(relay).failures, standing(relay).error_since) == (number, since)
+        clock.at += MINUTE
+    run(outbox, "DROP TRIGGER refuses")
+    look(other)
+
+    assert standing(other).error is None
+    assert outcomes(outbox) == {row: ("taken", None)}
