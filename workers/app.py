@@ -1,8 +1,8 @@
 """The Celery app: its settings, each with its reason, and its schedule.
 
-The broker is a bell, not a mailbox. A message carries names of sources, or of a lane, and of a source whether it is
-noted as in trouble; it may be lost, doubled or late without harm, because what is to be done stands in the database and
-is asked for again at the next tick.
+The broker is a bell, not a mailbox. A message carries names of sources, or of a lane, and nothing else; it may be
+lost, doubled or late without harm, because what is to be done stands in the database and is asked for again at
+the next tick.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The tasks: each hears names and makes the step for them.
 
-tick ──▶ intake(sources) ─▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
-  ├────────────────────────▶
-  └──▶ units(source)
+tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
+  ├────▶ look_again(source) ──▶
+  ├───────────────────────────▶
+  └────▶ units(source)
 prune        what is over, about hourly
 reprocess    what an operator asks for
 """
@@ -69,9 +70,9 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
     return guarded
 
 
-def _hint(task: Task[Any, Any], *names: object, **more: bool) -> None:
+def _hint(task: Task[Any, Any], *names: object) -> None:
     if not _stopping:
-        task.apply_async(tuple(map(str, names)), more, expires=HINT_SECONDS)
+        task.apply_async(tuple(map(str, names)), expires=HINT_SECONDS)
 
 
 @app.task(name="workers.tick")
@@ -89,7 +90,9 @@ def tick() -> None:
 def _ring() -> None:
     work = due_work(_relay)
     for sources in work.outboxes:
-        _hint(intake, *sources, **({} if work.troubled.isdisjoint(sources) else {"troubled": True}))
+        _hint(intake, *sources)
+    for source in work.troubled:
+        _hint(look_again, source)
     for lane in work.lanes:
         _hint(deliver, lane)
     for source in work.policies:
@@ -107,13 +110,8 @@ def units(source: str) -> None:
 
 @app.task(name="workers.intake")
 @_step
-def intake(*sources: str, troubled: bool = False) -> None:
-    """Take a batch from each of these sources' outboxes, then ring for their lanes.
-
-    `troubled`: they are noted as not answering, perhaps by another process; who reads and marks one clears that.
-    """
-    if troubled:
-        _relay.troubled.update(sources)
+def intake(*sources: str) -> None:
+    """Take a batch from each of these sources' outboxes, then ring for their lanes."""
     failures: list[Exception] = []
     for source in sources:
         if _stopping:
@@ -126,6 +124,14 @@ def intake(*sources: str, troubled: bool = False) -> None:
             failures.append(error)  # of this source alone
     if failures:
         raise failures[0] if len(failures) == 1 else ExceptionGroup("several sources failed", failures)
+
+
+@app.task(name="workers.look_again")
+@_step
+def look_again(source: str) -> None:
+    """The same for a source whose outbox is noted, maybe by another process, as not answering: clears that if it does."""
+    _relay.troubled.add(source)
+    _take(source)
 
 
 def _take(source: str) -> None:

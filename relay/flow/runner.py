@@ -59,7 +59,7 @@ class Runner:
             self._next_prune = steady_seconds() + HINT.total_seconds()
             self._submit(self._prune, "what is over")
         work = due_work(self._relay)
-        for name in chain.from_iterable(work.outboxes):
+        for name in chain(work.troubled, *work.outboxes):
             self._submit(self._intake, name)
         for lane in work.lanes:
             self._submit(self._deliver, lane)

@@ -13,7 +13,6 @@ from relay.flow.relay import Relay
 from relay.settings import EngagementIndex
 from relay.store import lanes, posts, sources
 from relay.store.lanes import LaneName
-from relay.store.sources import Due
 from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -24,14 +23,16 @@ _MOST_LINKS: Final = 40  # as many as Linux follows
 
 class Work(NamedTuple):
     """The outboxes to look at, by those that one may look at in turn; the lanes that have something to say; and the
-    sources whose lists are to be looked at or whose bookings are being weighed again. `troubled` are those of the
-    outboxes that are noted as not answering: who finds that one answers clears the note, so whoever is sent to look
-    must hear of it."""
+    sources whose lists are to be looked at or whose bookings are being weighed again.
+
+    `troubled` are the outboxes that are noted as not answering, each to be looked at alone, so that no other waits for
+    it. Who finds that one answers clears the note, so whoever is sent to look must hear of it.
+    """
 
     outboxes: list[tuple[str, ...]]
+    troubled: list[str]
     lanes: list[LaneName]
     policies: list[str]
-    troubled: frozenset[str]
 
 
 def due_work(relay: Relay) -> Work:
@@ -48,20 +49,22 @@ def due_work(relay: Relay) -> Work:
             for index, settings in relay.settings.engagement_index.items()
             for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
         ]
-        troubled = frozenset(s.name for s in here if s.look and s.troubled)
-        return Work(in_turns(here), due, [s.name for s in here if s.check], troubled)
+        look = [source for source in here if source.look]
+        return Work(
+            outboxes=in_turns([source.name for source in look if not source.troubled]),
+            troubled=[source.name for source in look if source.troubled],
+            lanes=due,
+            policies=[source.name for source in here if source.check],
+        )
 
     found = relay.store.transact(work)
     relay.troubled.update(found.troubled)
     return found
 
 
-def in_turns(due: Sequence[Due]) -> list[tuple[str, ...]]:
-    """The sources whose outbox is to be looked at, a few at a time; each that was in trouble alone, so that no other
-    waits for it."""
-    well = [source.name for source in due if source.look and not source.troubled]
-    alone = [(source.name,) for source in due if source.look and source.troubled]
-    return [tuple(well[at : at + TOGETHER]) for at in range(0, len(well), TOGETHER)] + alone
+def in_turns(sources: Sequence[str]) -> list[tuple[str, ...]]:
+    """The sources, a few at a time."""
+    return [tuple(sources[at : at + TOGETHER]) for at in range(0, len(sources), TOGETHER)]
 
 
 def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,8 @@ def standing(relay: Relay) -> Row[Any]:
 
 def look(relay: Relay) -> None:
     """A process asks what is due, and does it."""
-    for (name,) in due_work(relay).outboxes:
+    work = due_work(relay)
+    for name in chain(work.troubled, *work.outboxes):
         intake(relay, name)
 
 

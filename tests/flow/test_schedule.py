@@ -10,22 +10,16 @@ import trustme
 
 from relay.flow.schedule import TOGETHER, certificates_changed_at, in_turns
 from relay.settings import EngagementIndex
-from relay.store.sources import Due
 from tests.index.certificates import Files, MountedSecret
 
 
 def test_idle_outboxes_are_looked_at_ten_to_a_hint() -> None:
-    due = [Due(f"s-{number}", look=True, troubled=False, check=False) for number in range(2 * TOGETHER + 5)]
+    sources = [f"s-{number}" for number in range(2 * TOGETHER + 5)]
 
-    turns = in_turns([*due, Due("resting", look=False, troubled=False, check=True)])
+    turns = in_turns(sources)
 
     assert [len(turn) for turn in turns] == [TOGETHER, TOGETHER, 5]
-    assert [name for turn in turns for name in turn] == [source.name for source in due]
-
-
-def test_an_outbox_in_trouble_is_looked_at_alone() -> None:
-    due = [Due(name, look=True, troubled=name in "ac", check=False) for name in "abcd"]
-    assert in_turns(due) == [("b", "d"), ("a",), ("c",)]
+    assert [name for turn in turns for name in turn] == sources
 
 
 def index(files: Files) -> EngagementIndex:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -173,7 +174,7 @@ class World:
             for name in work.policies:
                 follow(self.relay, name)
             lanes = list(work.lanes)
-            for name in (name for names in work.outboxes for name in names):
+            for name in chain(work.troubled, *work.outboxes):
                 while (taken := intake(self.relay, name)).more:
                     pass
                 lanes += [lane for lane in taken.lanes if lane not in lanes]
