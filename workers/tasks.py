@@ -129,7 +129,7 @@ def intake(*sources: str) -> None:
 @app.task(name="workers.look_again")
 @_step
 def look_again(source: str) -> None:
-    """The same for a source whose outbox is noted, maybe by another process, as not answering: clears that if it does."""
+    """The same for a source whose outbox is noted as not answering, maybe by another process: clear it if it does."""
     _relay.troubled.add(source)
     _take(source)
 

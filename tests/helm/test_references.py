@@ -85,7 +85,7 @@ def parts(manifests: list[Manifest]) -> set[str]:
 def test_selectors_take_the_pods_meant_and_no_others(manifests: list[Manifest], values: dict[str, Any]) -> None:
     pods = with_pods(manifests)
     metered = {"exporter"} if values.get("exporter", {}).get("enabled", True) else set()
-    workers = values.get("workers", {}).get("metrics", {}).get("enabled")
+    workers = values.get("workers", {}).get("metrics", {}).get("enabled", True)
     metered |= {"workers"} if workers or values.get("serviceMonitor", {}).get("enabled") else set()
     for manifest in manifests:
         kind, spec = manifest["kind"], manifest.get("spec", {})

@@ -68,7 +68,7 @@ EVERYTHING: Final[dict[str, Any]] = {
 }
 NOTHING: Final[dict[str, Any]] = {
     "config": CONFIG,
-    "workers": {"replicas": 1, "podDisruptionBudget": {"enabled": False}},
+    "workers": {"replicas": 1, "podDisruptionBudget": {"enabled": False}, "metrics": {"enabled": False}},
     "exporter": {"enabled": False},
     "migrations": {"enabled": False},
     "serviceAccount": {"create": False},
