@@ -77,9 +77,9 @@ def is_it_working() -> list[Panel]:
             (f'sum(max by (source) (ei_relay_posts{{{_SOURCE},state="parked"}}))', ""), steps=_ORANGE_IF_ANY,
         ),
         stat(
-            "Rows rejected", "Outbox rows in the time shown that could not be taken: bookings that are not shown "
+            "Rows rejected", "Outbox rows of the last hour that could not be taken: bookings that are not shown "
             "as they should be.",
-            (f'sum(increase(ei_relay_outbox_rows_total{{{_SOURCE},outcome="rejected"}}[$__range]))', ""),
+            (f"sum(max by (source) (ei_relay_outbox_rejected_rows{{{_SOURCE}}}))", ""),
             steps=_ORANGE_IF_ANY, defaults={"decimals": 0},
         ),
         stat(
@@ -234,7 +234,7 @@ def each_source() -> list[Panel]:
             f"max by (source) (ei_relay_outbox_up{{{_SOURCE}}})",
             *(f'max by (source) (ei_relay_posts{{{_SOURCE},state="{state}"}})' for state in
               ("indexed", "pending", "parked")),
-            f'sum by (source) (increase(ei_relay_outbox_rows_total{{{_SOURCE},outcome="rejected"}}[$__range]))',
+            f"max by (source) (ei_relay_outbox_rejected_rows{{{_SOURCE}}})",
             f"max by (source) (ei_relay_outbox_unread{{{_SOURCE}}})",
             f"max by (source) (ei_relay_outbox_oldest_unread_seconds{{{_SOURCE}}})",
             f"time() - max by (source) (ei_relay_last_success_timestamp_seconds{{{_SOURCE}}})",
