@@ -115,7 +115,7 @@ def grow(engine: Engine, posts: int) -> None:
     """Fill a database that has the relay's empty tables. Indexes are made when the rows are there: much quicker."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
+        connection.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
         connection.execute(text("SET LOCAL synchronous_commit = off"))
         for statement in _HEAD:
             connection.execute(text(statement))
