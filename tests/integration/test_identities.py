@@ -1,4 +1,4 @@
-"""Every path on which a resident's identity could get out, each with an identity of its own, and where none may be.
+"""Every path on which an identity could get out, each with one of its own, and where none may be (R-38, R-56).
 
 The story is run once; each test looks at one place. Real workers, a real broker, PostgreSQL, which quotes the row that
 breaks a constraint, and an index that quotes the resident in its fault.
