@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, case, func, literal, select, text
+from sqlalchemy import Row, Select, case, func, literal, select, text
 
 from relay.batch import REJECTED
 from relay.post import ABSENT, DISCARDED
-from relay.store.schema import lane, post, receipt, source
+from relay.store.schema import PENDING, lane, post, receipt, source
 from relay.store.transaction import Transaction
 
 LATELY: Final = timedelta(hours=1)
@@ -42,16 +42,14 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
 def waiting(tx: Transaction) -> dict[int, Waiting]:
     """{lane id: what waits in it}; a lane where nothing waits is left out."""
     read_no_table(tx)
-    rows = tx.run(
-        select(
-            post.c.lane_id,
-            func.count().label("posts"),
-            func.min(case((post.c.bulk.is_(False), post.c.wanted_since))).label("oldest_live"),
-        )
-        .where(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
-        .group_by(post.c.lane_id)
-    )
-    return {row.lane_id: Waiting(row.posts, row.oldest_live) for row in rows}
+    return {row.lane_id: Waiting(row.posts, row.oldest_live) for row in tx.run(waits_by_lane())}
+
+
+def waits_by_lane() -> Select[Any]:
+    """(lane_id, posts, oldest_live), as `Waiting`, of the lanes in which something waits."""
+    oldest_live = func.min(case((post.c.bulk.is_(False), post.c.wanted_since)))
+    columns = (post.c.lane_id, func.count().label("posts"), oldest_live.label("oldest_live"))
+    return select(*columns).where(PENDING).group_by(post.c.lane_id)
 
 
 def parked(tx: Transaction) -> list[tuple[int, str, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, case, func, select
 
 from relay.post import ABSENT, DISCARDED
-from relay.store.figures import read_no_table
+from relay.store.figures import read_no_table, waits_by_lane
 from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
 
@@ -22,8 +22,6 @@ STATE = case(
     (post.c.wanted == ABSENT, "absent"),
     else_="indexed",
 )
-
-_OLDEST_LIVE = func.min(case((post.c.bulk.is_(False), post.c.wanted_since)))
 
 
 def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
@@ -42,19 +40,13 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
     """Every lane with `pending` (a number) and `oldest_pending_since` (or None), the longest that a live change waits;
     what goes in bulk is under no time limit (R-33, R-34)."""
     read_no_table(tx)
-    waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
-    waiting = (
-        select(post.c.lane_id, func.count().label("pending"), _OLDEST_LIVE.label("oldest"))
-        .where(waits)
-        .group_by(post.c.lane_id)
-        .subquery()
-    )
+    waiting = waits_by_lane().subquery()
     return list(
         tx.run(
             select(
                 lane,
-                func.coalesce(waiting.c.pending, 0).label("pending"),
-                waiting.c.oldest.label("oldest_pending_since"),
+                func.coalesce(waiting.c.posts, 0).label("pending"),
+                waiting.c.oldest_live.label("oldest_pending_since"),
             )
             .outerjoin(waiting, waiting.c.lane_id == lane.c.id)
             .order_by(lane.c.engagement_index, lane.c.source_system)

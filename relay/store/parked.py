@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, func, null, 
 from relay.post import DISCARDED, UNKNOWN
 from relay.store.overview import posts_with_calls
 from relay.store.rows import as_json, given
-from relay.store.schema import lane, post
+from relay.store.schema import PENDING, lane, post
 from relay.store.selection import Selection, conditions
 from relay.store.transaction import Transaction
 
@@ -92,6 +92,5 @@ def _discard(dialect: str) -> Update:
 
 @cache
 def _forget(dialect: str) -> Update:
-    waits = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None))
-    asked = and_(post.c.id == given(dialect, post.c.id).c.id, ~waits)
+    asked = and_(post.c.id == given(dialect, post.c.id).c.id, ~PENDING)
     return update(post).where(asked).values({**_FRESH, post.c.known: UNKNOWN, post.c.bulk: true()})

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from relay.post import ABSENT, UNKNOWN, PostKey, StandingPost, WantedChange
 from relay.store.rows import as_json, given, given_select
-from relay.store.schema import post
+from relay.store.schema import PENDING, post
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
@@ -72,12 +72,10 @@ class Sent(NamedTuple):
 
 
 def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
-    """The condition under which a lane's post may go into a call now; its first lines are those of the index
-    `ei_post_pending`."""
+    """The condition under which a lane's post may go into a call now."""
     return and_(
         post.c.lane_id == lane_id,
-        post.c.wanted != post.c.known,
-        post.c.parked_code.is_(None),
+        PENDING,
         or_(post.c.sent_at.is_(None), post.c.sent_at <= allowed.sent_before),
         or_(post.c.suspect.is_(None), allowed.split),
         or_(post.c.bulk.is_(False), allowed.bulk),
@@ -229,7 +227,7 @@ def _want(dialect: str) -> Executable:
 
 @cache
 def _want_in_bulk(dialect: str) -> Executable:
-    waits_live = and_(post.c.wanted != post.c.known, post.c.parked_code.is_(None), post.c.bulk.is_(False))
+    waits_live = and_(PENDING, post.c.bulk.is_(False))
     given_since = literal_column("excluded.wanted_since", post.c.wanted_since.type)
     also = {
         **_FRESH,

@@ -159,8 +159,9 @@ post = Table(
     UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
 )
 
-# The only posts a call is read from; it stays as small as what waits, whatever the history.
-_pending = (post.c.wanted != post.c.known) & post.c.parked_code.is_(None)
+# The only posts a call is read from. Its index stays as small as what waits, whatever the history; a question finds it
+# only when it asks in these very words.
+PENDING: Final = (post.c.wanted != post.c.known) & post.c.parked_code.is_(None)
 Index(
     "ei_post_pending",
     post.c.lane_id,
@@ -168,8 +169,8 @@ Index(
     post.c.bulk,
     post.c.wanted_since,
     post.c.id,  # of many that came in one transaction, a call reads no more than it carries
-    postgresql_where=_pending,
-    sqlite_where=_pending,
+    postgresql_where=PENDING,
+    sqlite_where=PENDING,
 )
 _present = post.c.expires_at.is_not(None)
 Index("ei_post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
