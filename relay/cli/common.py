@@ -14,7 +14,7 @@ import click
 from relay.database import connect
 from relay.flow.relay import Relay
 from relay.observe.logging import configure
-from relay.settings import Settings, load
+from relay.settings import Settings, Source, load
 from relay.store.migrate import check
 from relay.store.transaction import Store
 
@@ -43,6 +43,14 @@ def prepared(loaded: Settings) -> Relay:
     relay = Relay(loaded)
     relay.prepare()
     return relay
+
+
+def chosen_sources(loaded: Settings, only: str | None) -> list[Source]:
+    """The source of that name, or every source; exits with the code for it where there is none."""
+    chosen = [source for source in loaded.source if only in (None, source.name)]
+    if not chosen:
+        nothing_matched(f"no source is called {only}")
+    return chosen
 
 
 def who() -> str:

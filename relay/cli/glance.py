@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.cli.common import open_store
 from relay.cli.lanes import lane_facts
 from relay.cli.probe import ping_broker, verdict
 from relay.cli.standing import Facts, Standing
@@ -23,7 +24,6 @@ from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
 from relay.store import figures, overview
-from relay.store.migrate import check
 from relay.store.transaction import Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
@@ -33,13 +33,12 @@ _LEFT: Final = (None, "is no longer in the configuration")
 
 def look(loaded: Settings) -> Standing:
     """Look at everything. Raises DatabaseNotReady, SQLAlchemyError where the relay's own database does not answer."""
-    own, outboxes = Relay(loaded), Relay(loaded, bounds=PATIENCE)
+    store, outboxes = open_store(loaded), Relay(loaded, bounds=PATIENCE)
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            check(own.store.engine)
-            now, states, lanes, sources, rejected = own.store.transact(_read)
+            now, states, lanes, sources, rejected = store.transact(_read)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
@@ -58,7 +57,7 @@ def look(loaded: Settings) -> Standing:
             )
     finally:
         outboxes.close()
-        own.close()
+        store.engine.dispose()
 
 
 def _read(
@@ -100,7 +99,7 @@ def _backlog(relay: Relay, source: str) -> tuple[Backlog | None, str | None]:
 
 
 def _broker(loaded: Settings) -> Facts | None:
-    if "broker_url" not in loaded.model_fields_set:  # one process needs none
+    if not loaded.names_a_broker:
         return None
     seen = verdict("broker_url", partial(ping_broker, loaded.broker_url), PATIENCE.statement)
     return {"ok": seen.ok, "text": seen.text}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import click
 
 from relay.catalogue import CareUnit, read_care_units
-from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, table
+from relay.cli.common import as_json, chosen_sources, json_option, nothing_matched, open_store, settings, table
 from relay.onboarding import inbox as order_of_inbox
 from relay.onboarding import units as order_of_units
 from relay.onboarding.declaration import declaration as declare
@@ -33,7 +33,7 @@ def onboarding() -> None:
 def steps(only: str | None, json_: bool) -> None:
     """Show the steps of the configured environment, and which of them can be seen to be done."""
     loaded = settings()
-    chosen = _chosen(loaded, only)
+    chosen = chosen_sources(loaded, only)
     seen = _seen(loaded)
     found = [
         step._asdict()
@@ -51,7 +51,7 @@ def units(only: str | None) -> None:
     Exits with 1 where a unit lacks what 1177 asks for; the order is printed all the same.
     """
     loaded = settings()
-    chosen = _chosen(loaded, only)
+    chosen = chosen_sources(loaded, only)
     found = order_of_units.order(unit for source in chosen for unit in _units(source))
     for source in chosen:
         if source.care_units == ALL:
@@ -79,7 +79,7 @@ def inbox(only: str, anyway: bool) -> None:
     stderr, and without --anyway the mail is not written then (exit code 1).
     """
     loaded = settings()
-    (source,) = _chosen(loaded, only)
+    (source,) = chosen_sources(loaded, only)
     against = doubts(loaded, source, _seen(loaded)[source.name])
     for doubt in against:
         click.echo(f"{source.name}: {doubt}", err=True)
@@ -95,7 +95,7 @@ def inbox(only: str, anyway: bool) -> None:
 def declaration(only: str, json_: bool) -> None:
     """Answer the self-declaration's items from the configuration and from the calls made so far."""
     loaded = settings()
-    (source,) = _chosen(loaded, only)
+    (source,) = chosen_sources(loaded, only)
     seen = _seen(loaded)[source.name]
     items = declare(loaded, source, seen, datetime.now(UTC).astimezone().date())
     if json_:
@@ -104,13 +104,6 @@ def declaration(only: str, json_: bool) -> None:
     for item in items:
         rule = f" ({item.rule})" if item.rule else ""
         click.echo(f"{item.item}{rule}\n    {item.answer}")
-
-
-def _chosen(loaded: Settings, only: str | None) -> Sequence[Source]:
-    chosen = [source for source in loaded.source if only in (None, source.name)]
-    if not chosen:
-        nothing_matched(f"no source is called {only}")
-    return chosen
 
 
 def _seen(loaded: Settings) -> Mapping[str, Evidence]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from relay.cli.common import as_json, json_option, nothing_matched, settings
+from relay.cli.common import as_json, chosen_sources, json_option, settings
 from relay.database import connect
 from relay.outbox import ddl as outbox_ddl
 from relay.outbox.inspect import look
@@ -32,10 +32,7 @@ def ddl(dialect: str, table: str) -> None:
 def create(only: str | None) -> None:
     """Make the outbox table, without roles, where it is not there yet."""
     loaded = settings()
-    chosen = [source for source in loaded.source if only in (None, source.name)]
-    if not chosen:
-        nothing_matched(f"no source is called {only}")
-    for source in chosen:
+    for source in chosen_sources(loaded, only):
         made = outbox_ddl.create(connect(loaded.outbox_url_of(source)), source.outbox_table)
         click.echo(f"{source.name}: {source.outbox_table} {'made' if made else 'was there already'}")
 
@@ -46,9 +43,7 @@ def create(only: str | None) -> None:
 def check(name: str, json_: bool) -> None:
     """Look at a source's outbox and its last rows, and say in sentences what is wrong; 1 while anything is."""
     loaded = settings()
-    source = next((source for source in loaded.source if source.name == name), None)
-    if source is None:
-        nothing_matched(f"no source is called {name}")
+    (source,) = chosen_sources(loaded, name)
     facts = look(connect(loaded.outbox_url_of(source)), source.outbox_table)
     findings = judge(facts)
     ok = not any(finding.level is Level.WRONG for finding in findings)

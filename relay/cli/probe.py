@@ -40,7 +40,7 @@ class Verdict:
 def probes(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """What can be tried, by key. Each returns what it saw, or raises."""
     yield "database_url", partial(_database, settings.database_url)
-    if "broker_url" in settings.model_fields_set:  # one process needs none
+    if settings.names_a_broker:
         yield "broker_url", partial(ping_broker, settings.broker_url)
     for source in settings.source:
         url, table = settings.outbox_url_of(source), source.outbox_table

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from relay.cli import bulk
-from relay.cli.common import as_json, json_option, nothing_matched, prepared, reason_option, settings, who
+from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, who
 from relay.difference import Tally
 from relay.flow import republish
 from relay.flow.ground import Ground
@@ -36,9 +36,7 @@ def apply(only: str | None, dry_run: bool, yes: bool, reason: str | None, json_:
     controller or HSA-id becomes a delete and a create.
     """
     loaded = settings()
-    chosen = [source for source in loaded.source if only in (None, source.name)]
-    if not chosen:
-        nothing_matched(f"no source is called {only}")
+    chosen = chosen_sources(loaded, only)
     grounds = [PolicyFiles(loaded, source).ground() for source in chosen]
     store = prepared(loaded).store
     present = [ground for ground in grounds if not _is_retired(store, ground)]

@@ -237,6 +237,11 @@ class Settings(_Table):
         copy._warnings = warnings
         return copy
 
+    @property
+    def names_a_broker(self) -> bool:
+        """Whether a broker_url was given: one process needs none, and the default does not say that there is one."""
+        return "broker_url" in self.model_fields_set
+
     def outbox_url_of(self, source: Source) -> str:
         """The database that holds the source's outbox."""
         return source.outbox_url or self.database_url
