@@ -1,5 +1,6 @@
-"""The store's source with two lanes, for steps that work on both kinds of database."""
+"""What steps on both kinds of database share with the store's tests, and with those of TLS."""
 
-from tests.store.conftest import lane_id, lane_ids
+from tests.index.conftest import authority, sandbox
+from tests.store.conftest import lane_id, lane_ids, relay
 
-__all__ = ["lane_id", "lane_ids"]
+__all__ = ["authority", "lane_id", "lane_ids", "relay", "sandbox"]

@@ -18,23 +18,9 @@ from relay.index.verdict import Kind
 from relay.sandbox.server import Sandbox
 from tests.flow.site import LANE, FlowSite
 from tests.index.certificates import Files, MountedSecret, issue
-from tests.index.nginx import BINARY, Nginx
+from tests.index.nginx import NEEDS_NGINX, Nginx
 
-pytestmark = [
-    pytest.mark.nginx,
-    pytest.mark.skipif(BINARY is None, reason="there is no nginx here: apt-get install nginx-light"),
-]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
+pytestmark = NEEDS_NGINX
 
 
 @pytest.fixture(params=[Files, MountedSecret], ids=["files", "kubernetes"])

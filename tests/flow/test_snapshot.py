@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,43 +17,18 @@ from relay.flow.relay import Relay
 from relay.flow.retention import ABANDONED, prune
 from relay.flow.snapshot import Applied, Rejection
 from relay.listing import ListingError
-from relay.outbox.ddl import create
 from relay.outbox.table import outbox_table
-from relay.settings import parse
 from relay.snapshot import Comparison, Fate
 from relay.store import audit, bookings, retention, snapshots
 from relay.store.schema import post, snapshot, snapshot_run
 from relay.store.snapshots import GivenUp, Run
 from relay.store.transaction import Transaction
 from tests.clock import SetClock
-from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
+from tests.made import RESIDENT, UNIT
 from tests.statements import recorded
+from tests.store.conftest import SOURCE
 
-SOURCE = "tidbok-nord"
 HEADER = "booking_id,version,resident_id,care_unit,starts_at\n"
-
-
-@pytest.fixture
-def relay(relay_url: str, clock: SetClock) -> Iterator[Relay]:
-    """A relay whose only source has its outbox in the relay's own database."""
-    document = {
-        "environment": "production",
-        "database_url": relay_url,
-        "engagement_index": {"national": {"url": "http://127.0.0.1:1/Update", "logical_address": "5565594230"}},
-        "source": [
-            {
-                "name": SOURCE,
-                "source_systems": [SYSTEM],
-                "data_controller": CONTROLLER,
-                "engagement_index": "national",
-            }
-        ],
-    }
-    relay = Relay(parse(document), clock)
-    create(relay.store.engine)
-    relay.prepare()
-    yield relay
-    relay.close()
 
 
 def line(booking_id: str, *, unit: str = UNIT, resident: str = RESIDENT, version: str = "") -> str:

@@ -13,11 +13,16 @@ import time
 from pathlib import Path
 from typing import Self
 
+import pytest
 import trustme
 
-from tests.index.servers import free_port
+from relay.demo.postgres import free_port
 
 BINARY = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+NEEDS_NGINX = [
+    pytest.mark.nginx,
+    pytest.mark.skipif(BINARY is None, reason="there is no nginx here: apt-get install nginx-light"),
+]
 
 _CONFIGURATION = """
 daemon off;

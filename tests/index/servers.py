@@ -172,10 +172,18 @@ def serve(handler: Handler, context: ssl.SSLContext | None = None) -> Iterator[S
         server.close()
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+@contextlib.contextmanager
+def full_backlog() -> Iterator[str]:
+    """The address of one who takes no more connections."""
+    with contextlib.ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}/"
 
 
 def endpoint(url: str, *, connect: float = 1, read: float = 5, call: float = 5, **more: object) -> Endpoint:

@@ -20,17 +20,12 @@ from relay.index.endpoint import Endpoint
 from relay.index.transport import NoAnswerError, Transport
 from relay.index.verdict import Failure
 from tests.index.certificates import Files, issue
-from tests.index.servers import dripping, endpoint, http, nothing, read_request, serve
+from tests.index.servers import dripping, endpoint, full_backlog, http, nothing, read_request, serve
 
 TOTAL = 0.3  # seconds
 PATIENT = {"connect": 30, "read": 30, "call": TOTAL}
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 LARGE = b"x" * 20_000_000  # more than the buffers between two sockets hold
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
 
 
 @pytest.fixture
@@ -88,17 +83,8 @@ def test_the_look_up_of_the_name_is_over_when_connecting_should_be(monkeypatch: 
 
 
 def test_connecting() -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-        target = endpoint(f"http://127.0.0.1:{full.getsockname()[1]}/", **PATIENT)
-        assert ended(target) == (Failure.CONNECT, False)
-        for filler in fillers:
-            filler.close()
+    with full_backlog() as url:
+        assert ended(endpoint(url, **PATIENT)) == (Failure.CONNECT, False)
 
 
 @pytest.mark.parametrize(("whole", "drip"), [(b"HTTP/1.1 200 O", b"K"), (HEAD, b"x: 1\r\n")], ids=["status", "headers"])

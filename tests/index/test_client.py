@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.demo.postgres import free_port
 from relay.index.client import IndexClient
 from relay.index.message import MessageError
 from relay.index.soap import BUILT_IN_WSDL, ContractError
@@ -26,7 +27,6 @@ from tests.index.servers import (
     endpoint,
     envelope,
     fault,
-    free_port,
     http,
     nothing,
     serve,

@@ -26,11 +26,6 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "REFUSAL_WAIT", 5.0)
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
 def files(tmp_path: Path, authority: trustme.CA) -> Files:
     files = Files(tmp_path, authority)

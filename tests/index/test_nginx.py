@@ -14,24 +14,10 @@ from relay.index.endpoint import Endpoint
 from relay.index.verdict import Kind, Verdict
 from relay.sandbox.server import Sandbox
 from tests.index.certificates import DAY, NOW, Files, MountedSecret, issue
-from tests.index.nginx import BINARY, Nginx
+from tests.index.nginx import NEEDS_NGINX, Nginx
 from tests.index.servers import SAVE, nothing, serve, tunnelling
 
-pytestmark = [
-    pytest.mark.nginx,
-    pytest.mark.skipif(BINARY is None, reason="there is no nginx here: apt-get install nginx-light"),
-]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
+pytestmark = NEEDS_NGINX
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from relay.demo.postgres import free_port
 from relay.index import connection
 from relay.index.transport import HttpAnswer, NoAnswerError, Transport
 from relay.index.verdict import Failure
@@ -20,7 +21,7 @@ from tests.index.servers import (
     answering,
     dripping,
     endpoint,
-    free_port,
+    full_backlog,
     http,
     nothing,
     read_request,
@@ -114,18 +115,10 @@ def test_given_a_host_without_an_address_then_nothing_is_sent() -> None:
 
 def test_given_a_full_backlog_then_connecting_ends_in_time() -> None:
     """The second try, too, is inside the call's time."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
+    with full_backlog() as url:
         begun = time.monotonic()
-        error = failure(f"http://127.0.0.1:{full.getsockname()[1]}/", connect=0.5, call=0.8)
+        error = failure(url, connect=0.5, call=0.8)
         assert time.monotonic() - begun < 3
-        for filler in fillers:
-            filler.close()
     assert (error.failure, error.sent) == (Failure.CONNECT, False)
 
 

@@ -1,13 +1,19 @@
-"""A store that has one source with two lanes."""
+"""A store that has one source with two lanes, and a relay of one source."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from relay.flow.relay import Relay
+from relay.outbox.ddl import create
+from relay.settings import parse
 from relay.store import lanes, sources
 from relay.store.lanes import LaneName
 from relay.store.transaction import Store, Transaction
-from tests.made import OTHER_SYSTEM, SYSTEM
+from tests.clock import SetClock
+from tests.made import CONTROLLER, OTHER_SYSTEM, SYSTEM
 
 LANE = LaneName("national", SYSTEM)
 OTHER_LANE = LaneName("national", OTHER_SYSTEM)
@@ -30,3 +36,26 @@ def lane_ids(store: Store) -> dict[LaneName, int]:
 def lane_id(lane_ids: dict[LaneName, int]) -> int:
     """LANE's."""
     return lane_ids[LANE]
+
+
+@pytest.fixture
+def relay(relay_url: str, clock: SetClock) -> Iterator[Relay]:
+    """A relay whose only source has its outbox in the relay's own database."""
+    document = {
+        "environment": "production",
+        "database_url": relay_url,
+        "engagement_index": {"national": {"url": "http://127.0.0.1:1/Update", "logical_address": "5565594230"}},
+        "source": [
+            {
+                "name": SOURCE,
+                "source_systems": [SYSTEM],
+                "data_controller": CONTROLLER,
+                "engagement_index": "national",
+            }
+        ],
+    }
+    relay = Relay(parse(document), clock)
+    create(relay.store.engine)
+    relay.prepare()
+    yield relay
+    relay.close()

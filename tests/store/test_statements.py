@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import text
 
@@ -11,36 +9,11 @@ from relay.flow.delivery import begin
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
-from relay.outbox.ddl import create
-from relay.settings import parse
 from tests.clock import SetClock
-from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
+from tests.made import RESIDENT, UNIT
 from tests.outbox.written import outcomes, put
 from tests.statements import recorded
 from tests.store.conftest import LANE
-
-
-@pytest.fixture
-def relay(relay_url: str, clock: SetClock) -> Iterator[Relay]:
-    """A relay whose only source has its outbox in the relay's own database."""
-    document = {
-        "environment": "production",
-        "database_url": relay_url,
-        "engagement_index": {"national": {"url": "http://127.0.0.1:1/Update", "logical_address": "5565594230"}},
-        "source": [
-            {
-                "name": "tidbok-nord",
-                "source_systems": [SYSTEM],
-                "data_controller": CONTROLLER,
-                "engagement_index": "national",
-            }
-        ],
-    }
-    relay = Relay(parse(document), clock)
-    create(relay.store.engine)
-    relay.prepare()
-    yield relay
-    relay.close()
 
 
 def write(relay: Relay, number: int, name: str, starts_at: str = "2026-12-24 10:30", operation: str = "upsert") -> None:
