@@ -1,27 +1,18 @@
 /** A bar for each series, as long as its value. */
 
-import {
-  type DisplayValueAlignmentFactors,
-  type FieldDisplay,
-  getDisplayValueAlignmentFactors,
-  getFieldDisplayValues,
-  type PanelProps,
-  type ReduceDataOptions,
-  VizOrientation,
-} from '@grafana/data';
+import type { PanelProps } from '@grafana/data';
 import type {
   BarGaugeDisplayMode,
   BarGaugeNamePlacement,
   BarGaugeValueMode,
   VizTextDisplayOptions,
 } from '@grafana/schema';
-import { BarGauge, useTheme2, VizRepeater, type VizRepeaterRenderValueProps } from '@grafana/ui';
+import { BarGauge, useTheme2 } from '@grafana/ui';
 
 import { plugin } from './plugin';
+import { REDUCED_DEFAULTS, Repeated, type ReducedOptions, type Shown } from './repeated';
 
-interface Options {
-  reduceOptions: ReduceDataOptions;
-  orientation: VizOrientation;
+interface Options extends ReducedOptions {
   displayMode: BarGaugeDisplayMode;
   valueMode: BarGaugeValueMode;
   namePlacement: BarGaugeNamePlacement;
@@ -34,35 +25,16 @@ interface Options {
 }
 
 const AUTO = { minVizWidth: 8, minVizHeight: 16, maxVizHeight: 300 };
-
-type Bar = VizRepeaterRenderValueProps<FieldDisplay, DisplayValueAlignmentFactors>;
+const SPACING = 10;
 
 function Bars(props: PanelProps<Options>) {
-  const { data, options, fieldConfig, replaceVariables, timeZone, width, height, renderCounter } = props;
+  const { options } = props;
   const theme = useTheme2();
   const { minVizWidth, minVizHeight, maxVizHeight } = options;
   const sizes = options.sizing === 'manual' ? { minVizWidth, minVizHeight, maxVizHeight } : AUTO;
-  const values = () =>
-    getFieldDisplayValues({
-      fieldConfig,
-      reduceOptions: options.reduceOptions,
-      replaceVariables,
-      theme,
-      data: data.series,
-      timeZone,
-    });
   return (
-    <VizRepeater
-      getValues={values}
-      getAlignmentFactors={getDisplayValueAlignmentFactors}
-      source={data}
-      width={width}
-      height={height}
-      renderCounter={renderCounter}
-      orientation={options.orientation}
-      itemSpacing={10}
-      {...sizes}
-      renderValue={({ value, alignmentFactors, orientation, width, height }: Bar) => (
+    <Repeated panel={props} layout={{ itemSpacing: SPACING, ...sizes }}>
+      {({ value, alignmentFactors, orientation, width, height }: Shown) => (
         <BarGauge
           value={value.display}
           field={value.field}
@@ -77,18 +49,17 @@ function Bars(props: PanelProps<Options>) {
           namePlacement={options.namePlacement}
           showUnfilled={options.showUnfilled}
           text={options.text}
-          itemSpacing={10}
+          itemSpacing={SPACING}
           lcdCellWidth={12}
         />
       )}
-    />
+    </Repeated>
   );
 }
 
 export default plugin(Bars, {
   options: {
-    reduceOptions: { values: false, calcs: ['lastNotNull'], fields: '' },
-    orientation: VizOrientation.Auto,
+    ...REDUCED_DEFAULTS,
     displayMode: 'gradient',
     valueMode: 'color',
     namePlacement: 'auto',

@@ -1,14 +1,6 @@
 /** One figure, or one for each series. */
 
-import {
-  type DisplayValueAlignmentFactors,
-  type FieldDisplay,
-  getDisplayValueAlignmentFactors,
-  getFieldDisplayValues,
-  type PanelProps,
-  type ReduceDataOptions,
-  VizOrientation,
-} from '@grafana/data';
+import type { PanelProps } from '@grafana/data';
 import type { PercentChangeColorMode } from '@grafana/schema';
 import {
   BigValue,
@@ -17,15 +9,12 @@ import {
   type BigValueJustifyMode,
   type BigValueTextMode,
   useTheme2,
-  VizRepeater,
-  type VizRepeaterRenderValueProps,
 } from '@grafana/ui';
 
 import { plugin } from './plugin';
+import { REDUCED_DEFAULTS, Repeated, type ReducedOptions, type Shown } from './repeated';
 
-interface Options {
-  reduceOptions: ReduceDataOptions;
-  orientation: VizOrientation;
+interface Options extends ReducedOptions {
   colorMode: BigValueColorMode;
   graphMode: BigValueGraphMode;
   justifyMode: BigValueJustifyMode;
@@ -34,32 +23,12 @@ interface Options {
   percentChangeColorMode: PercentChangeColorMode;
 }
 
-type Figure = VizRepeaterRenderValueProps<FieldDisplay, DisplayValueAlignmentFactors>;
-
 function Figures(props: PanelProps<Options>) {
-  const { data, options, fieldConfig, replaceVariables, timeZone, width, height, renderCounter } = props;
+  const { options } = props;
   const theme = useTheme2();
-  const figures = () =>
-    getFieldDisplayValues({
-      fieldConfig,
-      reduceOptions: options.reduceOptions,
-      replaceVariables,
-      theme,
-      data: data.series,
-      sparkline: options.graphMode !== BigValueGraphMode.None,
-      timeZone,
-    });
   return (
-    <VizRepeater
-      getValues={figures}
-      getAlignmentFactors={getDisplayValueAlignmentFactors}
-      source={data}
-      width={width}
-      height={height}
-      renderCounter={renderCounter}
-      orientation={options.orientation}
-      autoGrid
-      renderValue={({ value, alignmentFactors, width, height, count }: Figure) => (
+    <Repeated panel={props} sparkline={options.graphMode !== BigValueGraphMode.None} layout={{ autoGrid: true }}>
+      {({ value, alignmentFactors, width, height, count }: Shown) => (
         <BigValue
           value={value.display}
           sparkline={value.sparkline}
@@ -76,14 +45,13 @@ function Figures(props: PanelProps<Options>) {
           disableWideLayout={!options.wideLayout}
         />
       )}
-    />
+    </Repeated>
   );
 }
 
 export default plugin(Figures, {
   options: {
-    reduceOptions: { values: false, calcs: ['lastNotNull'], fields: '' },
-    orientation: VizOrientation.Auto,
+    ...REDUCED_DEFAULTS,
     colorMode: 'value',
     graphMode: 'area',
     justifyMode: 'auto',
