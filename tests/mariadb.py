@@ -11,7 +11,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, Final, Self
 
 import pymysql
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import ThrowAway, comes_to_answer, free_port
 
 MISSING: Final = "MariaDB WAS NOT TESTED: there is no mariadbd here (on Debian and Ubuntu: apt install mariadb-server)"
 
@@ -36,7 +35,7 @@ def binary() -> str | None:
     return shutil.which("mariadbd", path=_PATH)
 
 
-class MariaDb:
+class MariaDb(ThrowAway):
     """One server with its own data folder. `admin` may do everything, from 127.0.0.1, without a password."""
 
     def __init__(self) -> None:
@@ -64,14 +63,9 @@ class MariaDb:
                  *_OPTIONS],
                 stdout=log, stderr=log, cwd=self._base, start_new_session=True, **self._as_whom,
             )  # fmt: skip
-        end = time.monotonic() + timeout
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                with self.administrator():
-                    return self
-            except pymysql.err.OperationalError:
-                time.sleep(0.05)
-        raise RuntimeError(f"MariaDB did not start: {(self._base / 'log').read_text()[-2000:]}")
+        if not comes_to_answer(self._process, self._is_ready, timeout):
+            raise RuntimeError(f"MariaDB did not start: {(self._base / 'log').read_text()[-2000:]}")
+        return self
 
     @contextmanager
     def administrator(self, database: str | None = None) -> Iterator[pymysql.cursors.Cursor]:
@@ -89,15 +83,12 @@ class MariaDb:
             self._process.wait(30)
         shutil.rmtree(self._base, ignore_errors=True)
 
-    def __enter__(self) -> Self:
+    def _is_ready(self) -> bool:
         try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+            with self.administrator():
+                return True
+        except pymysql.err.OperationalError:
+            return False
 
     def _install(self) -> None:
         (self._base / "admin.sql").write_text(

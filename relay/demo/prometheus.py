@@ -8,13 +8,12 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import urllib3
 
-from relay.demo.postgres import NoBinariesError, free_port
 from relay.demo.processes import Process, StartFailed
+from relay.demo.throwaway import NoBinariesError, ThrowAway, free_port
 
 _ANSWERS_WITHIN: Final = 10.0  # seconds
 
@@ -39,17 +38,16 @@ class Alert(NamedTuple):
     runbook: str
 
 
-class Prometheus:
-    """One server on 127.0.0.1; `folder` gets its configuration, data and log. Everything is looked at every `seconds`.
-
-    A context manager: it answers from the entering on.
-    """
+class Prometheus(ThrowAway):
+    """One server on 127.0.0.1. `folder` gets its configuration, data and log; all is looked at every `seconds`."""
 
     def __init__(self, folder: Path, ports: Sequence[int], rules: Path, seconds: int = 1) -> None:
-        """Start it. Raises NoBinariesError."""
+        """Raises NoBinariesError."""
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"
         self._http = urllib3.PoolManager(timeout=_ANSWERS_WITHIN, retries=False)
+        self._process: Process | None = None
+        self._log = folder / "prometheus.log"
         config = folder / "prometheus.yml"
         config.write_text(json.dumps({  # JSON is YAML
             "global": {"scrape_interval": f"{seconds}s", "evaluation_interval": f"{seconds}s"},
@@ -58,15 +56,15 @@ class Prometheus:
                 {"job_name": "ei-relay", "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
             ],
         }))  # fmt: skip
-        command = [
+        self._command = [
             find_binary(), f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address={address}", f"--web.external-url={self.url}/",
         ]  # fmt: skip
-        self._process = Process("Prometheus", command, folder / "prometheus.log", os.environ)
 
     def check(self) -> None:
         """Raise StartFailed if it has ended."""
-        self._process.check()
+        if self._process is not None:
+            self._process.check()
 
     def get(self, path: str, **parameters: str) -> Any:
         """The data that its API answers. Raises RuntimeError where it is none, urllib3's HTTPError where it is away."""
@@ -93,14 +91,15 @@ class Prometheus:
         is_modern = self._http.request("GET", f"{self.url}/alerts").status == 200
         return f"{self.url}/{name}" if is_modern else f"{self.url}/classic/{name}"
 
-    def wait(self, timeout: float = 30) -> None:
-        """Wait until it answers; at most `timeout` seconds. Raises StartFailed."""
+    def start(self, timeout: float = 30) -> Self:
+        """Start, and wait until it answers; at most `timeout` seconds. Raises StartFailed."""
+        self._process = Process("Prometheus", self._command, self._log, os.environ)
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             self.check()
             try:
                 if self._http.request("GET", f"{self.url}/-/ready").status == 200:
-                    return
+                    return self
             except urllib3.exceptions.HTTPError:
                 pass
             time.sleep(0.05)
@@ -109,17 +108,5 @@ class Prometheus:
     def close(self) -> None:
         """Stop it."""
         self._http.clear()
-        self._process.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            self.wait()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        if self._process is not None:
+            self._process.stop()

@@ -24,8 +24,9 @@ from relay.database import connect
 from relay.demo import config
 from relay.demo.booking_system import BookingSystem
 from relay.demo.cast import LEADING, System
-from relay.demo.postgres import NoBinariesError, Postgres
+from relay.demo.postgres import Postgres
 from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
+from relay.demo.throwaway import NoBinariesError
 from relay.demo.valkey import Valkey
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner

@@ -7,11 +7,10 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
-from relay.demo.postgres import NoBinariesError, free_port
+from relay.demo.throwaway import NoBinariesError, ThrowAway, comes_to_answer, free_port
 
 
 def find_binary() -> str:
@@ -26,7 +25,7 @@ def find_binary() -> str:
     return installed
 
 
-class Valkey:
+class Valkey(ThrowAway):
     """One server on 127.0.0.1. It can be stopped and started again, empty, on the same port."""
 
     def __init__(self) -> None:
@@ -47,15 +46,9 @@ class Valkey:
             [self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        end = time.monotonic() + timeout
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return self
-        raise RuntimeError("Valkey did not start")
+        if not comes_to_answer(self.process, self._listens, timeout):
+            raise RuntimeError("Valkey did not start")
+        return self
 
     def close(self) -> None:
         """Kill it; what it held is gone."""
@@ -63,12 +56,9 @@ class Valkey:
             self.process.kill()
             self.process.wait(10)
 
-    def __enter__(self) -> Self:
+    def _listens(self) -> bool:
         try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True

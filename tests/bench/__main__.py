@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from relay.demo.postgres import NoBinariesError
+from relay.demo.throwaway import NoBinariesError
 from tests.bench import floor, plain, relayed, report
 from tests.bench.database import Site
 from tests.bench.index import sandbox, stub

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 from relay.sandbox.contract import MOUNT, UPDATE_PATH
 from tests.bench.parts import await_, process
 

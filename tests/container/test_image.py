@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 from tests.container.builder import BASE, IMAGE, run
 from tests.container.podman import Container
 from tests.integration.conftest import TIDBOK, NewSite

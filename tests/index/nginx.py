@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 import trustme
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 
 BINARY = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 NEEDS_NGINX = [

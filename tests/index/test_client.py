@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 from relay.index.client import IndexClient
 from relay.index.message import MessageError
 from relay.index.soap import BUILT_IN_WSDL, ContractError

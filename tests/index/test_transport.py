@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 from relay.index import connection
 from relay.index.transport import HttpAnswer, NoAnswerError, Transport
 from relay.index.verdict import Failure

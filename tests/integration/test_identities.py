@@ -18,7 +18,7 @@ import redis
 import requests
 from sqlalchemy import create_engine, text
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 from relay.demo.valkey import Valkey
 from tests.integration import residents
 from tests.integration.conftest import TIDBOK, NewDatabase

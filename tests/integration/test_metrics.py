@@ -12,7 +12,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from relay.demo.postgres import free_port
+from relay.demo.throwaway import free_port
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import Process, environment, wait_until
 from tests.integration.residents import TOLVAN

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.postgres import free_port
 from relay.demo.prometheus import Prometheus
+from relay.demo.throwaway import free_port
 from tests.integration.conftest import TIDBOK
 from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
