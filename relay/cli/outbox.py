@@ -12,6 +12,7 @@ from relay.outbox import ddl as outbox_ddl
 from relay.outbox.inspect import look
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import DEFAULT_NAME
+from relay.settings import parse_table_name
 
 
 @click.group()
@@ -21,7 +22,13 @@ def outbox() -> None:
 
 @outbox.command()
 @click.option("--dialect", type=click.Choice(sorted(outbox_ddl.DIALECTS)), required=True, help="The kind of database.")
-@click.option("--table", default=DEFAULT_NAME, show_default=True, help="The table's name, with its schema if need be.")
+@click.option(
+    "--table",
+    default=DEFAULT_NAME,
+    show_default=True,
+    callback=lambda _context, _option, typed: _table_name(typed),
+    help="The table's name, with its schema if need be.",
+)
 def ddl(dialect: str, table: str) -> None:
     """Print the table, its indexes, roles and grants as SQL, for a database administrator to run."""
     click.echo(outbox_ddl.ddl(dialect, table), nl=False)
@@ -54,3 +61,10 @@ def check(name: str, json_: bool) -> None:
             click.echo(f"{finding.level.upper():8} {finding.text}")
         click.echo(f"{'nothing is wrong' if ok else 'it is not right'}; {len(facts.rows)} rows were looked at")
     raise SystemExit(0 if ok else 1)
+
+
+def _table_name(typed: str) -> str:
+    try:
+        return parse_table_name(typed)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

@@ -38,7 +38,7 @@ def ddl(dialect_name: str, table_name: str = DEFAULT_NAME) -> str:
         "-- One row is the state of one booking after a change. The table refuses nothing but a missing",
         "-- operation or booking_id, so it can never make a booking fail.",
         *(f"{_tidy(statement)};\n" for statement in statements),
-        *_grants(dialect_name, table_name),
+        *_grants(dialect_name, dialect.identifier_preparer.format_table(table)),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

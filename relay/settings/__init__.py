@@ -7,7 +7,7 @@
 from relay.settings.check import parse
 from relay.settings.duration import format_duration, parse_duration
 from relay.settings.finding import Finding, SettingsError
-from relay.settings.kinds import ALL
+from relay.settings.kinds import ALL, parse_table_name
 from relay.settings.load import load
 from relay.settings.model import EngagementIndex, Retention, Settings, Source
 
@@ -23,4 +23,5 @@ __all__ = [
     "load",
     "parse",
     "parse_duration",
+    "parse_table_name",
 ]

@@ -111,7 +111,8 @@ def _data_controller(value: str) -> str:
     return trimmed
 
 
-def _table(value: str) -> str:
+def parse_table_name(value: str) -> str:
+    """A table's name, with its schema if it has one. Raises ValueError, whose text says what was expected."""
     if not _TABLE.fullmatch(value):
         raise ValueError(
             'expected a table name of A-Z, a-z, 0-9 and _, with its schema if need be: "booking.ei_outbox"'
@@ -226,7 +227,7 @@ HsaId = Annotated[str, AfterValidator(_hsa_id)]
 OptionalHsaId = Annotated[str, AfterValidator(_optional_hsa_id)]
 DataController = Annotated[str, AfterValidator(_data_controller)]
 LocalIdentities = Annotated[str, AfterValidator(_local_identities)]
-TableName = Annotated[str, AfterValidator(_table)]
+TableName = Annotated[str, AfterValidator(parse_table_name)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 OptionalHttpUrl = Annotated[str, AfterValidator(_optional_http_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]

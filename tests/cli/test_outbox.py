@@ -53,3 +53,9 @@ def test_an_outbox_that_is_wrong(url: str) -> None:
 
 def test_a_source_that_is_not_configured(url: str) -> None:
     assert check("--source", "tidbok-syd").exit_code == 3
+
+
+def test_ddl_refuses_a_table_name_that_the_configuration_would_refuse() -> None:
+    result = CliRunner().invoke(outbox, ["ddl", "--dialect", "postgresql", "--table", "ei_outbox; drop"])
+    assert result.exit_code == 2
+    assert "expected a table name of A-Z, a-z, 0-9 and _" in result.stderr

@@ -38,6 +38,16 @@ def test_each_role_and_grant_is_one_line(dialect: str) -> None:
     assert not re.search(f"{WRITER}|{READER}|{CLEANER}", rest)
 
 
+@pytest.mark.parametrize("dialect", sorted(set(DIALECTS) - {"sqlite"}))
+def test_the_grants_name_the_table_as_its_creation_does(dialect: str) -> None:
+    sql = ddl(dialect, "Tidbok.EiOutbox")
+    found = re.search(r"^CREATE TABLE (\S+) \(", sql, re.MULTILINE)
+    assert found is not None
+    grants = re.findall(r"^GRANT .* ON (\S+) ", sql, re.MULTILINE)
+    assert set(grants) == {found[1]}
+    assert len(grants) == 5
+
+
 def test_it_runs_on_sqlite_in_one_transaction() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(f"BEGIN; {ddl('sqlite')} COMMIT;")
