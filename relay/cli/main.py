@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -62,12 +63,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; a database that fails is told of in one line, without a traceback."""
+    """Run a command; what anybody can mend, such as a database that fails, is told of without a traceback."""
     from relay.catalogue import CatalogueError
     from relay.database import describe
     from relay.settings import SettingsError
     from relay.store.migrate import DatabaseNotReady
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no å shows a sign in its place
     try:
         cli()
     except SettingsError as error:
@@ -76,6 +80,9 @@ def main() -> None:
         click.echo("a list is wrong:\n" + "\n".join(error.mistakes), err=True)
     except DatabaseNotReady as error:
         click.echo(str(error), err=True)
+    except UnicodeEncodeError:
+        click.echo("an argument is not in UTF-8: set the terminal to UTF-8, or write it without such letters", err=True)
+        sys.exit(2)
     except SQLAlchemyError as error:
         click.echo(f"the database did not do it: {describe(error)}", err=True)
     sys.exit(1)

@@ -23,9 +23,10 @@ from relay.cli.posts import in_a_cell, post_facts
 from relay.cli.selecting import selected, selecting
 from relay.flow import steer
 from relay.flow.steer import Request
+from relay.identity import mask
 from relay.store import overview
 from relay.store import parked as store_parked
-from relay.store.selection import Selection
+from relay.store.selection import BIGGEST_KEY, Selection
 from relay.store.transaction import Transaction
 
 _KEYS = click.argument("keys", nargs=-1, type=int, metavar="[KEY]…")
@@ -63,7 +64,7 @@ def list_(limit: int, json_: bool, **asked: Any) -> None:
 
 
 @parked.command()
-@click.argument("key", type=int)
+@click.argument("key", type=click.IntRange(1, BIGGEST_KEY))
 @json_option
 def show(key: int, json_: bool) -> None:
     """Show one parked or discarded post by KEY, the number that the list shows."""
@@ -125,8 +126,8 @@ def _line(row: Row[Any]) -> Mapping[str, object]:
         "key": row.id,
         "source": row.source,
         "source_system": row.source_system,
-        "care_unit": row.care_unit,
-        "booking_id": row.booking_id,
+        "care_unit": mask(row.care_unit),
+        "booking_id": mask(row.booking_id),
         "code": row.parked_code,
         "since": row.parked_at,
         "attempts": row.attempts,

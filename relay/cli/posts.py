@@ -1,7 +1,12 @@
-"""`ei-relay posts`: what is wanted of posts and what the index is known to hold. Residents are masked."""
+"""`ei-relay posts`: what is wanted of posts and what the index is known to hold.
+
+Residents are masked, also where an identity stands in what a booking system may fill as it likes: its ids and its
+units. The number of the outbox row leads to the booking then.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +14,10 @@ import click
 from sqlalchemy import Row
 
 from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, table
+from relay.identity import mask
 from relay.post import ABSENT, UNKNOWN
 from relay.store import overview
+from relay.store.selection import BIGGEST_KEY
 from relay.store.transaction import Transaction
 
 _IN_WORDS = {ABSENT: "absent", UNKNOWN: "unknown"}
@@ -34,7 +41,9 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
     def work(tx: Transaction) -> tuple[list[Row[Any]], list[Row[Any]]]:
         if booking_id is not None:
             return overview.posts_of_booking(tx, booking_id, source), overview.bookings(tx, booking_id, source)
-        return (overview.post_by_id(tx, int(key)) if key is not None and key.isdigit() else []), []
+        number = _number(key or "")
+        rows = overview.post_by_id(tx, number) if number is not None else []
+        return rows, [known for row in rows for known in overview.bookings(tx, row.booking_id, row.source)]
 
     rows, known = open_store(settings()).transact(work)
     if not rows and not known:
@@ -53,6 +62,12 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
         click.echo("it has no post and never had one")
 
 
+def _number(key: str) -> int | None:
+    """The number of a post; None: no post can have it."""
+    number = int(key) if re.fullmatch("[0-9]{1,19}", key) else 0
+    return number if 0 < number <= BIGGEST_KEY else None
+
+
 def post_facts(row: Row[Any]) -> Mapping[str, object]:
     """What is shown of one post, as `overview` gives it."""
     return {
@@ -60,10 +75,10 @@ def post_facts(row: Row[Any]) -> Mapping[str, object]:
         "source": row.source,
         "engagement_index": row.engagement_index,
         "source_system": row.source_system,
-        "booking_id": row.booking_id,
+        "booking_id": mask(row.booking_id),
         "resident_id": "(masked)",
-        "care_unit": row.care_unit,
-        "data_controller": row.data_controller,
+        "care_unit": mask(row.care_unit),
+        "data_controller": mask(row.data_controller),
         "state": row.state,
         "wanted": _IN_WORDS.get(row.wanted, row.wanted),
         "wanted_since": row.wanted_since,
@@ -86,12 +101,12 @@ def post_facts(row: Row[Any]) -> Mapping[str, object]:
 def _booking(row: Row[Any]) -> Mapping[str, object]:
     return {
         "source": row.source,
-        "booking_id": row.booking_id,
+        "booking_id": mask(row.booking_id),
         "outbox_row": row.row_id,
         "version": row.version,
         "removed": bool(row.removed),
         "kind": row.kind,
-        "care_unit": row.care_unit,
+        "care_unit": mask(row.care_unit) if row.care_unit else None,
         "starts_at": row.starts_at,
         "invited_on": row.invited_on,
         "valid_until": row.valid_until,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from relay.identity import IdentityError, parse_hsa_id
 from relay.settings import parse_duration
-from relay.store.selection import STATES, Selection
+from relay.store.selection import BIGGEST_KEY, STATES, Selection
 
 
 class SelectionError(ValueError):
@@ -24,10 +24,10 @@ def selection(
     code: str | None = None,
     since: str | None = None,
     until: str | None = None,
-    keys: Iterable[int] = (),
+    keys: Collection[int] = (),
 ) -> Selection:
     """The posts that are meant. `since` and `until` are times in ISO 8601, in UTC where they name no zone, or
-    durations back from `now`: "2h". Raises SelectionError."""
+    durations back from `now`: "2h". `keys` are numbers of posts. Raises SelectionError."""
     try:
         care_unit = parse_hsa_id(unit) if unit else None
     except IdentityError as error:
@@ -35,6 +35,8 @@ def selection(
     states = (state,) if isinstance(state, str) else tuple(state or ())
     if unknown := [each for each in states if each not in STATES]:
         raise SelectionError(f"there is no state {unknown[0]}: expected {', '.join(STATES)}")
+    if strange := [key for key in keys if not 0 < key <= BIGGEST_KEY]:
+        raise SelectionError(f"no post has the number {strange[0]}")
     return Selection(
         source=source or None,
         unit=care_unit,

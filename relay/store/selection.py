@@ -20,6 +20,7 @@ from relay.store.schema import call, lane, post
 from relay.store.transaction import Store, Transaction
 
 STATES: Final = ("indexed", "pending", "parked", "discarded", "absent")
+BIGGEST_KEY: Final = 2**63 - 1
 PAGE: Final = 5_000  # posts; a fraction of a second's work, for which calls and intake may have to wait
 _HELD_BACK: Final = frozenset({"parked", "discarded"})
 WINDOW: Final = 50_000  # ids looked at for a page, where no index leads to the posts that are meant

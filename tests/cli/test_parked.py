@@ -100,6 +100,17 @@ def test_a_parked_post_is_shown(run: Run, ids: list[int]) -> None:
     assert "no such post is parked" in run("parked", "show", str(ids[2]), code=3).stderr
 
 
+@pytest.mark.parametrize("listing", [["parked", "list"], ["parked", "show", "{}"], ["posts", "show", "{}"]])
+def test_an_identity_that_a_booking_system_put_in_its_own_ids_is_masked(
+    run: Run, store: Store, ids: list[int], listing: list[str]
+) -> None:
+    alter(store, ids[0], booking_id=f"b-{RESIDENT}", care_unit=RESIDENT, data_controller=RESIDENT)
+    command = [part.format(ids[0]) for part in listing]
+
+    assert "[identity]" in run(*command).stdout  # `run` sees to it that the identity itself is not there
+    assert "b-[identity]" in run(*command, "--json").stdout
+
+
 def test_a_retry_and_a_discard_say_how_many_and_are_audited(run: Run, store: Store, ids: list[int]) -> None:
     assert run("parked", "retry", str(ids[0])).stdout == "1 post will be sent again\n"
     assert run("parked", "discard", "--all", "--reason", "a test person").stdout == "1 post discarded\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -35,9 +36,11 @@ def test_empty_texts_and_lists_ask_nothing() -> None:
         ({"state": "stuck"}, "there is no state stuck: expected indexed, pending"),
         ({"since": "yesterday"}, "since is no time"),
         ({"until": "191212121212"}, "until is no time"),
+        ({"keys": (1, 2**63)}, "no post has the number 9223372036854775808"),
+        ({"keys": (0,)}, "no post has the number 0"),
     ],
 )
-def test_what_cannot_be_understood_is_refused_in_a_sentence(wrong: dict[str, str], text: str) -> None:
+def test_what_cannot_be_understood_is_refused_in_a_sentence(wrong: dict[str, Any], text: str) -> None:
     with pytest.raises(SelectionError, match=text) as refused:
         selection(NOW, **wrong)
     assert "191212121212" not in str(refused.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
@@ -118,14 +119,15 @@ def test_posts_show_finds_a_booking_and_a_key_and_hides_the_resident(running: Si
     (post,) = found["posts"]
     assert (post["state"], post["wanted"], post["known"]) == ("indexed", "20270504081500", "20270504081500")
     by_key = json.loads(running.command("posts", "show", str(post["key"]), "--json").stdout)
-    assert by_key["posts"] == [post]
+    assert by_key == found
     for form in (["--booking", "b-1"], [str(post["key"])], ["--booking", "b-1", "--json"]):
         shown = running.command("posts", "show", *form)
         assert not any(spelling in shown.stdout + shown.stderr for spelling in spellings(TOLVAN))
 
 
 def test_exit_code_3_says_that_nothing_matched(running: Site) -> None:
-    for arguments in (["--booking", "unheard-of"], ["987654"], ["--booking", "b-1", "--source", "another"]):
+    unheard_of = (["--booking", "unheard-of"], ["--booking", "b-1", "--source", "another"])
+    for arguments in (*unheard_of, ["987654"], ["9" * 19], ["9" * 5000], ["²"], ["-"]):
         done = running.command("posts", "show", *arguments, code=3)
         assert (done.stdout, done.stderr) == ("", "nothing is known of it\n")
 
@@ -137,3 +139,10 @@ def test_exit_code_2_says_that_it_was_used_wrongly(running: Site, wrong: list[st
     done = running.command(*wrong, code=2)
     assert done.stdout == ""
     assert "Usage: " in done.stderr
+
+
+def test_an_argument_in_another_encoding_is_told_of_in_a_sentence(running: Site) -> None:
+    in_latin_1 = os.fsdecode("Åsa".encode("latin-1"))
+    done = running.command("posts", "show", "--booking", in_latin_1, code=2)
+    assert done.stdout == ""
+    assert done.stderr == ("an argument is not in UTF-8: set the terminal to UTF-8, or write it without such letters\n")

@@ -105,7 +105,11 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     wrong = WHO["rejected"]
     _book(site, "rejected", resident_id=f"{wrong}0", care_unit=f"unit of {wrong}", version=None, kind=wrong)
     _said(site, "an outbox row was rejected")
-    _book(site, "booking id", booking_id=f"b-{WHO['booking id']}", resident_id="191212121212")
+
+    # a booking whose id tells of its resident, and whose post is refused
+    telling = f"b-{WHO['booking id']}"
+    site.index.order(answer="fault", text="EI004: a field is to long", booking_id=telling)
+    _book(site, "booking id", booking_id=telling, resident_id="191212121212")
 
     # an index that quotes whom it refuses, and one that is in trouble over somebody
     faults = (("refused by the index", "EI004: {} is to long", None), ("fault", "VP009: no answer for {}", 1))
@@ -113,7 +117,7 @@ def _run(site: Site, valkey: Valkey) -> Ended:
         site.index.order(answer="fault", text=fault.format(WHO[path]), booking_id=path, times=times)
         _book(site, path)
         _said(site, fault.split(":")[0])
-    wait_until(lambda: site.status()["sources"][0]["parked"] == 1, 30, "a parked post")
+    wait_until(lambda: site.status()["sources"][0]["parked"] == 2, 30, "the parked posts")
 
     # a database that quotes the row which breaks a constraint; then an outbox that is gone
     with site.outbox(TIDBOK.name).begin() as connection:
@@ -144,6 +148,8 @@ def _run(site: Site, valkey: Valkey) -> Ended:
         site.command("audit", "list", "--json"),
         site.command("posts", "show", "--booking", "fine"),
         site.command("posts", "show", "--booking", "fine", "--json"),
+        site.command("posts", "show", "--booking", telling),
+        site.command("posts", "show", "--booking", telling, "--json"),
         *_lists(site),
         *_wrong_files(site),
     ]
