@@ -103,6 +103,20 @@ def test_a_call_reads_no_more_than_it_carries(store: Store) -> None:
     assert "Sort" not in cost.plan
 
 
+def test_posts_in_bulk_that_wait_for_their_pace_are_not_looked_at(store: Store) -> None:
+    """R-34. They may be millions for days, and what is due is asked every second."""
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE ei_post SET bulk = true WHERE wanted <> known"))
+        connection.execute(text("UPDATE ei_lane SET next_bulk_at = now() + interval '1 hour'"))
+
+    cost = cost_of(store, QUESTIONS["which lanes are due"])
+
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE ei_post SET bulk = false WHERE bulk"))
+        connection.execute(text("UPDATE ei_lane SET next_bulk_at = now()"))
+    assert cost.rows < 50
+
+
 @pytest.fixture(scope="module")
 def sizes() -> Iterator[tuple[Store, Store]]:
     """A database with ten thousand posts and one with ten million, and as many bookings and receipts."""

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Executable,
-    ScalarSelect,
     Select,
     Update,
     and_,
@@ -74,21 +73,35 @@ class Sent(NamedTuple):
 def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
     """The condition under which a lane's post may go into a call now."""
     return and_(
-        post.c.lane_id == lane_id,
-        PENDING,
-        or_(post.c.sent_at.is_(None), post.c.sent_at <= allowed.sent_before),
+        _rested(lane_id, allowed),
         or_(post.c.suspect.is_(None), allowed.split),
         or_(post.c.bulk.is_(False), allowed.bulk),
     )
 
 
-def first_due(lane_id: ColumnElement[int], allowed: Allowed) -> ScalarSelect[int]:
-    """The id of the lane's post whose turn it is, or null.
+def _rested(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
+    return and_(
+        post.c.lane_id == lane_id,
+        PENDING,
+        or_(post.c.sent_at.is_(None), post.c.sent_at <= allowed.sent_before),
+    )
+
+
+def first_due(lane_id: ColumnElement[int], allowed: Allowed) -> ColumnElement[int]:
+    """The id of a post of the lane that may go into a call now (`due`), or null.
 
     The order is asked for so that PostgreSQL reads it from `ei_post_pending`: it cannot know how few posts are
-    pending, and where any will do it looks through all posts instead.
+    pending, and where any will do it looks through all posts instead. Each pace is a question of its own: while one is
+    not over, the posts that wait for it, in bulk maybe millions, are not looked at.
     """
-    return select(post.c.id).where(due(lane_id, allowed)).order_by(*_IN_TURN).limit(1).scalar_subquery()
+    live, bulk = post.c.bulk.is_(False), and_(post.c.bulk.is_(True), allowed.bulk)
+    kinds = (
+        (post.c.suspect.is_(None), live),
+        (post.c.suspect.is_(None), bulk),
+        (post.c.suspect.is_not(None), allowed.split, or_(live, bulk)),
+    )
+    asked = (select(post.c.id).where(_rested(lane_id, allowed), *kind).order_by(*_IN_TURN).limit(1) for kind in kinds)
+    return func.coalesce(*(each.scalar_subquery() for each in asked))
 
 
 def claim(
