@@ -25,7 +25,7 @@ from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
 from tests.statements import recorded
 
 INTAKE: Final = 13  # statements for a batch: 1 to read, 10 to settle, 2 to mark
-CALL: Final = 9  # statements for a call: 5 before it, 4 after
+CALL: Final = 10  # statements for a call: 6 before it, 4 after
 LOOK: Final = 5  # statements for a look at what is due, with one index: one of them asks the clock
 
 

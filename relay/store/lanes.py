@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, true, update
 
 from relay.store import posts
 from relay.store.lease import Lease, LeaseLost
@@ -25,6 +25,7 @@ from relay.store.schema import lane
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
+_KNOCKING: Final = 0x6B6E6F63  # "knoc": the first half of an advisory lock's name, the index is the second
 WIDE_TROUBLE: Final = 3  # lanes that failed since the last success, from which on the index itself counts as away
 
 
@@ -107,6 +108,8 @@ def take(tx: Transaction, name: LaneName, length: timedelta, ends: float, rest: 
     `ends` is `lease_end(length)`, asked before `tx` began; `rest` the least time between two calls to an index
     that is away.
     """
+    if not _is_first(tx, name.engagement_index):
+        return None
     row = tx.run(
         update(lane)
         .where(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
@@ -181,6 +184,19 @@ def _is_there(engagement_index: str) -> ColumnElement[bool]:
         .where(or_(took.scalar_subquery().is_(None), peer.c.failed_at > took.scalar_subquery()))
     )
     return failed_since.scalar_subquery() < WIDE_TROUBLE
+
+
+def _is_first(tx: Transaction, engagement_index: str) -> bool:
+    """Whether nobody else is, in this very moment, taking a lane of an index that is away; none is until commit.
+
+    No two who look at the same time could see that the other one is going to ask (`_may_knock`). SQLite has one
+    writer at a time.
+    """
+    if tx.dialect != "postgresql":
+        return True
+    alone = func.pg_try_advisory_xact_lock(_KNOCKING, func.hashtext(engagement_index))
+    first: bool = tx.run(select(case((_is_there(engagement_index), true()), else_=alone))).scalar_one()
+    return first
 
 
 def _may_knock(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:

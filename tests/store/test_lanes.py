@@ -9,12 +9,13 @@ from sqlalchemy.exc import OperationalError
 from relay.database import describe
 from relay.store import lanes
 from relay.store.lanes import LaneName
+from relay.store.lease import lease_end
 from relay.store.posts import Sent
 from relay.store.schema import lane
 from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
 from tests.store.conftest import LANE, OTHER_LANE, SOURCE
-from tests.store.steps import CONTENT, LENGTH, alter, alter_lane, due, lane_row, record, take, want
+from tests.store.steps import CONTENT, LENGTH, REST, alter, alter_lane, due, lane_row, record, take, want
 
 
 def test_a_lane_has_a_name_that_can_be_read_back() -> None:
@@ -192,6 +193,34 @@ def test_while_one_lane_asks_after_an_index_that_is_away_the_others_wait(
     assert len(due(store)) == 50
     assert [take(store, name) is not None for name in fifty[:3]] == [True, False, False]
     assert due(store) == []
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])  # on SQLite every transaction waits for every other one
+def test_of_several_who_look_at_once_one_asks(store: Store, fifty: list[LaneName], clock: SetClock) -> None:
+    """R-35. Neither sees in the database that the other one is about to ask."""
+    for name in fifty[: lanes.WIDE_TROUBLE]:
+        end(store, name, clock, failures=1)
+    clock.advance(minutes=5)
+    ends = lease_end(LENGTH)
+
+    with store.engine.begin() as first, store.engine.begin() as second:
+        taken = [
+            lanes.take(Transaction(connection, clock.at), name, LENGTH, ends, REST) is not None
+            for connection, name in ((first, fifty[10]), (second, fifty[20]))
+        ]
+
+    assert taken == [True, False]
+    assert take(store, fifty[20]) is None  # nor afterwards, while the first one is at it
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_lanes_of_an_index_that_is_there_are_taken_at_once(
+    store: Store, fifty: list[LaneName], clock: SetClock
+) -> None:
+    ends = lease_end(LENGTH)
+    with store.engine.begin() as first, store.engine.begin() as second:
+        for connection, name in ((first, fifty[10]), (second, fifty[20])):
+            assert lanes.take(Transaction(connection, clock.at), name, LENGTH, ends, REST) is not None
 
 
 def test_an_index_that_answers_again_is_called_by_all(store: Store, fifty: list[LaneName], clock: SetClock) -> None:
