@@ -5,7 +5,8 @@ comes again while a slow outbox is being read is dropped, not queued behind it; 
 (`asked_again`), and may look once more. And a party may hold only its share of the threads: an index that hangs
 leaves some free for the other indexes and for intake, a database server that hangs leaves most for the other
 outboxes, however many lie on it. An outbox whose party's share is used waits a moment, for a healthy one is read in
-milliseconds, and is then dropped too: it comes again at the next tick.
+milliseconds, and is then dropped too: it comes again at the next tick. A party that let one wait in vain keeps no other
+waiting, until one of its own is done: hundreds of moments a second would be all the threads there are.
 
 What this does not bound: several servers that begin to hang in the same second may hold all threads between them,
 until the first of them are given up (`relay.sessions.Bounds`). From then on they are in doubt, and one party.
@@ -31,6 +32,7 @@ class Hands:
         self._busy: set[str] = set()
         self._refused: set[str] = set()
         self._held: Counter[str] = Counter()
+        self._stuck: set[str] = set()  # parties that let one wait in vain, and nothing of theirs was done since
         self._changed = Condition()
 
     @contextmanager
@@ -64,6 +66,7 @@ class Hands:
                     self._busy.discard(what)
                     if party is not None:
                         self._held[party] -= 1
+                        self._stuck.discard(party)
                     self._changed.notify_all()
 
     def _begin(self, what: str, party: str | None, share: int, wait: float) -> bool:
@@ -72,7 +75,9 @@ class Hands:
             return False
         self._busy.add(what)  # before the wait: the same hint again does not wait beside it
         if party is not None:
-            if not self._changed.wait_for(lambda: self._held[party] < share, wait):
+            patience = 0.0 if party in self._stuck else wait
+            if not self._changed.wait_for(lambda: self._held[party] < share, patience):
+                self._stuck.add(party)
                 self._busy.discard(what)
                 return False
             self._held[party] += 1

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,6 +40,8 @@ class Runner:
         self._stop = Event()
         self._next_prune = 0.0  # on the steady clock
         self._hands = Hands(settings.worker_threads, len(settings.engagement_index))
+        self._queued: set[str] = set()  # what is to be begun yet: hinted at again, it is still one step
+        self._queueing = Lock()
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
 
     def stop(self) -> None:
@@ -90,12 +92,18 @@ class Runner:
         prune(self._relay, self._stop.is_set)
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
-        if not self._stop.is_set():
-            self._pool.submit(self._guarded, f"{step.__name__.strip('_')} {name}", step, name)
+        what = f"{step.__name__.strip('_')} {name}"
+        with self._queueing:
+            if self._stop.is_set() or what in self._queued:
+                return
+            self._queued.add(what)
+        self._pool.submit(self._guarded, what, step, name)
 
     def _guarded(self, what: str, step: Callable[..., None], *args: object) -> None:
         """One failing step must not end the run: it comes again with the next look."""
         progress.step()
+        with self._queueing:
+            self._queued.discard(what)
         try:
             self._relay.prepare()
             step(*args)

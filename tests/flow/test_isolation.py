@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import select, text
 
 from relay.database import connect
-from relay.flow.hands import Hands
+from relay.flow.hands import MOMENT_SECONDS, Hands
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
 from relay.outbox.ddl import create
@@ -21,6 +22,7 @@ from relay.store.schema import source
 from tests.integration.processes import wait_until
 from tests.made import CONTROLLER
 from tests.outbox.written import RIGHT, outcomes, put
+from tests.statements import recorded
 
 
 @pytest.fixture
@@ -123,6 +125,47 @@ def test_an_outbox_waits_a_moment_for_its_share() -> None:
     with hands.on_outbox("b", "server") as free:
         assert free
     thread.join()
+
+
+def test_a_party_that_let_one_wait_in_vain_keeps_no_other_waiting() -> None:
+    """Else those of a hundred outboxes on a server that hangs that only wait take all the threads there are."""
+    hands = Hands(threads=4, indexes=1)
+    with hands.on_outbox("a", "server"):
+        began = time.monotonic()
+        for n in range(100):
+            with hands.on_outbox(f"b-{n}", "server") as free:
+                assert not free
+        assert time.monotonic() - began < 10 * MOMENT_SECONDS
+    with hands.on_outbox("b-1", "server") as free:
+        assert free
+
+
+def test_what_is_hinted_at_again_before_it_is_begun_is_one_step(tmp_path: Path, black_hole: int) -> None:
+    """A run that falls behind for a while must not go through every look it missed."""
+    hanging = [configured(f"hanging-{n}", f"postgresql+psycopg://x@127.0.0.1:{black_hole}/x", n) for n in range(5)]
+    relay = Relay(
+        parse(
+            {
+                "environment": "qa", "worker_threads": 1, "poll_interval": "10ms",
+                "database_url": f"sqlite:///{tmp_path / 'relay.db'}",
+                "engagement_index": {"practice": {"url": "http://127.0.0.1:1/", "logical_address": "5565594230"}},
+                "source": hanging,
+            }
+        )
+    )  # fmt: skip
+    upgrade(relay.store.engine)
+    relay.prepare()
+    runner = Runner(relay)
+    end = run_beside(runner)
+    queue = runner._pool._work_queue
+    try:
+        wait_until(lambda: queue.qsize() >= len(hanging), 5, "steps that wait for the only thread")
+        with recorded(relay.store.engine) as statements:
+            wait_until(lambda: len(statements) > 100, 10, "more looks at what is due")
+        assert queue.qsize() <= 1 + 2 * len(hanging)  # what is over, and for each source its outbox and its lists
+    finally:
+        end()
+        relay.close()
 
 
 def test_an_outbox_is_read_once_at_a_time() -> None:
