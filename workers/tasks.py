@@ -151,7 +151,11 @@ def deliver(lane: str) -> None:
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
         verdict = deliver_step(_relay, name) if free else None
-    if free and (verdict is not None or _hands.asked_again(lane)):
+    if not free:
+        return
+    if (other := _hands.turned_away(name.engagement_index)) is not None:
+        _hint(deliver, other)
+    if verdict is not None or _hands.asked_again(lane):
         _hint(deliver, lane)
 
 

@@ -6,7 +6,9 @@ comes again while a slow outbox is being read is dropped, not queued behind it; 
 leaves some free for the other indexes and for intake, a database server that hangs leaves most for the other
 outboxes, however many lie on it. An outbox whose party's share is used waits a moment, for a healthy one is read in
 milliseconds, and is then dropped too: it comes again at the next tick. A party that let one wait in vain keeps no other
-waiting, until one of its own is done: hundreds of moments a second would be all the threads there are.
+waiting, until one of its own is done: hundreds of moments a second would be all the threads there are. A lane that is
+turned away because its index's share is used is remembered (`turned_away`), for whoever ends a call to ring for it
+before ringing for itself: else the lanes that came first would keep the share until they have nothing more to say.
 
 What this does not bound: several servers that begin to hang in the same second may hold all threads between them,
 until the first of them are given up (`relay.sessions.Bounds`). From then on they are in doubt, and one party.
@@ -14,7 +16,7 @@ until the first of them are given up (`relay.sessions.Bounds`). From then on the
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
@@ -32,13 +34,15 @@ class Hands:
         self._busy: set[str] = set()
         self._refused: set[str] = set()
         self._held: Counter[str] = Counter()
+        self._turned_away: defaultdict[str, dict[str, None]] = defaultdict(dict)  # by party, the first one first
         self._stuck: set[str] = set()  # parties that let one wait in vain, and nothing of theirs was done since
         self._changed = Condition()
 
     @contextmanager
     def on(self, what: str, index: str | None = None) -> Iterator[bool]:
         """Within it `what` is being worked on; it gives False where it already was, or its index's share is used."""
-        with self._working(what, None if index is None else f"index {index}", self._index_share, 0.0) as free:
+        party = None if index is None else _party_of(index)
+        with self._working(what, party, self._index_share, 0.0) as free:
             yield free
 
     @contextmanager
@@ -53,6 +57,15 @@ class Hands:
             asked = what in self._refused
             self._refused.discard(what)
             return asked
+
+    def turned_away(self, index: str) -> str | None:
+        """What was refused longest ago because the index's share was used, and was not begun since; told once."""
+        with self._changed:
+            waits = self._turned_away[_party_of(index)]
+            first = next(iter(waits), None)
+            if first is not None:
+                del waits[first]
+            return first
 
     @contextmanager
     def _working(self, what: str, party: str | None, share: int, wait: float) -> Iterator[bool]:
@@ -78,8 +91,14 @@ class Hands:
             patience = 0.0 if party in self._stuck else wait
             if not self._changed.wait_for(lambda: self._held[party] < share, patience):
                 self._stuck.add(party)
+                self._turned_away[party][what] = None
                 self._busy.discard(what)
                 return False
             self._held[party] += 1
+            self._turned_away[party].pop(what, None)
         self._refused.discard(what)
         return True
+
+
+def _party_of(index: str) -> str:
+    return f"index {index}"

@@ -85,7 +85,11 @@ class Runner:
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane) if free else None
-        if free and (verdict is not None or self._hands.asked_again(str(lane))):
+        if not free:
+            return
+        if (other := self._hands.turned_away(lane.engagement_index)) is not None:
+            self._submit(self._deliver, LaneName.parse(other))
+        if verdict is not None or self._hands.asked_again(str(lane)):
             self._submit(self._deliver, lane)  # until the lane has nothing more to say
 
     def _prune(self, _what: str) -> None:

@@ -37,6 +37,20 @@ def test_an_index_that_hangs_leaves_threads_for_the_others() -> None:
         assert again
 
 
+def test_who_was_turned_away_from_an_index_is_told_in_turn() -> None:
+    hands = Hands(threads=2, indexes=1)
+    with hands.on("lane 1", "index"):
+        for lane in ("lane 2", "lane 3", "lane 2", "lane 4"):
+            with hands.on(lane, "index") as free:
+                assert not free
+    assert hands.turned_away("index") == "lane 2"
+    with hands.on("lane 3", "index"):
+        pass  # it was begun all the same
+    assert hands.turned_away("another index") is None
+    assert hands.turned_away("index") == "lane 4"
+    assert hands.turned_away("index") is None
+
+
 def test_with_one_thread_an_index_still_gets_it() -> None:
     with Hands(threads=1, indexes=3).on("lane", "index") as free:
         assert free

@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
+from typing import Final
 
 import pytest
 from sqlalchemy import select, text
 
 from relay.database import connect
 from relay.flow.hands import MOMENT_SECONDS, Hands
+from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
 from relay.outbox.ddl import create
+from relay.sandbox.server import Sandbox
 from relay.settings import parse
 from relay.store.migrate import upgrade
 from relay.store.schema import source
@@ -23,6 +26,8 @@ from tests.integration.processes import wait_until
 from tests.made import CONTROLLER
 from tests.outbox.written import RIGHT, outcomes, put
 from tests.statements import recorded
+
+LATER: Final = RIGHT | {"starts_at": "2099-12-24 10:30:00"}  # by the real clock
 
 
 @pytest.fixture
@@ -166,6 +171,43 @@ def test_what_is_hinted_at_again_before_it_is_begun_is_one_step(tmp_path: Path, 
     finally:
         end()
         relay.close()
+
+
+def test_lanes_that_have_much_to_say_take_turns(tmp_path: Path) -> None:
+    """R-33: after an index was away, the lanes that came first must not have it to themselves until they are done."""
+    systems = [f"SE1-{n}" for n in range(4)]
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    with Sandbox() as sandbox:
+        relay = Relay(
+            parse(
+                {
+                    "environment": "qa", "worker_threads": 2, "database_url": url,
+                    "engagement_index": {
+                        "practice": {
+                            "url": sandbox.update_url, "logical_address": "5565594230", "max_posts_per_call": 1,
+                        }
+                    },
+                    "source": [configured("clinic", url, 0) | {"source_systems": systems}],
+                }
+            )
+        )  # fmt: skip
+        upgrade(relay.store.engine)
+        create(relay.store.engine)
+        relay.prepare()
+        for number in range(10):
+            for system in systems:
+                put(relay.store.engine, **LATER | {"booking_id": f"{system} {number}", "source_system": system})
+        while intake(relay, "clinic").rows:
+            pass
+
+        # when there is a thread for one call at a time
+        end = run_beside(Runner(relay))
+        wait_until(lambda: len(sandbox.core.calls()) == 40, 20, "all calls")
+        end()
+        relay.close()
+
+    # then each of the first calls is another lane's
+    assert len({call["source_system"] for call in sandbox.core.calls()[:4]}) == 4
 
 
 def test_an_outbox_is_read_once_at_a_time() -> None:
