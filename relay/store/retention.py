@@ -65,15 +65,16 @@ def drop_tombstones(tx: Transaction, before: datetime) -> int:
 def drop_absent_posts(tx: Transaction, before: datetime) -> int:
     """Forget posts of which the index holds nothing and has heard nothing since a time.
 
-    A lane with a call out since before then is left alone: what that call did is still to be found out.
+    A lane with a call out is left alone: what that call does is still to be found out, and since when a post is not
+    wanted says nothing of when it was sent, for it is the writer's word.
     """
-    in_doubt = exists().where(lane.c.id == post.c.lane_id, lane.c.open_call.is_not(None), lane.c.lease_until <= before)
+    is_out = exists().where(lane.c.id == post.c.lane_id, lane.c.open_call.is_not(None))
     gone = and_(
         post.c.wanted == ABSENT,
         post.c.known == ABSENT,
         post.c.wanted_since <= before,
         or_(post.c.sent_at.is_(None), post.c.sent_at <= before),
-        ~in_doubt,
+        ~is_out,
     )
     found = _first(select(post.c.id).where(gone).order_by(post.c.wanted_since))
     return len(tx.run(delete(post).where(post.c.id.in_(found)).returning(post.c.id)).all())
