@@ -10,6 +10,7 @@ A crash between the last two leaves rows that are read again; their receipts ans
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import change
 from relay.backoff import pause
-from relay.batch import REJECTED, Reading, Settlement, settle
+from relay.batch import REJECTED, Reading, Receipt, Settlement, settle
 from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
@@ -71,13 +72,13 @@ def intake(relay: Relay, source_name: str) -> Taken:
     if done is None:
         return NOTHING
     settlement, touched, at = done
+    _tell(source_name, settlement.fresh)  # before the mark: whoever reads the rows again has nothing new to tell
     try:
         room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
     except SQLAlchemyError as error:
         _leave_alone(relay, source_name, _explained(relay, source_name, "marked", error))
         return Taken(0, False, touched)
     _answers(relay, source_name)  # not before: one that can be read and not marked must not seem well at every try
-    _tell(source_name, settlement)
     return Taken(len(rows), len(rows) == BATCH, touched)
 
 
@@ -153,11 +154,10 @@ def _answers(relay: Relay, source_name: str) -> None:
         relay.troubled.discard(source_name)
 
 
-def _tell(source_name: str, settlement: Settlement) -> None:
-    for outcome in {r.outcome for r in settlement.receipts}:
-        number = sum(r.outcome == outcome for r in settlement.receipts)
+def _tell(source_name: str, fresh: list[Receipt]) -> None:
+    for outcome, number in Counter(receipt.outcome for receipt in fresh).items():
         metrics.OUTBOX_ROWS.labels(source_name, outcome).inc(number)
-    for receipt in settlement.fresh:
+    for receipt in fresh:
         if receipt.outcome == REJECTED:
             facts = {"source": source_name, "row": receipt.row_id, "reason": receipt.reason}
             log.error("an outbox row was rejected: its booking is not shown as it should be", extra=facts)

@@ -3,6 +3,7 @@ again clears the note, and nobody before."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import chain
@@ -16,6 +17,7 @@ from relay.database import connect
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
+from relay.observe import metrics
 from relay.outbox.ddl import create
 from relay.settings import Settings, parse
 from relay.store import overview
@@ -133,3 +135,35 @@ def test_one_that_can_be_read_and_not_marked_is_in_trouble_until_it_can_be_marke
 
     assert standing(other).error is None
     assert outcomes(outbox) == {row: ("taken", None)}
+
+
+def test_rows_that_are_read_again_are_counted_and_told_once(
+    relays: tuple[Relay, Relay], outbox: Engine, clock: SetClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rejected row is told when it is rejected, also where its outbox cannot be marked just then."""
+    first, second = relays
+    before = counted()
+    run(outbox, "CREATE TRIGGER refuse BEFORE UPDATE ON ei_outbox BEGIN SELECT RAISE(ABORT, 'no'); END")
+    put(outbox, **RIGHT)
+    put(outbox, booking_id="b-2")
+
+    intake(first, SOURCE)
+    run(outbox, "DROP TRIGGER refuse")
+    clock.at += MINUTE
+    intake(second, SOURCE)
+
+    assert [outcome for outcome, _ in outcomes(outbox).values()] == ["taken", "rejected"]
+    assert counted() - before == Counter(taken=1, rejected=1)
+    assert [record.levelname for record in caplog.records if "was rejected" in record.message] == ["ERROR"]
+
+
+def counted() -> Counter[str]:
+    """How many rows of each outcome this process has counted."""
+    samples = (sample for metric in metrics.OUTBOX_ROWS.collect() for sample in metric.samples)
+    return Counter(
+        {
+            s.labels["outcome"]: int(s.value)
+            for s in samples
+            if s.name.endswith("_total") and s.labels["source"] == SOURCE
+        }
+    )
