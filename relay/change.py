@@ -208,7 +208,8 @@ class _Reader:
 
 
 def _shown(text: str) -> str:
-    masked = mask("".join(c if c.isprintable() else "?" for c in text))
+    beginning = text[: 5 * _VALUE_LIMIT]  # masking megabytes takes seconds; an identity that this cuts is not shown
+    masked = mask("".join(c if c.isprintable() else "?" for c in beginning))
     return f'"{masked[:_VALUE_LIMIT]}"' + ("…" if len(masked) > _VALUE_LIMIT else "")
 
 

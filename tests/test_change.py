@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -219,3 +220,21 @@ def test_a_created_at_that_cannot_be_read_costs_the_row_nothing() -> None:
 
 def test_the_rows_of_these_tests_are_right() -> None:
     assert change().details == Details(RESIDENT, UNIT, Kind.BOOKING, STARTS, None, None, True, None)
+
+
+def test_a_value_of_any_length_is_refused_in_no_time() -> None:
+    """Some megabytes in a wrong column, in each of a thousand rows, must not hold up the source's other rows."""
+    began = time.monotonic()
+    refused = read_row(booking_id="kallelse " * 1_000_000)
+    assert isinstance(refused, Rejected)
+    assert refused.reason.startswith(
+        'booking_id: was "kallelse kallelse kallelse kallelse kall"…, expected at most 128'
+    )
+    assert time.monotonic() - began < 0.5
+
+
+def test_an_identity_at_the_end_of_what_is_shown_is_masked_whole() -> None:
+    for before in range(20, 250):
+        refused = read_row(booking_id="x" * before + RESIDENT + "y" * 200)
+        assert isinstance(refused, Rejected)
+        assert not re.search(r"\d{4}", refused.reason.partition(",")[0])
