@@ -68,10 +68,14 @@ def in_turns(sources: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:
-    """A blocked lane whose certificate files changed since it was refused asks at once (R-37)."""
+    """A blocked lane whose certificate files changed since it was refused asks at once (R-37).
+
+    A file that is from the future, for its clock is ahead of the database's, is new when that time has come: else the
+    lane would ask again every second until then (R-35).
+    """
     for name, refused_at in lanes.blocked(tx):
         index = relay.settings.engagement_index.get(name.engagement_index)
-        if index is not None and certificates_changed_at(index) > refused_at:
+        if index is not None and refused_at < certificates_changed_at(index) <= tx.now:
             log.info("the certificate files have changed; asking again", extra={"lane": str(name)})
             lanes.call_now(tx, name)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
-from relay.flow.schedule import TOGETHER, certificates_changed_at, in_turns
+from relay.flow.relay import Relay
+from relay.flow.schedule import TOGETHER, certificates_changed_at, due_work, in_turns
 from relay.settings import EngagementIndex
+from relay.store import lanes
+from tests.clock import SetClock
 from tests.index.certificates import Files, MountedSecret
+from tests.store.steps import alter_lane, want
 
 
 def test_idle_outboxes_are_looked_at_ten_to_a_hint() -> None:
@@ -73,3 +78,28 @@ def test_given_files_that_cannot_be_found_then_nothing_has_changed(tmp_path: Pat
     if links == "round":
         files.ca.symlink_to(files.ca)
     assert certificates_changed_at(index(files)).year == 1970
+
+
+def test_given_files_whose_clock_is_ahead_then_a_blocked_lane_asks_once(relay: Relay, tmp_path: Path) -> None:
+    """R-35. `relay` has its database's clock, weeks behind that of the files."""
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    (lane,) = relay.lane_names
+    indexes = relay.settings.engagement_index
+    indexes[lane.engagement_index] = relay.index_of(lane).model_copy(update={"ca_bundle": bundle})
+    (lane_id,) = relay.store.transact(lambda tx: lanes.of_source(tx, relay.source_of(lane)).values())
+    want(relay.store, lane_id, "b-1")
+    clock = relay.store._clock
+    assert isinstance(clock, SetClock)
+
+    def refuse() -> None:
+        later = clock.at + timedelta(minutes=15)
+        alter_lane(relay.store, lane_id, blocked_code="VP007", failed_at=clock.at, next_call_at=later)
+
+    refuse()
+    assert due_work(relay).lanes == []
+
+    clock.at = datetime.fromtimestamp(bundle.stat().st_ctime, UTC) + timedelta(seconds=1)
+    assert due_work(relay).lanes == [lane]
+    refuse()
+    assert due_work(relay).lanes == []
