@@ -59,7 +59,7 @@ def deliver(relay: Relay, name: LaneName) -> Verdict | None:
         return None
     started = steady_seconds()
     try:
-        verdict = send(client, outgoing, index)
+        verdict = send(client, outgoing)
         record(relay, outgoing, index, verdict)
     except LeaseTooShort as error:
         log.warning("no call was made: %s", error, extra=_facts(outgoing))
@@ -108,17 +108,16 @@ def _hold_in_doubt(tx: Transaction, lane: TakenLane, call_id: int, index: Engage
     log.warning("a worker died during a call; its posts are in doubt", extra={"lane": str(lane.name), "call": call_id})
 
 
-def send(client: IndexClient, outgoing: Outgoing, index: EngagementIndex) -> Verdict:
+def send(client: IndexClient, outgoing: Outgoing) -> Verdict:
     """Encode and call. Whatever the network or the index does is a verdict; raises LeaseTooShort only."""
     try:
         envelope = client.encode([EngagementTransaction(p.key, p.wanted) for p in outgoing.due])
     except MessageError as error:
         return unsayable(error)
-    seconds = index.call_timeout.total_seconds()
     return client.send(
         envelope,
         correlation_id=outgoing.correlation_id,
-        before_first_byte=lambda: outgoing.lane.lease.demand(seconds),
+        before_first_byte=outgoing.lane.lease.demand,
     )
 
 

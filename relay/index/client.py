@@ -46,11 +46,12 @@ class IndexClient:
         envelope = encode(address, transactions)  # also for zeep: these are the checks, and their errors
         return self._soap.encode(address, transactions) if self._by_zeep else envelope
 
-    def send(self, envelope: bytes, *, correlation_id: str, before_first_byte: Callable[[], None]) -> Verdict:
+    def send(self, envelope: bytes, *, correlation_id: str, before_first_byte: Callable[[float], None]) -> Verdict:
         """Send an envelope and judge what comes of it. All that can go wrong is a verdict, too.
 
-        before_first_byte runs when the connection stands, right before the first byte of the request. If it
-        raises, nothing is sent and its exception comes through unchanged.
+        before_first_byte runs when the connection stands, right before the first byte of the request; it is
+        given the seconds that the call may still take. If it raises, nothing is sent and its exception comes
+        through unchanged.
         """
         try:
             got = self._transport.post(envelope, self._headers(correlation_id), before_first_byte)
@@ -63,7 +64,7 @@ class IndexClient:
         transactions: Sequence[Transaction],
         *,
         correlation_id: str,
-        before_first_byte: Callable[[], None],
+        before_first_byte: Callable[[float], None],
     ) -> Verdict:
         """encode and send in one."""
         envelope = self.encode(transactions)

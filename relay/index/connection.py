@@ -54,7 +54,7 @@ class Stopped(BaseException):
 class Call:
     """A call in progress. Used as a context manager around all of it, the reading of the body included."""
 
-    def __init__(self, seconds: float, before_first_byte: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, before_first_byte: Callable[[float], None]) -> None:
         self._ends = time.monotonic() + seconds
         self._before_first_byte = before_first_byte
         self._lock = threading.Lock()
@@ -109,9 +109,9 @@ class Call:
 
     def begin(self) -> None:
         """The last thing before the first byte. If the caller's hook raises, nothing is sent."""
-        self.remaining()
+        remaining = self.remaining()
         try:
-            self._before_first_byte()
+            self._before_first_byte(remaining)
         except Exception as error:
             raise Stopped(error) from None
         self.remaining()

@@ -71,11 +71,12 @@ class Transport:
         self._dates: Validity | None = None
         self._manager: urllib3.PoolManager | None = None
 
-    def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[], None]) -> HttpAnswer:
+    def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[float], None]) -> HttpAnswer:
         """Send the body. Raises NoAnswerError.
 
         before_first_byte runs when the connection stands, TLS included, right before the request's first
-        byte. If it raises, nothing is sent and its exception comes through unchanged.
+        byte; it is given the seconds that the call may still take. If it raises, nothing is sent and its
+        exception comes through unchanged.
         """
         refusal: Exception
         with Call(self._total, before_first_byte) as call:

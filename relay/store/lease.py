@@ -8,7 +8,7 @@ A lease is two columns on the row it guards, `lease_token` and `lease_until`, an
               locks the row until commit, and finds none where somebody else has taken it: then nothing of
               the transaction stands (LeaseLost).
     look      Right before the first byte of a call the worker looks at its own clock. It calls only if what
-              is left of the lease is at least as long as a call can take.
+              is left of the lease is at least as long as the call can still take, which began with connecting.
     give back lease_until = now. Whoever dies instead leaves a lease that ends by itself.
 
         free ──take──▶ held ──give back──▶ free
@@ -39,7 +39,7 @@ class LeaseLost(Exception):
 
 
 class LeaseTooShort(Exception):
-    """What is left of the lease is shorter than a call can take, so no call is made."""
+    """What is left of the lease is shorter than the call can still take, so no call is made."""
 
 
 def steady_seconds() -> float:
@@ -62,7 +62,7 @@ class Lease:
         """Raise LeaseTooShort unless at least `seconds` are left."""
         left = self.ends - steady_seconds()
         if left < seconds:
-            raise LeaseTooShort(f"{max(left, 0):.1f} s are left of the lease, a call may take {seconds:.1f} s")
+            raise LeaseTooShort(f"{max(left, 0):.1f} s are left of the lease, the call may take {seconds:.1f} s")
 
 
 def lease_end(length: timedelta) -> float:

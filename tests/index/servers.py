@@ -192,5 +192,5 @@ def endpoint(url: str, *, connect: float = 1, read: float = 5, call: float = 5, 
     return Endpoint(url=url, logical_address="5565594230", **spans, **more)  # type: ignore[arg-type]
 
 
-def nothing() -> None:
+def nothing(_seconds: float) -> None:
     """A before_first_byte that lets every call through."""

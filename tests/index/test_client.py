@@ -199,7 +199,7 @@ def test_given_posts_no_message_can_hold_then_update_raises_before_it_connects()
 def test_given_a_lease_that_is_lost_then_nothing_is_sent_and_the_error_comes_through() -> None:
     """R-31."""
 
-    def lost() -> None:
+    def lost(_seconds: float) -> None:
         raise LookupError("lease")
 
     seen: list[bytes] = []
@@ -233,7 +233,7 @@ def test_given_eight_threads_on_one_client_then_each_gets_its_own_verdict() -> N
         def call(number: int) -> bool:
             asked.times = 0
 
-            def ask() -> None:
+            def ask(_seconds: float) -> None:
                 asked.times += 1
 
             post = Transaction(PostKey(RESIDENT, "U", str(number), "S", "D"), "20300101000000")

@@ -31,7 +31,7 @@ from tests.index.servers import (
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 
 
-def post(url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **options: object) -> HttpAnswer:
+def post(url: str, hook: Callable[[float], None] = nothing, body: bytes = b"<a/>", **options: object) -> HttpAnswer:
     transport = Transport(endpoint(url, **options))  # type: ignore[arg-type]
     try:
         return transport.post(body, {"Content-Type": "text/xml; charset=utf-8"}, hook)
@@ -39,7 +39,9 @@ def post(url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **
         transport.close()
 
 
-def failure(url: str, hook: Callable[[], None] = nothing, body: bytes = b"<a/>", **options: object) -> NoAnswerError:
+def failure(
+    url: str, hook: Callable[[float], None] = nothing, body: bytes = b"<a/>", **options: object
+) -> NoAnswerError:
     with pytest.raises(NoAnswerError) as error:
         post(url, hook, body, **options)
     return error.value
@@ -235,7 +237,7 @@ def test_given_a_hook_that_raises_then_nothing_is_sent_and_it_comes_through_unch
         seen.append(request)
         return OK
 
-    def refuse() -> None:
+    def refuse(_seconds: float) -> None:
         raise error
 
     with serve(answering(answer)) as server:
@@ -253,13 +255,25 @@ def test_given_a_hook_that_raises_then_nothing_is_sent_and_it_comes_through_unch
     assert len(seen) == 2
 
 
+def test_the_hook_is_told_how_long_the_call_may_still_take() -> None:
+    """The time that connecting took is over: a lease need not outlast it once more."""
+    left: list[float] = []
+    with serve(answering(OK)) as server:
+        transport = Transport(endpoint(server.url, call=5))
+        began = time.monotonic()
+        transport.post(b"<a/>", {}, left.append)
+        took = time.monotonic() - began
+        transport.close()
+    assert 5 - took <= left[0] < 5
+
+
 def test_the_hook_is_asked_when_the_connection_stands_and_again_on_a_reused_one() -> None:
     """R-31."""
     accepted: list[bool] = []
     with serve(answering(OK)) as server:
         transport = Transport(endpoint(server.url))
         for _ in range(3):
-            transport.post(b"<a/>", {}, lambda: accepted.append(server.accepted.wait(2)))
+            transport.post(b"<a/>", {}, lambda _: accepted.append(server.accepted.wait(2)))
         transport.close()
         assert (accepted, server.connections) == ([True] * 3, 1)
 

@@ -90,12 +90,12 @@ class Wire:
     world: World
     weather: list[str] = field(default_factory=list)  # what befalls the next calls, first come first served
 
-    def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[], None]) -> HttpAnswer:
+    def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[float], None]) -> HttpAnswer:
         weather = self.weather.pop(0) if self.weather else "fair"
         if weather == "refused":
             raise NoAnswerError(Failure.CONNECT, "the connection was refused", sent=False)
         self.world.fate.point()
-        before_first_byte()
+        before_first_byte(CALL_TIMEOUT)
         core = self.world.core
         call = core.begin(body, headers)
         self.world.advance(0.02)
@@ -192,7 +192,7 @@ class World:
     def call(self, outgoing: Outgoing) -> Verdict:
         """The second worker makes its call, and is then frozen before it writes the answer down."""
         client = self.relay.client(outgoing.lane.name.engagement_index)
-        return send(client, outgoing, self.relay.index_of(outgoing.lane.name))
+        return send(client, outgoing)
 
     def wake(self, outgoing: Outgoing, verdict: Verdict | None = None) -> str:
         """The frozen worker goes on, with the verdict if it had called: what it did."""

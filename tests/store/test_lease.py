@@ -106,7 +106,7 @@ def test_of_many_workers_at_once_one_gets_the_lane(store: Store, lane_id: int) -
 def test_a_call_is_made_only_if_the_lease_lasts_as_long_as_a_call_can() -> None:
     lease = Lease(1, steady_seconds() + 60)
     lease.demand(59)
-    with pytest.raises(LeaseTooShort, match=r"^\d\d\.\d s are left of the lease, a call may take 61\.0 s$"):
+    with pytest.raises(LeaseTooShort, match=r"^\d\d\.\d s are left of the lease, the call may take 61\.0 s$"):
         lease.demand(61)
     with pytest.raises(LeaseTooShort, match=r"^0\.0 s are left"):
         Lease(1, steady_seconds() - 5).demand(0)
