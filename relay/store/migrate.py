@@ -23,7 +23,9 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Migrate to the newest version, from empty if need be; the versions before and after."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # one that is under way may take its time
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         before = _version(connection)
         command.upgrade(_config(connection), "head")
         return before, _version(connection) or ""

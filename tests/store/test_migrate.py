@@ -8,11 +8,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
-from relay.database import connect
+from relay.database import connect, reading
+from relay.sessions import Bounds
 from relay.store import sources
-from relay.store.migrate import VERSION_TABLE, DatabaseNotReady, check, upgrade
+from relay.store.migrate import _ADVISORY_LOCK, VERSION_TABLE, DatabaseNotReady, check, upgrade
 from relay.store.schema import metadata
 from relay.store.transaction import Store
+from tests.integration.processes import wait_until
 
 
 @pytest.fixture
@@ -94,3 +96,21 @@ def test_upgrades_at_once_wait_for_each_other(empty: Engine) -> None:
     assert sorted(before or "" for before, _ in versions)[0] == ""
     assert len({after for _, after in versions}) == 1
     check(empty)
+
+
+def test_an_upgrade_waits_for_one_under_way_longer_than_for_any_other_lock(postgres_url: str) -> None:
+    """An index over a large table takes its time."""
+    engine = connect(postgres_url, bounds=Bounds(lock=1))
+    long_wait = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND now() - query_start > '1.5 s'"
+
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as under_way, reading(engine) as looking:
+            under_way.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            other = pool.submit(upgrade, engine)
+            wait_until(lambda: looking.execute(text(long_wait)).scalar_one() or other.done(), 10, "the other waits")
+        before, after = other.result()
+
+    assert (before, bool(after)) == (None, True)
+    with engine.begin() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "1s"
+    engine.dispose()
