@@ -76,9 +76,9 @@ class Looks:
 
 
 def _standing(tx: Transaction) -> Standing:
-    lanes, errors, parked = figures.lanes(tx), figures.outbox_errors(tx), figures.parked(tx)
-    rejected = figures.rejected(tx)
-    return Standing(tx.now, lanes, figures.waiting(tx), parked, errors, rejected)
+    waiting, parked = figures.waiting(tx), figures.parked(tx)
+    lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
+    return Standing(tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx))
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, text, update
 
+from relay.database import connect
 from relay.exporter.families import LANE_STATES
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
@@ -149,3 +151,29 @@ def test_no_resident_booking_or_unit_is_served(relay: Relay, served: Serve) -> N
     assert "ei_relay_posts{" in text
     for personal in (RESIDENT, "b-secret", UNIT, CONTENT, "broker:6379"):
         assert personal not in text
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])  # on SQLite nothing is made during a look
+def test_a_lane_that_is_made_during_a_look_spoils_nothing(relay: Relay, served: Serve, relay_url: str) -> None:
+    another = connect(relay_url)
+    statements = iter(
+        (
+            "INSERT INTO ei_lane (engagement_index, source_system, source) VALUES ('national', 'SE-new', 'syd')",
+            "INSERT INTO ei_post (lane_id, booking_id, resident_id, care_unit, data_controller, wanted, wanted_since)"
+            " SELECT max(id), 'b-1', '191212121212', 'U', 'C', '20991224103000', now() FROM ei_lane",
+        )
+    )
+
+    def make(_connection: Any, _cursor: Any, asked: str, *_rest: Any) -> None:
+        if "FROM ei_lane" in asked:
+            with another.begin() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+
+    event.listen(relay.store.engine, "after_cursor_execute", make)
+    registry = served()
+    event.remove(relay.store.engine, "after_cursor_execute", make)
+    another.dispose()
+
+    assert value(registry, "posts", source="syd", state="pending") == 0
+    assert value(served(), "posts", source="syd", state="pending") == 1
