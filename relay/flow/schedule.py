@@ -39,10 +39,10 @@ def due_work(relay: Relay) -> Work:
     """Expire what has passed (the clock step), then say what is to be done, in one transaction."""
 
     def work(tx: Transaction) -> Work:
+        _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
         expired = posts.expire(tx)
         if expired:
             log.info("posts expired", extra={"posts": expired})
-        _ask_again_with_new_certificates(relay, tx)
         here = [source for source in sources.due(tx) if source.name in relay.source_names]
         due = [
             name

@@ -142,9 +142,8 @@ def _write(tx: Transaction, taken: TakenLane, **values: object) -> None:
 
 def blocked(tx: Transaction) -> list[tuple[LaneName, datetime]]:
     """The lanes that wait for somebody to act, and when each was last refused."""
-    rows = tx.run(
-        select(lane.c.engagement_index, lane.c.source_system, lane.c.failed_at).where(lane.c.blocked_code.is_not(None))
-    )
+    asked = select(lane.c.engagement_index, lane.c.source_system, lane.c.failed_at)
+    rows = tx.run(asked.where(lane.c.blocked_code.is_not(None)).order_by(lane.c.id))
     return [(LaneName(row.engagement_index, row.source_system), row.failed_at) for row in rows]
 
 
