@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from relay.backoff import pause
 from relay.flow.aftermath import lane_after, posts_after
@@ -132,7 +132,7 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
     """Write down what came back and give the lane back. Raises LeaseLost, and then nothing is written.
 
     An answer comes once, so a database that is away just then is waited for while the lease lasts: nobody else
-    works for the lane meanwhile. Raises OperationalError when that was not enough; the posts are in doubt then.
+    works for the lane meanwhile. Raises SQLAlchemyError when that was not enough; the posts are in doubt then.
     """
     lane, due = outgoing.lane, outgoing.due
     jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
@@ -145,7 +145,7 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
 
     try:
         relay.store.transact(work, keep_trying=lane.lease.lasts)
-    except OperationalError:
+    except SQLAlchemyError:
         facts = _facts(outgoing) | {"verdict": verdict.kind.value, "code": verdict.code, "text": verdict.text}
         log.error("a call's outcome could not be written down while its lease lasted", extra=facts)
         raise

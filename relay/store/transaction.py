@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from relay.database import describe
@@ -88,6 +89,8 @@ class Store:
 
 def is_passing(error: BaseException) -> bool:
     """Whether a database error may be gone at the next try."""
+    if isinstance(error, PoolTimeoutError):  # all of our own connections wait for a database that hangs
+        return True
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated or isinstance(error, InterfaceError):

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from relay.database import connect, describe
 from relay.store.schema import source
@@ -105,6 +106,21 @@ def test_what_may_pass_is_tried_again_from_the_start(
     assert len(caplog.records) == TRIES - 1
     assert RESIDENT not in caplog.text
     assert state in caplog.records[0].__dict__["error"]
+
+
+def test_a_connection_of_ours_that_others_hold_is_waited_for_again(relay_url: str, clock: SetClock) -> None:
+    """`celery worker -c` may start more threads than there are connections; no answer is to be lost for that."""
+    engine = create_engine(relay_url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    held = [engine.connect()]
+
+    def free() -> bool:
+        if held:
+            held.pop().close()
+        return True
+
+    store = Store(engine, clock)
+    assert store.transact(lambda tx: tx.now, keep_trying=free) == clock.at
+    engine.dispose()
 
 
 @ON_POSTGRESQL
