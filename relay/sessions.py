@@ -93,6 +93,7 @@ def _postgresql(bounds: Bounds) -> dict[str, Any]:
         "connect_timeout": bounds.connect,
         "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         "application_name": "ei-relay",
+        "client_encoding": "utf8",  # of a database that has none, too, whose texts would come as bytes
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
