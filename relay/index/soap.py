@@ -109,15 +109,27 @@ class Soap:
             fault = document.find(f"{{{SOAP}}}Body/{{{SOAP}}}Fault")
             if fault is not None:
                 return _fault(fault)
-            result = self._operation.process_reply(document)
-            return Reply(result_code=_text(result.ResultCode), comment=_text(result.comment))
+            response = document.find(f"{{{SOAP}}}Body/{{*}}{OPERATION}Response")
+            if response is None:
+                raise UnreadableError("neither a fault nor an answer")
+            return _result(response)
         except Exception as error:  # a hostile body can make zeep raise anything; none of it is for a log
             raise UnreadableError(type(error).__name__) from None
 
 
+def _result(response: Any) -> Reply:
+    """An UpdateResponse, its children by their names: the order a peer writes them in changes nothing of its answer."""
+    texts = _texts(response)
+    return Reply(result_code=_text(texts["ResultCode"]), comment=_text(texts.get("comment")))
+
+
+def _texts(parent: Any) -> dict[str, str]:
+    return {etree.QName(child).localname: "".join(child.itertext()) for child in parent.iterchildren("*")}
+
+
 def _fault(fault: Any) -> Reply:
     """A SOAP 1.1 fault. Its children have no namespace, but some peers give them the envelope's."""
-    texts = {etree.QName(child).localname: "".join(child.itertext()).strip() for child in fault.iterchildren("*")}
+    texts = {name: text.strip() for name, text in _texts(fault).items()}
     code, string = _text(texts.get("faultcode")), _text(texts.get("faultstring"))
     return Reply(fault_code=code, fault_string=string or ("" if code else "A fault without a text"))
 

@@ -13,7 +13,7 @@ import pytest
 
 from relay.demo.throwaway import free_port
 from relay.index.client import IndexClient
-from relay.index.message import MessageError
+from relay.index.message import UPDATE, MessageError
 from relay.index.soap import BUILT_IN_WSDL, ContractError
 from relay.index.verdict import Kind, Verdict
 from relay.post import PostKey, Transaction
@@ -109,6 +109,14 @@ def test_given_an_answer_then_its_verdict(answer: bytes, kind: Kind, code: str) 
     """R-35."""
     verdict = verdict_on(answer)
     assert (verdict.kind, verdict.code, verdict.sent) == (kind, code, True)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("INFO", Kind.ACCEPTED), ("ERROR", Kind.CONTENT)])
+def test_given_a_comment_before_its_result_code_then_the_answer_is_read_all_the_same(code: str, kind: Kind) -> None:
+    """An UpdateResponse with a ResultCode is an answer, never one that nobody can tell the outcome of (R-35)."""
+    body = f'<UpdateResponse xmlns="{UPDATE}"><comment>remark</comment><ResultCode>{code}</ResultCode></UpdateResponse>'
+    verdict = verdict_on(http(envelope(body)))
+    assert (verdict.kind, verdict.text) == (kind, f"{code}: remark")
 
 
 def test_given_a_fault_whose_children_are_in_the_envelopes_namespace_then_it_is_read_all_the_same() -> None:
