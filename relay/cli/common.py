@@ -24,6 +24,17 @@ json_option: Final = click.option("--json", "json_", is_flag=True, help="Print J
 reason_option: Final = click.option("--reason", help="Why; kept in the audit log.")
 
 
+def _some_reason(_context: click.Context, _option: click.Parameter, reason: str) -> str:
+    if not reason.strip():
+        raise click.BadParameter("say why; it is kept in the audit log")
+    return reason
+
+
+required_reason_option: Final = click.option(
+    "--reason", required=True, callback=_some_reason, help="Why; kept in the audit log."
+)
+
+
 def settings() -> Settings:
     """The configuration, with logs as it says. Raises SettingsError."""
     loaded = load()

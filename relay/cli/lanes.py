@@ -8,7 +8,17 @@ from typing import Any
 import click
 from sqlalchemy import Row
 
-from relay.cli.common import as_json, json_option, nothing_matched, open_store, reason_option, settings, table, who
+from relay.cli.common import (
+    NOTHING_MATCHED,
+    as_json,
+    json_option,
+    nothing_matched,
+    open_store,
+    reason_option,
+    settings,
+    table,
+    who,
+)
 from relay.store import audit, overview
 from relay.store import lanes as lane_store
 from relay.store.lanes import LaneName
@@ -26,9 +36,12 @@ def list_(json_: bool) -> None:
     """Show every lane: its state, what waits, and why it does not call."""
     rows, now = open_store(settings()).transact(lambda tx: (overview.lanes(tx), tx.now))
     facts = [lane_facts(row, now) for row in rows]
+    if json_:
+        click.echo(as_json(facts))
+        raise SystemExit(0 if facts else NOTHING_MATCHED)
     if not facts:
         nothing_matched("there are no lanes yet: they are made when a worker first starts")
-    click.echo(as_json(facts) if json_ else table(facts))
+    click.echo(table(facts))
 
 
 @lanes.command()

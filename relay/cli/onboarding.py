@@ -45,7 +45,8 @@ def steps(only: str | None, json_: bool) -> None:
 
 @onboarding.command()
 @source_option
-def units(only: str | None) -> None:
+@json_option
+def units(only: str | None, json_: bool) -> None:
     """Print the order to activate care units in 1177, as CSV: every active unit once.
 
     Exits with 1 where a unit lacks what 1177 asks for; the order is printed all the same.
@@ -58,11 +59,14 @@ def units(only: str | None) -> None:
             click.echo(
                 f'{source.name} publishes every unit (care_units = "*"): which they are is not known here', err=True
             )
+    if json_:
+        click.echo(as_json([dict(zip(order_of_units.COLUMNS, row, strict=True)) for row in found.rows]))
     if not found.rows:
         nothing_matched("there is no active care unit to order")
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(order_of_units.COLUMNS)
-    writer.writerows(found.rows)
+    if not json_:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(order_of_units.COLUMNS)
+        writer.writerows(found.rows)
     for mistake in found.mistakes:
         click.echo(mistake, err=True)
     if found.mistakes:

@@ -15,6 +15,7 @@ from relay.cli.common import (
     nothing_matched,
     open_store,
     reason_option,
+    required_reason_option,
     settings,
     table,
     who,
@@ -96,7 +97,7 @@ def retry(keys: tuple[int, ...], all_: bool, bulk: bool, reason: str | None, **a
 @_KEYS
 @selecting
 @_ALL
-@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@required_reason_option
 def discard(keys: tuple[int, ...], all_: bool, reason: str, **asked: Any) -> None:
     """Leave parked posts as they are in the index, and do not list them any more.
 

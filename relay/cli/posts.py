@@ -13,7 +13,7 @@ from typing import Any
 import click
 from sqlalchemy import Row
 
-from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, table
+from relay.cli.common import NOTHING_MATCHED, as_json, json_option, nothing_matched, open_store, settings, table
 from relay.identity import mask
 from relay.post import ABSENT, UNKNOWN
 from relay.store import overview
@@ -46,12 +46,12 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
         return rows, [known for row in rows for known in overview.bookings(tx, row.booking_id, row.source)]
 
     rows, known = open_store(settings()).transact(work)
-    if not rows and not known:
-        nothing_matched("nothing is known of it")
     shown = [post_facts(row) for row in rows]
     if json_:
         click.echo(as_json({"bookings": [_booking(row) for row in known], "posts": shown}))
-        return
+        raise SystemExit(0 if rows or known else NOTHING_MATCHED)
+    if not rows and not known:
+        nothing_matched("nothing is known of it")
     for row in known:
         said = _booking(row)
         click.echo("booking  " + "  ".join(f"{name}={value}" for name, value in said.items() if value is not None))

@@ -30,7 +30,7 @@ def reprocess(dry_run: bool, reason: str | None, json_: bool, **asked: Any) -> N
     Nothing changes in what the posts say, so nobody is notified of what the index has already (their
     mostRecentContent stays). The spacing of R-32 holds. Posts that wait to be sent are left in their turn.
     """
-    if not dry_run and not reason:
+    if not dry_run and not (reason or "").strip():
         raise click.UsageError("say why with --reason")
     try:
         chosen = steer.to_reprocess(selected(**asked))

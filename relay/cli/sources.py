@@ -9,7 +9,18 @@ import click
 from sqlalchemy import Row
 
 from relay.cli import bulk
-from relay.cli.common import as_json, json_option, nothing_matched, open_store, prepared, settings, table, who
+from relay.cli.common import (
+    NOTHING_MATCHED,
+    as_json,
+    json_option,
+    nothing_matched,
+    open_store,
+    prepared,
+    required_reason_option,
+    settings,
+    table,
+    who,
+)
 from relay.flow import move as move_flow
 from relay.flow import republish
 from relay.flow.ground import Ground, retired
@@ -19,7 +30,6 @@ from relay.store import lanes as lane_store
 from relay.store import sources as source_store
 from relay.store.transaction import Transaction
 
-_reason = click.option("--reason", required=True, help="Why; kept in the audit log.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only show what would happen.")
 
@@ -37,14 +47,17 @@ def list_(json_: bool) -> None:
     configured = {source.name for source in loaded.source}
     rows, states = open_store(loaded).transact(lambda tx: (overview.sources(tx), overview.posts_by_state(tx)))
     facts = [_facts(row, states, configured) for row in rows]
+    if json_:
+        click.echo(as_json(facts))
+        raise SystemExit(0 if facts else NOTHING_MATCHED)
     if not facts:
         nothing_matched("there are no sources yet: they are made when a worker first starts")
-    click.echo(as_json(facts) if json_ else table(facts))
+    click.echo(table(facts))
 
 
 @sources.command()
 @click.argument("name")
-@_reason
+@required_reason_option
 @_yes
 @_dry_run
 def retire(name: str, reason: str, yes: bool, dry_run: bool) -> None:
@@ -60,7 +73,7 @@ def retire(name: str, reason: str, yes: bool, dry_run: bool) -> None:
 
 @sources.command()
 @click.argument("name")
-@_reason
+@required_reason_option
 @_yes
 @_dry_run
 def restore(name: str, reason: str, yes: bool, dry_run: bool) -> None:
@@ -74,7 +87,7 @@ def restore(name: str, reason: str, yes: bool, dry_run: bool) -> None:
 @click.argument("name")
 @click.option("--from", "old", required=True, metavar="HSA-ID", help="The source system that its bookings have now.")
 @click.option("--to", "new", required=True, metavar="HSA-ID", help="Its new one, one of its source_systems.")
-@_reason
+@required_reason_option
 @_yes
 @_dry_run
 def move(name: str, old: str, new: str, reason: str, yes: bool, dry_run: bool) -> None:

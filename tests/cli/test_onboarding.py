@@ -98,6 +98,9 @@ def test_the_order_of_units_is_every_active_unit_once_with_what_1177_asks_for(si
         ["SE2321000016-1HZ5", "Norra vårdcentralen", "Nord", "2580", "Luleå", "Storgatan 1, Luleå"],
     ]
     assert done.stderr == ""
+    listed = json.loads(site(others="others.csv")("units", "--json").stdout)
+    assert [list(unit.values()) for unit in listed] == rows
+    assert list(listed[0]) == header
 
 
 def test_a_unit_without_name_or_county_is_told_of_and_so_is_one_that_two_lists_tell_differently_of(

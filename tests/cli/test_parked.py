@@ -149,11 +149,14 @@ def test_a_reprocess_says_first_what_it_would_do(run: Run, store: Store, ids: li
         ["reprocess", "--dry-run"],
         ["reprocess", "--source", SOURCE],  # no reason
         ["reprocess", "--source", SOURCE, "--reason", ""],
+        ["reprocess", "--source", SOURCE, "--reason", " "],
         ["reprocess", "--state", "stuck", "--reason", "x"],
         ["reprocess", "--since", "lately", "--reason", "x"],
         ["parked", "retry"],
         ["parked", "retry", "1", "--all"],
-        ["parked", "discard", "1"],  # no reason
+        ["parked", "discard", "--all"],  # no reason
+        ["parked", "discard", "--all", "--reason", ""],
+        ["parked", "discard", "--all", "--reason", " "],
         ["parked", "discard", "--reason", "x"],
         ["parked", "show", "b-1"],
     ],
@@ -181,6 +184,23 @@ def test_wrong_usage_changes_nothing(run: Run, store: Store, ids: list[int], wro
 )
 def test_what_matches_nothing_exits_with_3(run: Run, ids: list[int], asked: list[str]) -> None:
     run(*asked, code=3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "nothing"),
+    [
+        (["lanes", "list"], []),
+        (["sources", "list"], []),
+        (["posts", "show", "--booking", "b-9"], {"bookings": [], "posts": []}),
+    ],
+    ids=str,
+)
+def test_where_nothing_is_listed_json_is_json_all_the_same(
+    run: Run, store: Store, asked: list[str], nothing: object
+) -> None:
+    """As of `parked list` and `audit list`: a program that reads stdout is not to fail on an empty site."""
+    assert run(*asked, code=3).stdout == ""
+    assert json.loads(run(*asked, "--json", code=3).stdout) == nothing
 
 
 def test_an_audit_log_without_entries(run: Run, store: Store) -> None:

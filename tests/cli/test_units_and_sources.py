@@ -137,6 +137,7 @@ def test_what_is_not_there_is_nothing_matched(site: Path, arguments: tuple[str, 
 
 def test_a_reason_is_required(site: Path) -> None:
     assert run("retire", "tidbok", "--yes").exit_code == 2
+    assert run("retire", "tidbok", "--yes", "--reason", " ").exit_code == 2
     assert wanted(site) == {"B-1"}
 
 
