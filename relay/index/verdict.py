@@ -157,7 +157,7 @@ _LONGEST_SPELLING: Final = 20  # more characters than any visible spelling of an
 
 _RESULT_CODES: Final = frozenset({"OK", "INFO", "ERROR"})
 _FAULT_CODE: Final = re.compile(r"\b(?:EI|VP)[0-9]{3}\b", re.IGNORECASE | re.ASCII)
-_SIZE: Final = re.compile(r"\bcontains (?:more|less) than \d", re.IGNORECASE)
+_SIZE: Final = re.compile(r"\bcontains more than \d|\bless than 1\b", re.IGNORECASE)
 # "EngagementTransaction #3 and #7", with or without the signs: posts counted from one
 _NAMED: Final = re.compile(
     r"EngagementTransaction\s+#?(\d{1,6})(?:\s+and\s+(?:EngagementTransaction\s+)?#?(\d{1,6}))?",

@@ -36,6 +36,8 @@ CASES = [
     (fault("EI000: Technical error"), TEMPORARY, "EI000", DOUBT),
     (fault("EI000: The request contains more than 1000 engagements"), CONFIGURATION, "EI000", SURE),
     (fault("EI000: The request contains less than 1 engagements"), CONFIGURATION, "EI000", SURE),
+    (fault("EI000: less than 1"), CONFIGURATION, "EI000", SURE),
+    (fault("EI000: Not answered in less than 10 s"), TEMPORARY, "EI000", DOUBT),
     (fault("EI001: Invalid payload"), CONTENT, "EI001", SURE),
     (fault("EI002: EngagementTransaction #1 and #2 have the same key"), CONTENT, "EI002", SURE),
     (fault("EI003: Logical address is a but the owner is o"), CONFIGURATION, "EI003", SURE),
