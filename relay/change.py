@@ -131,8 +131,8 @@ def read(
 
 
 def event_id_of(row: OutboxRow) -> str | None:
-    """The row's idempotency key. An empty one is none, and so is one that no row can have taken: it must not reach
-    the relay's database, which may not be able to hold its characters."""
+    """The row's idempotency key, trimmed. A blank one is none, and so is one that no row can have taken: it must not
+    reach the relay's database, which may not be able to hold its characters."""
     try:
         return _EVENT_ID(row.event_id) if row.event_id else None
     except ValueError:
@@ -159,7 +159,7 @@ def _read_details(reader: _Reader, resident: Callable[[str], str]) -> Details | 
         starts_at = reader.required("starts_at", parse_wall_time, why=f" for {_article(kind)}")
     valid_until = reader.optional("valid_until", parse_wall_time)
     presentable = reader.optional("presentable", _boolean)
-    data_controller = reader.optional("data_controller", lambda text: _plain_text(64)(text.strip()) or None)
+    data_controller = reader.optional("data_controller", _trimmed(64))
     if reader.mistakes or resident_id is None or care_unit is None:
         return None
     return Details(
@@ -237,8 +237,13 @@ def _plain_text(limit: int) -> Callable[[str], str]:
     return parse
 
 
+def _trimmed(limit: int) -> Callable[[str], str | None]:
+    """Plain text without the blanks around it, which a column of fixed width pads a value with; None: blank."""
+    return lambda text: _plain_text(limit)(text.strip()) or None
+
+
 _BOOKING_ID: Final = _plain_text(128)
-_EVENT_ID: Final = _plain_text(64)
+_EVENT_ID: Final = _trimmed(64)
 
 
 def _resident(local_identities: re.Pattern[str] | None) -> Callable[[str], str]:

@@ -209,8 +209,14 @@ def test_a_fingerprint_tells_rows_apart(column: str, one: str, other: str) -> No
 def test_an_event_id_that_cannot_be_taken_is_none() -> None:
     """Nothing is asked of the database for it, which may not even be able to hold it."""
     assert event_id_of(row(event_id="e-1")) == "e-1"
-    for wrong in (None, "", "e" * 65, " e", "e\x00", "e\udcff"):
+    for wrong in (None, "", " ", "e" * 65, "e\x00", "e\udcff"):
         assert event_id_of(row(event_id=wrong)) is None
+
+
+def test_blanks_around_an_event_id_cost_the_row_nothing() -> None:
+    """It is the writer's own key and never sent; a column of fixed width pads it, one without a key to blanks."""
+    assert change(event_id="e-1  ") == change(event_id="  ") == change()
+    assert event_id_of(row(event_id="e" * 64 + "  ")) == "e" * 64
 
 
 def test_a_created_at_that_cannot_be_read_costs_the_row_nothing() -> None:
