@@ -91,6 +91,7 @@ def _postgresql(bounds: Bounds) -> dict[str, Any]:
     }
     return {
         "connect_timeout": bounds.connect,
+        "client_encoding": "UTF8",  # a database that names no encoding of its own would give bytes for texts
         "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         "application_name": "ei-relay",
         "client_encoding": "utf8",  # of a database that has none, too, whose texts would come as bytes
