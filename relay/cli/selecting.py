@@ -31,7 +31,10 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def selected(**asked: Any) -> Selection:
-    """What the options select. What cannot be understood is wrong usage."""
+    """What the options select. What cannot be understood is wrong usage, and so is an empty value: it comes from a
+    script's unset variable, and would make one booking all of a source's."""
+    if empty := [name for name, value in asked.items() if value == ""]:
+        raise click.UsageError(f"--{empty[0]} is empty")
     try:
         return selection(datetime.now(UTC), **asked)
     except SelectionError as error:

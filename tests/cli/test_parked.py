@@ -152,6 +152,8 @@ def test_a_reprocess_says_first_what_it_would_do(run: Run, store: Store, ids: li
         ["reprocess", "--source", SOURCE, "--reason", " "],
         ["reprocess", "--state", "stuck", "--reason", "x"],
         ["reprocess", "--since", "lately", "--reason", "x"],
+        ["reprocess", "--source", SOURCE, "--booking", "", "--reason", "x"],  # an unset variable is not all of them
+        ["parked", "discard", "--source", SOURCE, "--code", "", "--reason", "x"],
         ["parked", "retry"],
         ["parked", "retry", "1", "--all"],
         ["parked", "discard", "--all"],  # no reason
