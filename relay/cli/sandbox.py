@@ -14,7 +14,7 @@ from relay.sandbox.server import Sandbox
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8088, show_default=True, help="0: any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8088, show_default=True, help="0: any free one.")
 @click.option("--owner", default=NATIONAL_OWNER, show_default=True, help="The index's own logical address.")
 @click.option("--collect", is_flag=True, help="Gather single-post calls before applying them, as the real index does.")
 @click.option("--collect-quiet", default=5.0, show_default=True, help="Seconds without a call that end a gathering.")
@@ -39,8 +39,11 @@ def sandbox(
     def ready(running: Sandbox) -> None:
         click.echo(f"updates  {running.update_url}\npage     {running.url}/")
 
-    serve(
-        host=host, port=port, owner=owner, collect=collect, collect_quiet=collect_quiet,
-        collect_messages=collect_messages, latency=latency, key_spacing=key_spacing,
-        retry_after_fault=retry_after_fault, direct=direct, ready=ready, stop=stop,
-    )  # fmt: skip
+    try:
+        serve(
+            host=host, port=port, owner=owner, collect=collect, collect_quiet=collect_quiet,
+            collect_messages=collect_messages, latency=latency, key_spacing=key_spacing,
+            retry_after_fault=retry_after_fault, direct=direct, ready=ready, stop=stop,
+        )  # fmt: skip
+    except OSError as error:
+        raise click.ClickException(f"{host}:{port} cannot be served: {error.strerror}") from None
