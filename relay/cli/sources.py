@@ -103,12 +103,15 @@ def move(name: str, old: str, new: str, reason: str, yes: bool, dry_run: bool) -
     if new.upper() not in systems:
         raise click.UsageError(f"--to: expected one of the source's source_systems: {', '.join(systems.values())}")
     here = relay.store.transact(lambda tx: lane_store.of_source(tx, name, hold=False))
-    known = {lane.source_system.upper(): lane.source_system for lane in here}
-    if old.upper() not in known:
-        nothing_matched(f"{name} has no source system {old}; it has {', '.join(known.values())}")
-    if old.upper() == new.upper():
-        raise click.UsageError("--from and --to are the same (case does not count)")
-    old, new = known[old.upper()], systems[new.upper()]
+    new = systems[new.upper()]
+    known = sorted(lane.source_system for lane in here)
+    meant = [system for system in known if system.upper() == old.upper()]
+    if not meant:
+        nothing_matched(f"{name} has no source system {old}; it has {', '.join(known)}")
+    # The index compares byte by byte: a system that was configured in another case before is another one to it.
+    old = min(meant, key=lambda system: (system != old, system == new))
+    if old == new:
+        raise click.UsageError("--from and --to are the same")
     plan = bulk.show(move_flow.plan(relay.store, ground, old, new))
     bulk.tell_plan(name, plan)
     if dry_run:

@@ -186,6 +186,19 @@ def test_a_source_gets_another_hsa_id(site: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("old", ["SYSTEM-OLD", "system-old"])
+def test_a_source_moves_to_its_hsa_id_in_another_case(site: Path, old: str) -> None:
+    """R-08: the index compares byte by byte, so each post is deleted in one spelling and created in the other."""
+    file = site / "relay.toml"
+    file.write_text(file.read_text().replace("SYSTEM-OLD", "System-Old"))
+
+    moved = run("move", "tidbok", "--from", old, "--to", "System-Old", "--reason", "as in the order (R-52)", "--yes")
+
+    assert "tidbok: done, 0 posts created, 0 removed, 0 changed, 1 moved" in moved.output
+    stands = "SELECT source_system, wanted <> '' FROM ei_post JOIN ei_lane ON ei_lane.id = lane_id ORDER BY 1"
+    assert ask(site, stands) == [("SYSTEM-OLD", 0), ("System-Old", 1)]
+
+
 def test_a_source_moves_to_its_own_systems_only(site: Path) -> None:
     command = ("move", "tidbok", "--from", "SYSTEM-OLD", "--reason", "x", "--to")
     assert run(*command, "SYSTEM-OTHER").exit_code == 2
