@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple, get_origin
 
 from pydantic import BaseModel
 
-from relay.settings.finding import Finding, show
+from relay.settings.finding import HIDDEN, Finding, show
 from relay.settings.model import EngagementIndex, Retention, Settings, Source
 from relay.settings.relations import in_environment
 
@@ -85,7 +85,11 @@ def _apply(variable: str, value: str, result: Overlaid, read_file: Callable[[str
             expected = f"expected the path of a file with the value; it cannot be read: {reason}"
             result.mistakes.append(Finding(key, show(value), expected, variable))
             return
-    table[target.key] = _list(value) if _is_list(target) else value
+    try:
+        table[target.key] = _list(value) if _is_list(target) else value
+    except ValueError as error:
+        shown = HIDDEN if target.from_file else show(value, key=key)
+        result.mistakes.append(Finding(key, shown, str(error), variable))
 
 
 def _target(variable: str) -> _Target | None:
@@ -115,12 +119,12 @@ def _is_list(target: _Target) -> bool:
 
 
 def _list(value: str) -> list[Any]:
-    """JSON where it looks like it, else texts between commas."""
+    """JSON where it looks like it, else texts between commas. Raises ValueError, whose text says what was expected."""
     if value.lstrip().startswith("["):
         try:
             parsed: list[Any] = json.loads(value)
-        except ValueError:
-            return [value]  # refused later, with the value shown
+        except (ValueError, RecursionError):  # not to be taken for one text: most of what is no JSON is an HSA-id
+            raise ValueError("expected texts with commas between, or a list in JSON, which this is not") from None
         return parsed
     return [item.strip() for item in value.split(",") if item.strip()]
 

@@ -6,16 +6,18 @@ Every text that is raised here completes the sentence "key = value: …" for an 
 from __future__ import annotations
 
 import re
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
-from sqlalchemy.engine import make_url
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from relay.identity import IdentityError, parse_hsa_id
+from relay.identity import IdentityError, mask, parse_hsa_id
 from relay.settings.duration import EXPECTED as EXPECTED_DURATION
 from relay.settings.duration import parse_duration
 
@@ -24,6 +26,7 @@ ALL: Final = "*"
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,2}")
+_BIGGEST_COUNT: Final = 10**9 - 1  # far more than anything here counts, and nothing that a database cannot hold
 _NATIONAL: Final = ("191212121212", "198001802384", "22120129TF12")  # one of each kind that may be sent (R-07)
 _BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "socket", "sentinel", "memory")
 _RELAY_DRIVERS: Final = ("postgresql", "postgresql+psycopg", "sqlite", "sqlite+pysqlite")
@@ -53,6 +56,8 @@ def _count(value: object) -> int:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError("expected a whole number of at least 1")
+    if value > _BIGGEST_COUNT:
+        raise ValueError(f"expected a whole number of at most {_BIGGEST_COUNT}")
     return value
 
 
@@ -142,17 +147,41 @@ def _optional_http_url(value: str) -> str:
 
 
 def _broker_url(value: str) -> str:
-    scheme, separator, _ = value.partition("://")
-    if not separator or scheme not in _BROKER_SCHEMES:
-        raise ValueError("expected the URL of a Redis or Valkey server, such as redis://broker:6379/0")
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme not in _BROKER_SCHEMES or not _is_plain(rest):
+        raise ValueError(
+            "expected the URL of a Redis or Valkey server, such as redis://broker:6379/0 "
+            "(reserved characters in a password are written as %40 and the like)"
+        )
     return value
 
 
-def _driver(url: str) -> str | None:
+def _is_plain(rest: str) -> bool:
+    """Whether what follows `redis://` is read as it was meant. A `/`, `?` or `#` in a password ends the address early,
+    and what stands before it is taken for a port, which the broker's client would quote in its error."""
     try:
-        return make_url(url).drivername
+        parts = [urlsplit(f"//{server}") for server in rest.split(";")]  # of sentinels there may be several
+        return all(part.port != 0 and "@" not in part.path + part.query + part.fragment for part in parts)
+    except ValueError:
+        return False
+
+
+def _driver(url: str) -> str | None:
+    """The driver that the URL names; None where the URL is none."""
+    try:
+        parsed = make_url(url)
+        return parsed.drivername if parsed.get_backend_name() != "sqlite" or _names_a_file(parsed) else None
     except (ArgumentError, ValueError):
         return None
+
+
+def _names_a_file(url: URL) -> bool:
+    """Whether a URL of SQLite names one: what is in memory is another database for each connection.
+    Raises ArgumentError or ValueError where the URL holds what SQLite has no use for, such as a host."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of options that are left unused
+        SQLiteDialect_pysqlite().create_connect_args(url)
+    return url.database not in (None, "", ":memory:")
 
 
 def _database_url(value: str) -> str:
@@ -202,8 +231,12 @@ def _list_file(value: object, info: ValidationInfo) -> Path | Literal["*"] | Non
     if value == ALL:
         return ALL
     path = _path(value, info)
-    if path is not None and not path.is_file():
-        raise ValueError(f'expected "*" or a file that exists; there is none at {path}')
+    try:
+        there = path is None or path.is_file()
+    except OSError as error:  # a folder on the way that may not be entered, a name that is too long
+        raise ValueError(f'expected "*" or a file that exists; it cannot be looked at: {error.strerror}') from None
+    if not there:  # masked: residents may have been listed where the file of them should have been named
+        raise ValueError(f'expected "*" or a file that exists; there is none at {mask(str(path))}')
     return path
 
 

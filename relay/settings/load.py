@@ -25,7 +25,7 @@ def load(path: str | None = None, environ: Mapping[str, str] | None = None) -> S
         raise SettingsError([Finding(CONFIG_VARIABLE, MISSING, "required: the path of the configuration file")])
     document = _read(file)
     folder = Path(file).absolute().parent
-    overlaid = overlay(document, environ, lambda name: (folder / name).read_text(encoding="utf-8"))
+    overlaid = overlay(document, environ, lambda name: (folder / name).read_text(encoding="utf-8-sig"))
     settings, mistakes = examine(overlaid.document, folder, overlaid.origins)
     # A value whose file could not be read is told of once, as that, and not as missing besides.
     unread = {mistake.key for mistake in overlaid.mistakes}
@@ -44,4 +44,6 @@ def _read(file: str) -> dict[str, Any]:
         expected = "expected a TOML file in UTF-8"
     except tomllib.TOMLDecodeError as error:
         expected = f"expected valid TOML: {error}"
+    except (ValueError, RecursionError):  # which tomllib lets through: a number of thousands of digits, and the like
+        expected = "expected valid TOML: a number is too long in it, or brackets stand too deep"
     raise SettingsError([Finding(CONFIG_VARIABLE, show(file), expected)])

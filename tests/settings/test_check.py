@@ -47,12 +47,31 @@ def test_a_right_document_is_taken_with_defaults(document: Document) -> None:
     assert settings.warnings == ()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://", "redis://broker", "rediss://user:p%40w@broker:6380/1", "redis://[::1]:6379/0", "redis://:p@w@broker",
+        "redis+socket:///run/valkey.sock", "sentinel://a:26379;sentinel://b:26379/0", "sentinel://:pw@a:1;b:2/0",
+    ],
+)  # fmt: skip
+def test_brokers_of_every_kind_are_taken(document: Document, url: str) -> None:
+    document["broker_url"] = url
+
+    assert parse(document).broker_url == url
+
+
 def test_a_source_may_have_its_own_outbox(document: Document, source: Document) -> None:
     source["outbox_url"] = "mysql+pymysql://reader@tidbok/booking"
 
     settings = parse(document)
 
     assert settings.outbox_url_of(settings.source[0]) == "mysql+pymysql://reader@tidbok/booking"
+
+
+def test_a_resident_listed_where_the_file_should_be_named_is_not_shown(document: Document, source: Document) -> None:
+    source["test_residents"] = "191212121212"
+
+    assert "191212121212" not in str(the_mistake_of(document))
 
 
 def test_settings_do_not_change(document: Document) -> None:
@@ -80,10 +99,19 @@ def test_settings_can_be_printed_without_their_secrets(document: Document, index
         ("database_url", "postgres://r:pw@db/x", '"postgres://r:***@db/x"', "expected postgresql+psycopg://"),
         ("database_url", "mysql://db/x", '"mysql://db/x"', "expected postgresql+psycopg://"),
         ("database_url", 5, "5", "expected text in quotes"),
+        ("database_url", "sqlite://", '"sqlite://"', "expected postgresql+psycopg://"),  # in memory
+        ("database_url", "sqlite:///:memory:", '"sqlite:///:memory:"', "expected postgresql+psycopg://"),
+        ("database_url", "sqlite://r:pw@db/x", '"sqlite://r:***@db/x"', "expected postgresql+psycopg://"),
+        ("database_url", "sqlite:///x?timeout=soon", '"sqlite:///x?timeout=soon"', "expected postgresql+psycopg://"),
+        ("broker_url", "redis://broker:port/0", '"redis://broker:port/0"', "expected the URL of a Redis"),
+        ("broker_url", "redis://:p#w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
+        ("broker_url", "redis://:p/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
+        ("broker_url", "redis://:12/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "amqp://broker", '"amqp://broker"', "expected the URL of a Redis or Valkey server"),
         ("poll_interval", "0s", '"0s"', "expected more than zero"),
         ("poll_interval", 1, "1", _DURATION),
         ("worker_threads", 0, "0", "expected a whole number of at least 1"),
+        ("worker_threads", 10**19, str(10**19), "expected a whole number of at most 999999999"),
         ("worker_threads", True, "true", "expected a whole number of at least 1"),
         ("log_level", "loud", '"loud"', "expected 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("log_format", "xml", '"xml"', "expected 'json' or 'text'"),
@@ -190,6 +218,7 @@ def test_a_mistake_in_an_index(
         ("outbox_table", ".ei_outbox", '".ei_outbox"', "expected a table name"),
         ("care_units", "", '""', 'expected "*" for every unit, or the path of a CSV file'),
         ("care_units", "nowhere.csv", '"nowhere.csv"', 'expected "*" or a file that exists'),
+        ("care_units", "a" * 300, f'"{"a" * 199}…', 'expected "*" or a file that exists; it cannot be looked at'),
         ("test_residents", "nowhere.txt", '"nowhere.txt"', 'expected "*" or a file that exists'),
         ("local_identities", "99[0-9", '"99[0-9"', "expected a regular expression; it is none"),
         ("local_identities", "[0-9]{12}", '"[0-9]{12}"', "expected a pattern of local reserve identities only"),

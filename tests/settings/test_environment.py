@@ -68,6 +68,14 @@ def test_a_list_is_json_or_texts_between_commas(document: Document, text: str) -
     assert result.document["source"][0]["source_systems"] == ["SE1", "SE2"]
 
 
+@pytest.mark.parametrize("text", ['["SE1"', "[" * 50_000])
+def test_a_list_that_is_nearly_json_is_a_mistake_and_not_an_hsa_id(document: Document, text: str) -> None:
+    (mistake,) = laid_over(document, EI_RELAY_SOURCE__TIDBOK_NORD__SOURCE_SYSTEMS=text).mistakes
+
+    assert mistake.key == "source.tidbok-nord.source_systems"
+    assert mistake.expected.startswith("expected texts with commas between, or a list in JSON")
+
+
 def test_a_value_is_read_from_the_file_named(document: Document) -> None:
     result = overlay(
         document, {"EI_RELAY_DATABASE_URL_FILE": "/run/secrets/url"}, {"/run/secrets/url": "u\n"}.__getitem__

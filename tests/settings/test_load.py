@@ -142,6 +142,8 @@ def test_no_file_named() -> None:
             b"a = 1\nb",
             "expected valid TOML: Expected '=' after a key in a key/value pair (at end of document)",
         ),
+        (b"a = " + b"9" * 5000, "expected valid TOML: a number is too long in it, or brackets stand too deep"),
+        (b"a = " + b"[" * 5000, "expected valid TOML: a number is too long in it, or brackets stand too deep"),
     ],
 )
 def test_a_file_that_cannot_be_taken(file: Path, content: bytes | None, expected: str) -> None:
@@ -155,7 +157,10 @@ def test_a_file_that_cannot_be_taken(file: Path, content: bytes | None, expected
     assert mistake.expected == expected
 
 
-def test_a_byte_order_mark_is_tolerated(file: Path) -> None:
+def test_a_byte_order_mark_is_tolerated(file: Path, tmp_path: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + _RIGHT.encode())
+    (tmp_path / "url").write_bytes(b"\xef\xbb\xbfsqlite:///secret.db\r\n")
 
-    assert load(str(file), {}).environment == "qa"
+    settings = load(str(file), {"EI_RELAY_DATABASE_URL_FILE": "url"})
+
+    assert (settings.environment, settings.database_url) == ("qa", "sqlite:///secret.db")
