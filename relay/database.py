@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from relay.bounded import BoundedConnection
@@ -42,8 +42,7 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None) -> Engin
         **({"isolation_level": level} if level else {}),
     )
     bound(engine, bounds)
-    if parsed.get_backend_name() == "postgresql":
-        event.listen(engine, "do_connect", _bounded(bounds.silence))
+    event.listen(engine, "do_connect", _bounded(bounds.silence) if engine.name == "postgresql" else _told_apart)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _sqlite(bounds.lock))
         event.listen(engine, "begin", _begin_immediate)
@@ -71,6 +70,14 @@ def _bounded(seconds: float) -> Any:
         return connection
 
     return do_connect
+
+
+def _told_apart(dialect: Dialect, _record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]) -> Any:
+    """A driver refuses an argument that it does not know as a mistake in the program; here the URL had it."""
+    try:
+        return dialect.connect(*args, **options)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise ArgumentError(f"{dialect.driver} does not take what the URL says: {type(error).__name__}") from None
 
 
 def _sqlite(lock_seconds: int) -> Any:

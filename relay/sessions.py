@@ -36,7 +36,7 @@ def connect_args(url: URL, bounds: Bounds) -> dict[str, Any]:
     """The driver's arguments for a connection to `url`."""
     match url.get_backend_name():
         case "postgresql":
-            return _postgresql(bounds)
+            return _postgresql(bounds, url.query.get("options", ""))
         case "sqlite":
             return {"timeout": bounds.lock}
         case "mysql" | "mariadb":
@@ -79,7 +79,9 @@ def isolation(url: URL) -> str | None:
     return "READ COMMITTED" if url.get_backend_name() in MYSQL else None
 
 
-def _postgresql(bounds: Bounds) -> dict[str, Any]:
+def _postgresql(bounds: Bounds, options: str | tuple[str, ...]) -> dict[str, Any]:
+    """Ours go after the URL's own `options`, such as a search_path: the driver takes one value for all."""
+    asked = [options] if isinstance(options, str) else options
     session = {
         "statement_timeout": bounds.statement * 1000,
         "lock_timeout": bounds.lock * 1000,
@@ -91,10 +93,9 @@ def _postgresql(bounds: Bounds) -> dict[str, Any]:
     }
     return {
         "connect_timeout": bounds.connect,
-        "client_encoding": "UTF8",  # a database that names no encoding of its own would give bytes for texts (R-09)
-        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+        "client_encoding": "utf8",  # a database that names no encoding of its own would give bytes for texts (R-09)
+        "options": " ".join([*asked, *(f"-c {name}={value}" for name, value in session.items())]).strip(),
         "application_name": "ei-relay",
-        "client_encoding": "utf8",  # of a database that has none, too, whose texts would come as bytes
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,

@@ -65,7 +65,8 @@ def cli() -> None:
 def main() -> None:
     """Run a command; what anybody can mend, such as a database that fails, is told of without a traceback."""
     from relay.catalogue import CatalogueError
-    from relay.database import describe
+    from relay.identity import mask
+    from relay.outbox.trouble import in_general
     from relay.settings import SettingsError
     from relay.store.migrate import DatabaseNotReady
 
@@ -84,5 +85,11 @@ def main() -> None:
         click.echo("an argument is not in UTF-8: set the terminal to UTF-8, or write it without such letters", err=True)
         sys.exit(2)
     except SQLAlchemyError as error:
-        click.echo(f"the database did not do it: {describe(error)}", err=True)
+        click.echo(f"the database did not do it: {in_general(error)}", err=True)
+    except ModuleNotFoundError as error:  # a database's driver, as a rule
+        of_drivers = "for a driver: pip install 'ei-relay[mysql]' (or mssql, oracle)"
+        click.echo(f"the package {error.name} is not installed; {of_drivers}", err=True)
+    except OSError as error:  # a disk that is full, a file that may not be read
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(mask(f"it could not be done: {error.strerror or type(error).__name__}{where}"), err=True)
     sys.exit(1)

@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, NoSuchTableError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, TimeoutError
 
 from relay.database import describe
 from relay.outbox.table import outbox_table
@@ -36,6 +36,15 @@ class Kind(Enum):
     UNREADABLE = "a value in {table} cannot be read as text"
 
 
+_OF_REACHING: Final = {
+    Kind.LOGIN: Kind.LOGIN.value,
+    Kind.NO_DATABASE: "the database that the URL names is not there",
+    Kind.SILENT: Kind.SILENT.value,
+    Kind.FULL: Kind.FULL.value,
+    Kind.READ_ONLY: Kind.READ_ONLY.value,
+}
+_NO_DRIVER: Final = "the driver of this kind of database is not installed"
+_NOT_TAKEN: Final = "the URL has something in it that the database's driver does not take"
 _STATES: Final = {
     "42P01": Kind.NO_TABLE, "3F000": Kind.NO_TABLE, "42S02": Kind.NO_TABLE,
     "42703": Kind.NO_COLUMN, "42S22": Kind.NO_COLUMN,
@@ -94,11 +103,26 @@ def kind_of(error: Exception) -> Kind | None:
 def explain(error: Exception, table: str) -> str:
     """One line on what is wrong with the outbox in `table`, without any value; what is not known by its class."""
     if isinstance(error, NoSuchModuleError | ModuleNotFoundError):
-        return "the driver of this kind of database is not installed"
+        return _NO_DRIVER
+    if isinstance(error, ArgumentError):
+        return _NOT_TAKEN
     kind = kind_of(error)
     if kind is None:
         return describe(error)
     return kind.value.format(table=table, columns=_columns_in(error))
+
+
+def in_general(error: Exception) -> str:
+    """One line on what is wrong with a database, whichever it is, without any value: its class, and what can be said
+    where it is about reaching the database at all."""
+    if isinstance(error, NoSuchModuleError):
+        return _NO_DRIVER
+    if isinstance(error, ArgumentError):
+        return _NOT_TAKEN
+    kind = kind_of(error)
+    if kind not in _OF_REACHING:
+        return describe(error)
+    return f"{_OF_REACHING[kind]} ({describe(error)}); `ei-relay config check --connect` tells more"
 
 
 def _of_driver(original: BaseException) -> Kind | None:
