@@ -52,6 +52,8 @@ def read_lines(file: BinaryIO) -> Iterator[Line]:
 
 def _see_that_it_is_whole(file: BinaryIO) -> None:
     """A file that was cut short looks like one with many cancelled bookings."""
+    if not file.seekable():
+        raise ListingError("a pipe cannot be looked at from its end: save the list as a file first")
     if file.seek(0, os.SEEK_END) == 0:
         raise ListingError("the file is empty, it has not even a header")
     file.seek(-1, os.SEEK_END)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -130,3 +131,11 @@ def test_a_csv_cut_anywhere_in_its_last_line_is_not_used(kept: int) -> None:
             read(text)
     else:
         assert len(read(text)) == 1
+
+
+def test_a_pipe_is_refused_in_a_sentence() -> None:
+    """As `zcat bookings.csv.gz | ei-relay snapshot apply /dev/stdin` would have it."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe, pytest.raises(ListingError, match="save the list as a file first"):
+        next(read_lines(pipe))

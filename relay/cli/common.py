@@ -21,17 +21,19 @@ from relay.store.transaction import Store
 NOTHING_MATCHED: Final = 3
 
 json_option: Final = click.option("--json", "json_", is_flag=True, help="Print JSON.")
-reason_option: Final = click.option("--reason", help="Why; kept in the audit log.")
 
 
-def _some_reason(_context: click.Context, _option: click.Parameter, reason: str) -> str:
-    if not reason.strip():
-        raise click.BadParameter("say why; it is kept in the audit log")
+def said(_context: click.Context, option: click.Parameter, typed: str | None) -> str | None:
+    """The reason that was typed, None for none. An empty one, as a script's unset variable makes it, is none."""
+    reason = (typed or "").strip() or None
+    if option.required and reason is None:
+        raise click.BadParameter("expected a reason; it is kept in the audit log")
     return reason
 
 
+reason_option: Final = click.option("--reason", callback=said, help="Why; kept in the audit log.")
 required_reason_option: Final = click.option(
-    "--reason", required=True, callback=_some_reason, help="Why; kept in the audit log."
+    "--reason", required=True, callback=said, help="Why; kept in the audit log."
 )
 
 
@@ -66,7 +68,12 @@ def chosen_sources(loaded: Settings, only: str | None) -> list[Source]:
 
 def who() -> str:
     """Who runs this command, for the audit log: EI_RELAY_WHO where a job says so, else the system's user."""
-    return os.environ.get("EI_RELAY_WHO") or getpass.getuser()
+    if name := os.environ.get("EI_RELAY_WHO"):
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that no name belongs to
+        return f"uid {os.getuid()}"
 
 
 def as_json(value: object) -> str:
@@ -97,7 +104,7 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%SZ}"
-    return str(value)
+    return "".join(char if char.isprintable() else " " for char in str(value))  # a line stays a line
 
 
 def _encode(value: object) -> str:

@@ -87,7 +87,9 @@ def _set_paused(names: tuple[str, ...], all_: bool, reason: str | None, *, pause
     def work(tx: Transaction) -> list[LaneName]:
         rows = overview.lanes(tx)
         there = {str(name): name for name in (LaneName(row.engagement_index, row.source_system) for row in rows)}
-        chosen = list(there.values()) if all_ else [there[name] for name in names if name in there]
+        if unknown := [name for name in names if name not in there]:
+            nothing_matched(f"no such lane: {', '.join(unknown)}; nothing was changed, see `ei-relay lanes list`")
+        chosen = list(there.values()) if all_ else [there[name] for name in names]
         lane_store.pause(tx, chosen, paused=paused)
         for name in chosen:
             audit.note(tx, who(), "lanes pause" if paused else "lanes resume", str(name), reason)
@@ -95,6 +97,6 @@ def _set_paused(names: tuple[str, ...], all_: bool, reason: str | None, *, pause
 
     chosen = open_store(settings()).transact(work)
     if not chosen:
-        nothing_matched("no such lane: see `ei-relay lanes list`")
+        nothing_matched("there are no lanes yet: they are made when a worker first starts")
     for name in chosen:
         click.echo(f"{name} {'is paused' if paused else 'may call'}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, table, who
+from relay.cli.common import as_json, json_option, nothing_matched, open_store, said, settings, table, who
 from relay.cli.selecting import selected, selecting
 from relay.flow import steer
 from relay.flow.selector import SelectionError
@@ -22,7 +22,7 @@ from relay.store.transaction import Store
     "--state", type=click.Choice(STATES), multiple=True, help="Posts in this state; left out: indexed, pending, parked."
 )
 @click.option("--dry-run", is_flag=True, help="Say how many posts and what they are, and change nothing.")
-@click.option("--reason", help="Why; kept in the audit log. Required unless --dry-run.")
+@click.option("--reason", callback=said, help="Why; kept in the audit log. Required unless --dry-run.")
 @json_option
 def reprocess(dry_run: bool, reason: str | None, json_: bool, **asked: Any) -> None:
     """Send posts again as they are, at the pace of a mass resend, behind live changes (R-34).
@@ -30,7 +30,7 @@ def reprocess(dry_run: bool, reason: str | None, json_: bool, **asked: Any) -> N
     Nothing changes in what the posts say, so nobody is notified of what the index has already (their
     mostRecentContent stays). The spacing of R-32 holds. Posts that wait to be sent are left in their turn.
     """
-    if not dry_run and not (reason or "").strip():
+    if not dry_run and not reason:
         raise click.UsageError("say why with --reason")
     try:
         chosen = steer.to_reprocess(selected(**asked))

@@ -66,7 +66,7 @@ def apply_(
 
     Bookings that the list lacks are removed. What changes is shown first, and sent behind live changes.
     """
-    if not dry_run and not (reason or "").strip():
+    if not dry_run and not reason:
         raise click.UsageError("say why with --reason; it is kept in the audit log")
     if json_ and not (dry_run or yes):
         raise click.UsageError("with --json say --dry-run or --yes: it cannot ask")
@@ -171,11 +171,12 @@ def _taken_at(text: str | None, file: Path) -> datetime:
         stated = datetime.fromisoformat(text)
         stated = stated.replace(tzinfo=SWEDEN) if stated.tzinfo is None else stated
         taken = stated.astimezone(UTC)
+        held_for = taken - CLOCKS_DIFFER
     except (ValueError, OverflowError):
         raise click.BadParameter("expected a time as YYYY-MM-DD hh:mm:ss", param_hint="--taken-at") from None
     if taken > now:
         raise click.BadParameter("expected a time that has been", param_hint="--taken-at")
-    return taken - CLOCKS_DIFFER
+    return held_for
 
 
 @contextmanager

@@ -58,8 +58,8 @@ def _instant(name: str, text: str | None, now: datetime) -> datetime | None:
         pass
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter: an offset that leads out of the calendar
         raise SelectionError(
             f'{name} is no time: expected such as 2026-12-24T09:30Z, or "2h" for two hours ago'
         ) from None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

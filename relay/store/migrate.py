@@ -16,17 +16,21 @@ _ADVISORY_LOCK: Final = 0x6569_7265_6C61_79  # "eirelay": two upgrades at once w
 
 
 class DatabaseNotReady(Exception):
-    """The relay's database is not at the version this program needs: run `ei-relay db upgrade`."""
+    """The relay's database is not at the version this program needs; the text says what to do."""
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Migrate to the newest version, from empty if need be; the versions before and after."""
+    """Migrate to the newest version, from empty if need be; the versions before and after.
+
+    Raises DatabaseNotReady where a newer version of the program has migrated it further.
+    """
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # one that is under way may take its time
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         before = _version(connection)
+        _refuse_newer(before)
         command.upgrade(_config(connection), "head")
         return before, _version(connection) or ""
 
@@ -35,12 +39,26 @@ def check(engine: Engine) -> None:
     """Raise DatabaseNotReady unless the database is at the version this code needs."""
     with engine.connect() as connection:
         there = _version(connection)
-    needed = ScriptDirectory.from_config(_config()).get_current_head()
+    needed = _scripts().get_current_head()
     if there != needed:
+        _refuse_newer(there)
         raise DatabaseNotReady(
             f"the relay's database is at version {there or 'none'} and this program needs {needed}: "
             "run `ei-relay db upgrade`"
         )
+
+
+def _refuse_newer(version: str | None) -> None:
+    scripts = _scripts()
+    if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
+        raise DatabaseNotReady(
+            f"the relay's database is at version {version}, which this program does not know (it needs "
+            f"{scripts.get_current_head()}): run the newer version of the program that made it so"
+        )
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _version(connection: Connection) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,8 @@ def test_a_reprocess_says_first_what_it_would_do(run: Run, store: Store, ids: li
         ["reprocess", "--source", SOURCE],  # no reason
         ["reprocess", "--source", SOURCE, "--reason", ""],
         ["reprocess", "--source", SOURCE, "--reason", " "],
+        ["reprocess", "--source", SOURCE, "--reason", "x", "--since", "0001-01-01T00:00+02:00"],  # before all time
+        ["parked", "list", "--until", "9999-12-31T23:59-02:00"],
         ["reprocess", "--state", "stuck", "--reason", "x"],
         ["reprocess", "--since", "lately", "--reason", "x"],
         ["reprocess", "--source", SOURCE, "--booking", "", "--reason", "x"],  # an unset variable is not all of them
@@ -181,6 +184,7 @@ def test_wrong_usage_changes_nothing(run: Run, store: Store, ids: list[int], wro
         ["parked", "list", "--unit", "SE1-1"],
         ["parked", "retry", "987654"],
         ["parked", "discard", "987654", "--reason", "x"],
+        ["lanes", "pause", "national:SE-NONE"],
     ],
     ids=" ".join,
 )
@@ -213,3 +217,27 @@ def test_an_audit_log_without_entries(run: Run, store: Store) -> None:
 def test_an_identity_that_is_typed_is_masked(run: Run, ids: list[int]) -> None:
     run("reprocess", "--booking", "b-3", "--reason", f"asked for by {RESIDENT}")
     assert "[identity]" in run("audit", "list").stdout
+
+
+def test_a_lane_that_is_mistyped_among_others_changes_none(run: Run, ids: list[int]) -> None:
+    refused = run("lanes", "pause", str(LANE), "national:SE-TYPO", code=3)
+
+    assert refused.stderr == "no such lane: national:SE-TYPO; nothing was changed, see `ei-relay lanes list`\n"
+    assert [lane["state"] for lane in json.loads(run("lanes", "list", "--json").stdout)] == ["open"]
+
+
+def test_a_reason_of_several_lines_is_one_line_of_the_list(run: Run, ids: list[int]) -> None:
+    run("lanes", "pause", "--all", "--reason", "order 7\n\x1b[2Jby phone")
+
+    (_, line) = run("audit", "list").stdout.splitlines()
+    assert line.endswith("order 7  [2Jby phone")
+
+
+def test_a_user_without_a_name_is_known_by_number(run: Run, ids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("EI_RELAY_WHO", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 98_765_432)  # as a container is run, whose image has no such user
+
+    run("lanes", "pause", "--all")
+
+    assert audited(run) == [("uid 98765432", "lanes pause", None)]

@@ -164,6 +164,7 @@ def test_json_is_one_object(listed: Path) -> None:
         ("--reason", "x", "--json"),
         ("--dry-run", "--taken-at", "yesterday"),
         ("--dry-run", "--taken-at", "2099-01-01 12:00"),
+        ("--dry-run", "--taken-at", "0001-01-01T00:00Z"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_read(listed: Path, options: tuple[str, ...]) -> None:
