@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -19,6 +20,18 @@ from relay.store.migrate import check
 from relay.store.transaction import Store
 
 NOTHING_MATCHED: Final = 3
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds between two bounds; what is no number at all ("nan") is between any two for click."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails as click's do."""
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return seconds
+
 
 json_option: Final = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import click
 
+from relay.cli.common import Seconds
 from relay.demo import config, monitoring, stage
 from relay.demo.afterwards import carry_on
 from relay.demo.cast import LEADING, SYSTEMS, System
@@ -21,9 +22,7 @@ from relay.demo.throwaway import free_port
 
 @click.command()
 @click.option("--single", is_flag=True, help="One process on SQLite: no PostgreSQL, no broker, no workers.")
-@click.option(
-    "--seconds", type=click.FloatRange(2, 600), default=26, show_default=True, help="How long bookings are written."
-)
+@click.option("--seconds", type=Seconds(2, 600), default=26, show_default=True, help="How long bookings are written.")
 @click.option(
     "--sources", type=click.IntRange(LEADING, len(SYSTEMS)), default=LEADING, show_default=True,
     help="How many booking systems there are, each with an outbox of its own.",

@@ -7,9 +7,12 @@ import threading
 
 import click
 
+from relay.cli.common import Seconds
 from relay.sandbox.command import serve
 from relay.sandbox.contract import NATIONAL_OWNER
 from relay.sandbox.server import Sandbox
+
+_SECONDS = Seconds(0, 86_400)
 
 
 @click.command()
@@ -17,11 +20,21 @@ from relay.sandbox.server import Sandbox
 @click.option("--port", type=click.IntRange(0, 65535), default=8088, show_default=True, help="0: any free one.")
 @click.option("--owner", default=NATIONAL_OWNER, show_default=True, help="The index's own logical address.")
 @click.option("--collect", is_flag=True, help="Gather single-post calls before applying them, as the real index does.")
-@click.option("--collect-quiet", default=5.0, show_default=True, help="Seconds without a call that end a gathering.")
-@click.option("--collect-messages", default=10, show_default=True, help="Calls that end a gathering.")
-@click.option("--latency", default=0.0, show_default=True, help="Seconds that every answer takes longer.")
-@click.option("--key-spacing", type=float, help="Note a key that comes sooner than this, in seconds (R-32).")
-@click.option("--retry-after-fault", type=float, help="Note a call that is repeated sooner, in seconds (R-35).")
+@click.option(
+    "--collect-quiet",
+    type=_SECONDS,
+    default=5.0,
+    show_default=True,
+    help="Seconds without a call that end a gathering.",
+)
+@click.option(
+    "--collect-messages", type=click.IntRange(1), default=10, show_default=True, help="Calls that end a gathering."
+)
+@click.option(
+    "--latency", type=_SECONDS, default=0.0, show_default=True, help="Seconds that every answer takes longer."
+)
+@click.option("--key-spacing", type=_SECONDS, help="Note a key that comes sooner than this, in seconds (R-32).")
+@click.option("--retry-after-fault", type=_SECONDS, help="Note a call that is repeated sooner, in seconds (R-35).")
 @click.option("--direct", is_flag=True, help="As without the platform: demand the correlation id header.")
 def sandbox(
     host: str, port: int, owner: str, collect: bool, collect_quiet: float, collect_messages: int, latency: float,

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from relay.cli.main import main
+from relay.cli.main import cli, main
 from tests.cli.configuration import RIGHT
 
 
@@ -75,3 +76,14 @@ def fails(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **environ
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "sandbox --port 65536", "sandbox --port -1", "sandbox --latency -1", "sandbox --latency nan",
+        "sandbox --key-spacing inf", "sandbox --collect --collect-messages 0", "demo --seconds nan",
+    ],
+)  # fmt: skip
+def test_numbers_that_make_no_sense_are_wrong_usage(typed: str) -> None:
+    assert CliRunner().invoke(cli, typed.split()).exit_code == 2
