@@ -69,7 +69,8 @@ def test_workers_that_shall_not_serve_what_they_count_are_told_so(render: Render
     ("line", "seconds"),
     [
         ("", 90), ('call_timeout = "5s"', 90), ('call_timeout = "2m"', 150), ('call_timeout="90.5s"', 121),
-        ('"call_timeout" = "1h"', 3630), ('# call_timeout = "1h"', 90),
+        ('"call_timeout" = "1h"', 3630), ('# call_timeout = "1h"', 90), ('call_timeout = "1d"', 86430),
+        ("other = {url = 'x', call_timeout = '2m'}", 150), ('engagement_index.other.call_timeout = "2m"', 150),
     ],
 )  # fmt: skip
 def test_workers_get_the_longest_call_and_30_s_to_stop(render: Render, line: str, seconds: int) -> None:

@@ -54,14 +54,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ toYaml (merge (dict "ei-relay.toml" .Values.config) .Values.files) }}
 {{- end -}}
 
-{{/* The longest call_timeout, in whole seconds, rounded up: of `config`, and never less than its default. */}}
+{{/* The longest call_timeout, in whole seconds, rounded up: of `config`, and never less than its default. It may stand
+     in a table of its own, after a dot, or in braces on one line. */}}
 {{- define "ei-relay.callTimeoutSeconds" -}}
 {{- $longest := 60 -}}
-{{- range regexFindAll "(?m)^[ \t]*[\"']?call_timeout[\"']?[ \t]*=[ \t]*[\"'][ \t]*[0-9.]+[ \t]*(ms|s|m|h)" .Values.config -1 -}}
-{{- $value := regexFind "[0-9.]+[ \t]*(ms|s|m|h)$" . -}}
+{{- $config := regexReplaceAll "(?m)^[ \t]*#.*$" .Values.config "" -}}
+{{- range regexFindAll "\\bcall_timeout[\"']?[ \t]*=[ \t]*[\"'][ \t]*[0-9.]+[ \t]*(ms|s|m|h|d)" $config -1 -}}
+{{- $value := regexFind "[0-9.]+[ \t]*(ms|s|m|h|d)$" . -}}
 {{- $number := float64 (regexFind "[0-9.]+" $value) -}}
 {{- $unit := regexFind "[a-z]+" $value -}}
-{{- $factor := get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0) $unit -}}
+{{- $factor := get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) $unit -}}
 {{- $longest = max $longest (ceil (mulf $number $factor)) -}}
 {{- end -}}
 {{- $longest -}}
