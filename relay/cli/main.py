@@ -11,7 +11,6 @@ from io import TextIOWrapper
 from typing import Final
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from relay import __version__
 
@@ -64,32 +63,48 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; what anybody can mend, such as a database that fails, is told of without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no å shows a sign in its place
+    try:
+        cli()
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        click.echo(told, err=True)
+        sys.exit(2 if isinstance(error, UnicodeEncodeError) else 1)
+
+
+def _told(error: Exception) -> str | None:
+    """What ended the command, for whoever typed it; None for what is a mistake in the program.
+
+    The kinds of error are imported here, where one is at hand and with it its module: no command waits for them.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
     from relay.catalogue import CatalogueError
     from relay.identity import mask
     from relay.outbox.trouble import in_general
     from relay.settings import SettingsError
     from relay.store.migrate import DatabaseNotReady
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no å shows a sign in its place
-    try:
-        cli()
-    except SettingsError as error:
-        click.echo(f"the configuration is wrong:\n{error}", err=True)
-    except CatalogueError as error:
-        click.echo("a list is wrong:\n" + "\n".join(error.mistakes), err=True)
-    except DatabaseNotReady as error:
-        click.echo(str(error), err=True)
-    except UnicodeEncodeError:
-        click.echo("an argument is not in UTF-8: set the terminal to UTF-8, or write it without such letters", err=True)
-        sys.exit(2)
-    except SQLAlchemyError as error:
-        click.echo(f"the database did not do it: {in_general(error)}", err=True)
-    except ModuleNotFoundError as error:  # a database's driver, as a rule
-        of_drivers = "for a driver: pip install 'ei-relay[mysql]' (or mssql, oracle)"
-        click.echo(f"the package {error.name} is not installed; {of_drivers}", err=True)
-    except OSError as error:  # a disk that is full, a file that may not be read
-        where = f": {error.filename}" if error.filename else ""
-        click.echo(mask(f"it could not be done: {error.strerror or type(error).__name__}{where}"), err=True)
-    sys.exit(1)
+    match error:
+        case SettingsError():
+            return f"the configuration is wrong:\n{error}"
+        case CatalogueError():
+            return "a list is wrong:\n" + "\n".join(error.mistakes)
+        case DatabaseNotReady():
+            return str(error)
+        case UnicodeEncodeError():
+            return "an argument is not in UTF-8: set the terminal to UTF-8, or write it without such letters"
+        case SQLAlchemyError():
+            return f"the database did not do it: {in_general(error)}"
+        case ModuleNotFoundError():  # a database's driver, as a rule
+            of_drivers = "for a driver: pip install 'ei-relay[mysql]' (or mssql, oracle)"
+            return f"the package {error.name} is not installed; {of_drivers}"
+        case OSError():  # a disk that is full, a file that may not be read
+            where = f": {error.filename}" if error.filename else ""
+            return mask(f"it could not be done: {error.strerror or type(error).__name__}{where}")
+        case _:
+            return None
