@@ -21,7 +21,6 @@ from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting
 from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.database import describe
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.follow import follow
 from relay.flow.hands import Hands
@@ -34,6 +33,7 @@ from relay.flow.selector import selection
 from relay.flow.steer import Request
 from relay.flow.steer import reprocess as reprocess_step
 from relay.observe import progress
+from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName
 from relay.store.migrate import DatabaseNotReady
 from workers.app import HINT_SECONDS, app, settings
@@ -60,7 +60,7 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
         except DatabaseNotReady as error:
             log.error("%s", error)
         except SQLAlchemyError as error:
-            log.error("the relay's database did not do it: %s", describe(error), extra={"step": body.__name__})
+            log.error("the relay's database did not do it: %s", in_general(error), extra={"step": body.__name__})
         except (KombuError, OSError) as error:
             log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
         finally:

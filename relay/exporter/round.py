@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.database import describe
+from relay.outbox.trouble import in_general
+from relay.store.migrate import DatabaseNotReady
 
 T = TypeVar("T")
 
@@ -56,7 +57,9 @@ class Round(Generic[T]):
         try:
             value, error = self._look(), None
         except SQLAlchemyError as failure:
-            value, error = None, describe(failure)
+            value, error = None, in_general(failure)
+        except DatabaseNotReady as failure:
+            value, error = None, str(failure)
         except Exception as failure:  # whatever it is, the next look may fare better
             value, error = None, type(failure).__name__
         if error != self.error:

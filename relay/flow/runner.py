@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.database import describe
 from relay.flow.delivery import deliver
 from relay.flow.follow import follow
 from relay.flow.hands import Hands
@@ -24,6 +23,7 @@ from relay.flow.relay import Relay
 from relay.flow.retention import HINT, prune
 from relay.flow.schedule import due_work
 from relay.observe import progress
+from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName
 from relay.store.lease import steady_seconds
 from relay.store.migrate import DatabaseNotReady
@@ -114,7 +114,7 @@ class Runner:
         except DatabaseNotReady as error:
             log.error("%s", error)
         except SQLAlchemyError as error:
-            log.error("the relay's database did not do it: %s", describe(error), extra={"step": what})
+            log.error("the relay's database did not do it: %s", in_general(error), extra={"step": what})
         except Exception:
             log.exception("%s failed", what, extra={"step": what})
         finally:

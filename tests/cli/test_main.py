@@ -90,7 +90,7 @@ def test_numbers_that_make_no_sense_are_wrong_usage(typed: str) -> None:
 
 
 def test_nothing_is_loaded_before_a_command_is_known() -> None:
-    """Each of these takes a tenth of a second, in which a Ctrl-C would be a traceback: click is not yet there for it."""
+    """Each of these takes a tenth of a second, in which click is not there yet to hear a Ctrl-C."""
     loaded = "import relay.cli.main, sys; print([m for m in ('sqlalchemy', 'pydantic', 'lxml') if m in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=False)

@@ -44,7 +44,10 @@ def test_a_worker_outlives_a_missing_an_empty_and_a_lost_database(new_site: NewS
     # given a worker that starts while PostgreSQL is down
     site = new_site(database_url=own_server.url())
     worker, beat = site.start_worker(), site.start_beat()
-    unreachable = "the relay's database did not do it: OperationalError"
+    unreachable = (
+        "the relay's database did not do it: the database does not answer (OperationalError); "
+        "`ei-relay config check --connect` tells more"
+    )
     wait_until(lambda: unreachable in complaints(worker), 30, worker.log)
 
     # when it comes up, without the relay's tables
