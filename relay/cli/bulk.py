@@ -9,6 +9,7 @@ import click
 from relay.cli.common import table
 from relay.difference import Difference, Tally
 from relay.flow.republish import GroundChanged
+from relay.identity import mask
 from relay.store.transaction import Store, Transaction
 
 _UNITS_SHOWN = 50
@@ -25,11 +26,17 @@ def show(pages: Iterable[Difference]) -> dict[str, Tally]:
 
 
 def facts(units: dict[str, Tally]) -> list[dict[str, object]]:
-    """The tallies for people and for JSON, the most changed unit first."""
+    """The tallies for people and for JSON, the most changed unit first; an identity where the unit belongs is masked."""
     rows: list[dict[str, object]] = []
     for unit, t in sorted(units.items(), key=lambda item: (-_size(item[1]), item[0])):
         rows.append(
-            {"care_unit": unit, "created": t.created, "removed": t.removed, "changed": t.changed, "moved": t.moved}
+            {
+                "care_unit": mask(unit),
+                "created": t.created,
+                "removed": t.removed,
+                "changed": t.changed,
+                "moved": t.moved,
+            }
         )
     return rows
 

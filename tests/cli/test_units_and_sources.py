@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from relay.cli import bulk
 from relay.cli.sources import sources
 from relay.cli.units import units
+from relay.difference import Tally
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.outbox import ddl
 from relay.settings import load
 from relay.store.migrate import upgrade
+from tests.made import RESIDENT
 
 _CONFIGURATION = """
 environment = "production"
@@ -86,6 +89,10 @@ def test_apply_shows_what_it_will_do_and_asks(site: Path) -> None:
     assert "tidbok: 2 posts created, 0 removed, 0 changed, 0 moved" in result.output
     assert "SOUTH      2" in result.output
     assert (wanted(site), audited(site)) == ({"B-1"}, [])
+
+
+def test_an_identity_where_a_unit_belongs_is_not_shown() -> None:
+    assert [row["care_unit"] for row in bulk.facts({RESIDENT: Tally(created=1)})] == ["[identity]"]
 
 
 def test_apply_publishes_in_bulk_and_is_audited(site: Path) -> None:
