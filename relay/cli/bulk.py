@@ -26,18 +26,11 @@ def show(pages: Iterable[Difference]) -> dict[str, Tally]:
 
 
 def facts(units: dict[str, Tally]) -> list[dict[str, object]]:
-    """The tallies for people and for JSON, the most changed unit first; an identity where the unit belongs is masked."""
+    """The tallies for people and for JSON, the most changed unit first; an identity in place of a unit is masked."""
     rows: list[dict[str, object]] = []
     for unit, t in sorted(units.items(), key=lambda item: (-_size(item[1]), item[0])):
-        rows.append(
-            {
-                "care_unit": mask(unit),
-                "created": t.created,
-                "removed": t.removed,
-                "changed": t.changed,
-                "moved": t.moved,
-            }
-        )
+        counts = {"created": t.created, "removed": t.removed, "changed": t.changed, "moved": t.moved}
+        rows.append({"care_unit": mask(unit), **counts})
     return rows
 
 

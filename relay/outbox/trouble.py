@@ -33,6 +33,7 @@ class Kind(Enum):
     LOCKED = "a lock on {table} was not had in time"
     FULL = "the database takes no more connections"
     READ_ONLY = "the database is read-only"
+    STRANGE_URL = "the URL has something in it that the database's driver does not take"
     UNREADABLE = "a value in {table} cannot be read as text"
 
 
@@ -42,9 +43,9 @@ _OF_REACHING: Final = {
     Kind.SILENT: Kind.SILENT.value,
     Kind.FULL: Kind.FULL.value,
     Kind.READ_ONLY: Kind.READ_ONLY.value,
+    Kind.STRANGE_URL: Kind.STRANGE_URL.value,
 }
 _NO_DRIVER: Final = "the driver of this kind of database is not installed"
-_NOT_TAKEN: Final = "the URL has something in it that the database's driver does not take"
 _STATES: Final = {
     "42P01": Kind.NO_TABLE, "3F000": Kind.NO_TABLE, "42S02": Kind.NO_TABLE,
     "42703": Kind.NO_COLUMN, "42S22": Kind.NO_COLUMN,
@@ -86,6 +87,7 @@ _SILENCE: Final = re.compile(  # of drivers that have no number for it
     re.IGNORECASE,
 )
 _REFUSED: Final = re.compile(r'password authentication failed|no password supplied|role ".*" does not exist')
+_STRANGE: Final = re.compile(r'invalid (connection option|port number|\S+ value: "|integer value ".*" for connection)')
 _NO_DATABASE: Final = re.compile(r'database ".*" does not exist')
 
 
@@ -95,6 +97,8 @@ def kind_of(error: Exception) -> Kind | None:
         return Kind.SILENT
     if isinstance(error, NoSuchTableError):
         return Kind.NO_TABLE
+    if isinstance(error, ArgumentError):
+        return Kind.STRANGE_URL
     if not isinstance(error, DBAPIError) or error.orig is None:
         return None
     return _of_driver(error.orig)
@@ -104,8 +108,6 @@ def explain(error: Exception, table: str) -> str:
     """One line on what is wrong with the outbox in `table`, without any value; what is not known by its class."""
     if isinstance(error, NoSuchModuleError | ModuleNotFoundError):
         return _NO_DRIVER
-    if isinstance(error, ArgumentError):
-        return _NOT_TAKEN
     kind = kind_of(error)
     if kind is None:
         return describe(error)
@@ -117,8 +119,6 @@ def in_general(error: Exception) -> str:
     where it is about reaching the database at all."""
     if isinstance(error, NoSuchModuleError):
         return _NO_DRIVER
-    if isinstance(error, ArgumentError):
-        return _NOT_TAKEN
     kind = kind_of(error)
     if kind not in _OF_REACHING:
         return describe(error)
@@ -145,6 +145,8 @@ def _of_driver(original: BaseException) -> Kind | None:
 
 def _by_words(text: str) -> Kind | None:
     """What libpq says of a connection that was never made, without a SQLSTATE."""
+    if _STRANGE.search(text):
+        return Kind.STRANGE_URL
     if _REFUSED.search(text):
         return Kind.LOGIN
     if _NO_DATABASE.search(text):

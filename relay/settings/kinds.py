@@ -28,7 +28,7 @@ _INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,2}")
 _BIGGEST_COUNT: Final = 10**9 - 1  # far more than anything here counts, and nothing that a database cannot hold
 _NATIONAL: Final = ("191212121212", "198001802384", "22120129TF12")  # one of each kind that may be sent (R-07)
-_BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "socket", "sentinel", "memory")
+_BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "socket", "memory")
 _RELAY_DRIVERS: Final = ("postgresql", "postgresql+psycopg", "sqlite", "sqlite+pysqlite")
 _OUTBOX_BACKENDS: Final = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
 
@@ -160,8 +160,8 @@ def _is_plain(rest: str) -> bool:
     """Whether what follows `redis://` is read as it was meant. A `/`, `?` or `#` in a password ends the address early,
     and what stands before it is taken for a port, which the broker's client would quote in its error."""
     try:
-        parts = [urlsplit(f"//{server}") for server in rest.split(";")]  # of sentinels there may be several
-        return all(part.port != 0 and "@" not in part.path + part.query + part.fragment for part in parts)
+        parts = urlsplit(f"//{rest}")
+        return parts.port != 0 and "@" not in parts.path + parts.query + parts.fragment  # reading the port checks it
     except ValueError:
         return False
 

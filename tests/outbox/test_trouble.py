@@ -29,11 +29,18 @@ def said(engine: Engine, step: Step = lambda reader: reader.unread(10)) -> str:
     return explain(error.value, "ei_outbox")
 
 
-def test_a_url_with_an_option_that_its_driver_does_not_know() -> None:
-    """The driver calls that a TypeError, as a mistake in the program; the other sources must not suffer for it."""
-    assert said(connect("mysql+pymysql://reader@127.0.0.1:9/booking?nonsense=1")) == (
-        "the URL has something in it that the database's driver does not take"
-    )
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://reader@127.0.0.1:9/booking?nonsense=1",  # a TypeError, as if the program were wrong
+        "postgresql+psycopg://reader@127.0.0.1:9/booking?nonsense=1",
+        "postgresql+psycopg://reader@127.0.0.1:9/booking?sslmode=nonsense",
+        "postgresql+psycopg://reader@127.0.0.1:99999/booking",
+    ],
+)
+def test_a_url_with_what_its_driver_does_not_know(url: str) -> None:
+    """Whatever the driver calls it, the other sources must not suffer for it."""
+    assert said(connect(url)) == "the URL has something in it that the database's driver does not take"
 
 
 def test_a_table_that_is_not_there(engine: Engine) -> None:

@@ -51,7 +51,7 @@ def test_a_right_document_is_taken_with_defaults(document: Document) -> None:
     "url",
     [
         "redis://", "redis://broker", "rediss://user:p%40w@broker:6380/1", "redis://[::1]:6379/0", "redis://:p@w@broker",
-        "redis+socket:///run/valkey.sock", "sentinel://a:26379;sentinel://b:26379/0", "sentinel://:pw@a:1;b:2/0",
+        "redis+socket:///run/valkey.sock",
     ],
 )  # fmt: skip
 def test_brokers_of_every_kind_are_taken(document: Document, url: str) -> None:
@@ -107,6 +107,7 @@ def test_settings_can_be_printed_without_their_secrets(document: Document, index
         ("broker_url", "redis://:p#w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "redis://:p/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "redis://:12/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
+        ("broker_url", "sentinel://broker", '"sentinel://broker"', "expected the URL of a Redis"),
         ("broker_url", "amqp://broker", '"amqp://broker"', "expected the URL of a Redis or Valkey server"),
         ("poll_interval", "0s", '"0s"', "expected more than zero"),
         ("poll_interval", 1, "1", _DURATION),
