@@ -88,6 +88,7 @@ class Soap:
         finally:
             self._transport.session.close()
         self._operation = binding.get(OPERATION)
+        self._answer = str(self._operation.output.body.qname)
 
     @property
     def action(self) -> str:
@@ -109,33 +110,28 @@ class Soap:
             fault = document.find(f"{{{SOAP}}}Body/{{{SOAP}}}Fault")
             if fault is not None:
                 return _fault(fault)
-            response = document.find(f"{{{SOAP}}}Body/{{*}}{OPERATION}Response")
-            if response is None:
-                raise UnreadableError("neither a fault nor an answer")
-            return _result(response)
+            return _result(document.find(f"{{{SOAP}}}Body/{self._answer}"))
         except Exception as error:  # a hostile body can make zeep raise anything; none of it is for a log
             raise UnreadableError(type(error).__name__) from None
 
 
 def _result(response: Any) -> Reply:
-    """An UpdateResponse, its children by their names: the order a peer writes them in changes nothing of its answer."""
+    """An UpdateResponse. Its children are read by their names: zeep would refuse one whose comment comes first."""
     texts = _texts(response)
-    return Reply(result_code=_text(texts["ResultCode"]), comment=_text(texts.get("comment")))
-
-
-def _texts(parent: Any) -> dict[str, str]:
-    return {etree.QName(child).localname: "".join(child.itertext()) for child in parent.iterchildren("*")}
+    return Reply(result_code=texts["ResultCode"], comment=texts.get("comment", ""))
 
 
 def _fault(fault: Any) -> Reply:
     """A SOAP 1.1 fault. Its children have no namespace, but some peers give them the envelope's."""
-    texts = {name: text.strip() for name, text in _texts(fault).items()}
-    code, string = _text(texts.get("faultcode")), _text(texts.get("faultstring"))
+    texts = _texts(fault)
+    code, string = texts.get("faultcode", ""), texts.get("faultstring", "")
     return Reply(fault_code=code, fault_string=string or ("" if code else "A fault without a text"))
 
 
-def _text(value: Any) -> str:
-    return str(value)[:_LONGEST_TEXT] if value is not None else ""
+def _texts(parent: Any) -> dict[str, str]:
+    """{local name of a child: what is written in it}."""
+    children = parent.iterchildren("*")
+    return {etree.QName(each).localname: "".join(each.itertext()).strip()[:_LONGEST_TEXT] for each in children}
 
 
 def _fields(transaction: Transaction) -> dict[str, Any]:

@@ -111,6 +111,15 @@ def test_given_an_answer_then_its_verdict(answer: bytes, kind: Kind, code: str) 
     assert (verdict.kind, verdict.code, verdict.sent) == (kind, code, True)
 
 
+def test_given_a_result_on_a_line_of_its_own_then_it_is_read_all_the_same() -> None:
+    assert verdict_on(http(update_response("\n  OK\n"))).kind is Kind.ACCEPTED
+
+
+def test_given_another_contracts_answer_then_it_is_none() -> None:
+    """What answered is not the index, whatever it calls its answer."""
+    assert verdict_on(OK.replace(b"UpdateResponder:1", b"UpdateResponder:2")).code == "NONSENSE"
+
+
 @pytest.mark.parametrize(("code", "kind"), [("INFO", Kind.ACCEPTED), ("ERROR", Kind.CONTENT)])
 def test_given_a_comment_before_its_result_code_then_the_answer_is_read_all_the_same(code: str, kind: Kind) -> None:
     """An UpdateResponse with a ResultCode is an answer, never one that nobody can tell the outcome of (R-35)."""
