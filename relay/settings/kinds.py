@@ -10,7 +10,7 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -153,7 +153,19 @@ def _broker_url(value: str) -> str:
             "expected the URL of a Redis or Valkey server, such as redis://broker:6379/0 "
             "(reserved characters in a password are written as %40 and the like)"
         )
-    return value
+    return _verified(value) if scheme == "rediss" else value
+
+
+def _verified(url: str) -> str:
+    """The URL, asking for the server's certificate to be verified unless it says otherwise: the client's own default is
+    to take any."""
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query)).get("ssl_cert_reqs")
+    if asked is None:
+        return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, "ssl_cert_reqs=required"]))))
+    if asked not in ("required", "optional", "none"):
+        raise ValueError("expected required, optional or none as ssl_cert_reqs")
+    return url
 
 
 def _is_plain(rest: str) -> bool:

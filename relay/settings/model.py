@@ -194,7 +194,8 @@ class Settings(_Table):
     )
     broker_url: kinds.BrokerUrl = Field(
         "redis://localhost:6379/0",
-        description="Redis or Valkey, which spreads the work over workers; not needed by `ei-relay run`.",
+        description="Redis or Valkey, which spreads the work over workers; not needed by `ei-relay run`. "
+        "`rediss://` is encrypted, and its certificate verified: `?ssl_ca_certs=/path` names its authority.",
         repr=False,
     )
     poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")

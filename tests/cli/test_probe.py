@@ -12,7 +12,9 @@ import pytest
 import trustme
 
 from relay.cli.probe import Verdict, probes, verdict
+from relay.demo.valkey import Valkey
 from relay.settings import Settings, parse
+from tests.index.servers import forwarding, serve
 
 
 def settings_for(folder: Path, url: str = "http://127.0.0.1:1/", broker_url: str | None = None) -> Settings:
@@ -102,6 +104,22 @@ def test_a_broker_is_tried_only_where_one_is_configured(tmp_path: Path) -> None:
 
     assert not outcome.ok
     assert "hunter2" not in outcome.text
+
+
+def test_an_encrypted_broker_is_taken_for_who_it_says_it_is_only_with_a_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Valkey() as valkey, serve(forwarding(valkey.port), context) as encrypted:
+
+        def asked(options: str) -> Verdict:
+            url = f"rediss://127.0.0.1:{encrypted.port}/0{options}"
+            return verdict_on("broker_url", settings_for(tmp_path, broker_url=url))
+
+        assert asked(f"?ssl_ca_certs={tmp_path}/ca.pem").ok
+        assert asked("?ssl_cert_reqs=none").ok
+        assert "certificate verify failed" in asked("").text
 
 
 def test_a_broker_answers(tmp_path: Path) -> None:

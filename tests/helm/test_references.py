@@ -174,7 +174,7 @@ def test_the_relay_takes_the_configuration_that_its_pods_mount(
         (places["config"] / name).write_text(text.replace("/etc/", f"{tmp_path}/etc/"), encoding="utf-8")
     urls = {
         "DATABASE_URL": "postgresql+psycopg://relay:secret@db/relay",
-        "BROKER_URL": "rediss://:secret@broker:6379/0",
+        "BROKER_URL": "rediss://:secret@broker:6379/0?ssl_cert_reqs=required",
         "SOURCE__TIDBOK_NORD__OUTBOX_URL": "postgresql+psycopg://ei_reader:secret@bookings/booking",
     }
     for secret in values["secrets"]:

@@ -95,6 +95,15 @@ def tunnelling(port: int) -> Handler:
             peer.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
             return
         peer.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        forwarding(port)(peer, number)
+
+    return handle
+
+
+def forwarding(port: int) -> Handler:
+    """Hands everything on to 127.0.0.1:port, and what comes back."""
+
+    def handle(peer: socket.socket, number: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as target:
             back = threading.Thread(target=_pump, args=(target, peer), daemon=True)
             back.start()

@@ -50,7 +50,8 @@ def test_a_right_document_is_taken_with_defaults(document: Document) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "redis://", "redis://broker", "rediss://user:p%40w@broker:6380/1", "redis://[::1]:6379/0", "redis://:p@w@broker",
+        "redis://", "redis://broker", "rediss://user:p%40w@broker:6380/1?ssl_cert_reqs=optional", "redis://[::1]:6379/0",
+        "redis://:p@w@broker",
         "redis+socket:///run/valkey.sock",
     ],
 )  # fmt: skip
@@ -58,6 +59,21 @@ def test_brokers_of_every_kind_are_taken(document: Document, url: str) -> None:
     document["broker_url"] = url
 
     assert parse(document).broker_url == url
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("rediss://broker", "rediss://broker?ssl_cert_reqs=required"),
+        ("rediss://b/0?ssl_ca_certs=/ca.crt", "rediss://b/0?ssl_ca_certs=/ca.crt&ssl_cert_reqs=required"),
+    ],
+)
+def test_the_certificate_of_an_encrypted_broker_is_verified_unless_told_otherwise(
+    document: Document, written: str, read: str
+) -> None:
+    document["broker_url"] = written
+
+    assert parse(document).broker_url == read
 
 
 def test_a_source_may_have_its_own_outbox(document: Document, source: Document) -> None:
@@ -107,6 +123,7 @@ def test_settings_can_be_printed_without_their_secrets(document: Document, index
         ("broker_url", "redis://:p#w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "redis://:p/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "redis://:12/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
+        ("broker_url", "rediss://b/0?ssl_cert_reqs=bogus", '"rediss://b/0?ssl_cert_reqs=bogus"', "expected required,"),
         ("broker_url", "sentinel://broker", '"sentinel://broker"', "expected the URL of a Redis"),
         ("broker_url", "amqp://broker", '"amqp://broker"', "expected the URL of a Redis or Valkey server"),
         ("poll_interval", "0s", '"0s"', "expected more than zero"),
