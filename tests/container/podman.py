@@ -36,14 +36,15 @@ def _remove(name: str) -> None:
 
 
 class Container:
-    """The image at work as the chart runs it: read-only, without rights; `config` is the TOML file it sees."""
+    """The image at work as the chart runs it: read-only, without rights; `config` is the TOML file it sees. A platform
+    may run it as another `user`, given by number."""
 
-    def __init__(self, config: Path, *command: str, log: Path | None = None) -> None:
+    def __init__(self, config: Path, *command: str, log: Path | None = None, user: str | None = None) -> None:
         self.name = f"ei-relay-tested-{os.getpid()}-{next(_numbers)}"
         self._log = log
         self._probed = ""
         self._command = [
-            *_PODMAN, "run", *_RESTRICTED,
+            *_PODMAN, "run", *_RESTRICTED, *(() if user is None else ("--user", user)),
             "--env", "WORKER_PULSE_FILE=/tmp/pulse", "--volume", f"{config}:/etc/ei-relay/config/ei-relay.toml:ro",
             "--name", self.name, IMAGE, *command,
         ]  # fmt: skip

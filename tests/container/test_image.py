@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import pytest
 import requests
@@ -20,6 +21,7 @@ from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
 
 PACE = Pace(call_timeout=6, latency=2)
+ASSIGNED: Final = "1000680000:0"  # a user id as OpenShift gives one to a namespace
 LARGEST_BYTES = 150_000_000  # what the relay adds to its base
 
 
@@ -59,8 +61,10 @@ def test_nothing_can_be_built_or_written_in_it(site: Site) -> None:
     assert said[3:] == ["0"]
 
 
-def test_the_audit_log_gets_a_name_from_it(site: Site) -> None:
-    assert Container(site.config, "python", "-c", "import getpass; print(getpass.getuser())").output() == "ei-relay\n"
+@pytest.mark.parametrize("user", [None, ASSIGNED])
+def test_the_audit_log_gets_a_name_from_it(site: Site, user: str | None) -> None:
+    command = ("python", "-c", "import getpass; print(getpass.getuser())")
+    assert Container(site.config, *command, user=user).output() == "ei-relay\n"
 
 
 def test_worker_and_beat_publish_a_booking_and_end_in_order(site: Site, tmp_path: Path, containers: ExitStack) -> None:
@@ -68,7 +72,7 @@ def test_worker_and_beat_publish_a_booking_and_end_in_order(site: Site, tmp_path
     assert "from version none" in Container(site.config, "ei-relay", "db", "upgrade").output()
     Container(site.config, "ei-relay", "outbox", "create").output()
     worker = Container(site.config, log=tmp_path / "worker.log")
-    beat = Container(site.config, "celery", "-A", "workers", "beat", log=tmp_path / "beat.log")
+    beat = Container(site.config, "celery", "-A", "workers", "beat", log=tmp_path / "beat.log", user=ASSIGNED)
     for container in (worker, beat):
         containers.callback(container.kill)
         container.start()
@@ -104,11 +108,13 @@ def test_one_process_ends_in_order(new_site: NewSite, tmp_path: Path, containers
     assert container.stop(within=30) == 0
 
 
-def test_the_exporter_is_ready_and_ends_in_order(site: Site, tmp_path: Path, containers: ExitStack) -> None:
+def test_as_whatever_user_the_exporter_is_ready_and_ends_in_order(
+    site: Site, tmp_path: Path, containers: ExitStack
+) -> None:
     site.prepare()
     port = free_port()
     command = ("ei-relay", "exporter", "--port", str(port))
-    container = Container(site.config, *command, log=tmp_path / "exporter.log")
+    container = Container(site.config, *command, log=tmp_path / "exporter.log", user=ASSIGNED)
     containers.callback(container.kill)
     container.start()
 

@@ -27,6 +27,21 @@ def test_pods_have_no_rights(manifests: list[Manifest]) -> None:
         assert "memory" in container["resources"]["limits"]
 
 
+@pytest.mark.parametrize(
+    ("run_as", "ids"),
+    [
+        ({}, {"runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}),
+        ({"user": 1000680000}, {"runAsUser": 1000680000, "runAsGroup": 10001, "fsGroup": 10001}),
+        ({"user": None, "group": None, "fsGroup": None}, {}),  # OpenShift refuses a pod that chooses for itself
+        (None, {}),
+    ],
+)
+def test_a_platform_may_choose_the_user(render: Render, run_as: dict[str, Any] | None, ids: dict[str, int]) -> None:
+    for manifest in with_pods(render(LEAST | {"runAs": run_as})):
+        context = pod_of(manifest)["securityContext"]
+        assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} | ids
+
+
 def test_deployments_are_probed(manifests: list[Manifest]) -> None:
     for manifest in with_pods(manifests):
         if manifest["kind"] == "Deployment":

@@ -93,6 +93,7 @@ _PLACED: Final = {
 }
 OTHERWISE: Final[dict[str, Any]] = {
     **LEAST,
+    "runAs": {"user": None, "group": None, "fsGroup": None},
     "image": {"repository": "ei/ei-relay", "tag": "0.1.0-own", "pullPolicy": "Always"},
     "nameOverride": "relay",
     "fullnameOverride": "ei",

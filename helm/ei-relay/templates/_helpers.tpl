@@ -99,9 +99,17 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001                     # may read the mounted secrets
+{{- with $root.Values.runAs }}
+{{- with .user }}
+  runAsUser: {{ int64 . }}
+{{- end }}
+{{- with .group }}
+  runAsGroup: {{ int64 . }}
+{{- end }}
+{{- with .fsGroup }}
+  fsGroup: {{ int64 . }}
+{{- end }}
+{{- end }}
   seccompProfile:
     type: RuntimeDefault
 {{- with .part.nodeSelector }}
