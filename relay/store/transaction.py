@@ -3,7 +3,8 @@
 A transaction is a function of a `Transaction`. It is run again, from the start, when the database itself was
 the trouble (a lost connection, a deadlock, a lock not had in time), so it must have no effect but its SQL; and
 since a commit whose answer was lost may have happened, running it twice must do no harm. Every piece of work
-here is made so: receipts, tokens and whole states instead of increments.
+here is made so: receipts, tokens and whole states instead of increments. (A post's `attempts` is one, a figure for
+people: it may count a refusal twice.)
 """
 
 from __future__ import annotations
