@@ -149,8 +149,8 @@ class Relay:
 
     def _sharing(self, source: Source) -> list[Source]:
         """All sources that read this source's very table, in the order of the configuration."""
-        where = (self.settings.outbox_url_of(source), source.outbox_table)
-        return [s for s in self._sources.values() if (self.settings.outbox_url_of(s), s.outbox_table) == where]
+        where = self.settings.outbox_of(source)
+        return [s for s in self._sources.values() if self.settings.outbox_of(s) == where]
 
 
 def _endpoint(index: EngagementIndex) -> Endpoint:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding, show
 from relay.settings.model import EngagementIndex, Settings
+from relay.settings.outboxes import Place
 
 _MOST_POSTS = 1000  # R-30
 
@@ -46,14 +47,24 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
 
 
 def _shared_outboxes(settings: Settings) -> Iterator[Finding]:
-    first: dict[tuple[str, str], str] = {}
+    first: dict[Place, str] = {}
+    whoever: dict[Place, str] = {}
     for source in settings.source:
-        outbox = (settings.outbox_url_of(source), source.outbox_table)
+        outbox = settings.outbox_of(source)
         holder = first.setdefault(outbox, source.name)
+        other = whoever.setdefault(outbox.for_any_user, source.name)
+        key, shown = f"source.{source.name}.outbox_table", show(source.outbox_table)
         if holder != source.name:
             yield Finding(
-                f"source.{source.name}.outbox_table",
-                show(source.outbox_table),
+                key,
+                shown,
                 f"the same table as source.{holder}'s: rows are told apart by their source_system, "
                 "so every row must have one",
+            )
+        elif other != source.name:
+            yield Finding(
+                key,
+                shown,
+                f"the same table as source.{other}'s, unless their users have schemas of their own: "
+                "two users of one table would reject each other's rows, give both sources one",
             )

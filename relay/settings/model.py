@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from relay.settings import kinds
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding
+from relay.settings.outboxes import Place, place_of
 
 
 class _Table(BaseModel):
@@ -246,6 +247,10 @@ class Settings(_Table):
     def outbox_url_of(self, source: Source) -> str:
         """The database that holds the source's outbox."""
         return source.outbox_url or self.database_url
+
+    def outbox_of(self, source: Source) -> Place:
+        """The table that the source reads; equal for sources that share one."""
+        return place_of(self.outbox_url_of(source), source.outbox_table)
 
 
 def _at_least(other: str, value: timedelta, info: ValidationInfo) -> timedelta:

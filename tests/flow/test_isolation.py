@@ -114,6 +114,30 @@ def test_outboxes_of_one_server_hold_a_quarter_of_the_threads() -> None:
         assert again
 
 
+def test_two_sources_of_one_table_leave_each_other_s_rows_however_it_is_written(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/outbox.db", f"sqlite+pysqlite:///{tmp_path}/./outbox.db"]
+    relay = Relay(
+        parse(
+            {
+                "environment": "qa", "database_url": f"sqlite:///{tmp_path / 'relay.db'}",
+                "engagement_index": {"practice": {"url": "http://127.0.0.1:1/", "logical_address": "5565594230"}},
+                "source": [configured(f"clinic-{n}", url, n) for n, url in enumerate(urls)],
+            }
+        )
+    )  # fmt: skip
+    outbox = connect(urls[0])
+    upgrade(relay.store.engine)
+    create(outbox)
+    relay.prepare()
+    ids = [put(outbox, **LATER | {"booking_id": f"b-{n}", "source_system": f"SE1-{n}"}) for n in (1, 0)]
+
+    taken = [intake(relay, f"clinic-{n}").rows for n in (0, 1)]
+
+    relay.close()
+    assert taken == [1, 1]
+    assert [outcomes(outbox)[row] for row in ids] == [("taken", None)] * 2
+
+
 def test_an_outbox_waits_a_moment_for_its_share() -> None:
     hands = Hands(threads=4, indexes=1)
     begun, go_on = Event(), Event()

@@ -44,6 +44,17 @@ def test_two_sources_may_share_a_table_with_a_warning(document: Document, source
     assert "the same table as source.tidbok-nord's" in warning.expected
 
 
+def test_two_users_of_what_may_be_one_table_are_warned_of(document: Document, source: Document) -> None:
+    source["outbox_url"] = "postgresql+psycopg://a@bookings/booking"
+    other = {"name": "b", "source_systems": ["SE2"], "outbox_url": "postgresql+psycopg://b@bookings/booking"}
+    document["source"].append(source | other)
+
+    (warning,) = parse(document).warnings
+
+    assert warning.key == "source.b.outbox_table"
+    assert "unless their users have schemas of their own" in warning.expected
+
+
 def test_a_table_of_ones_own_is_not_warned_of(document: Document, source: Document) -> None:
     document["source"].append({**source, "name": "b", "source_systems": ["SE2"], "outbox_table": "booking.ei_outbox"})
 
