@@ -1,4 +1,4 @@
-"""What is wrong with an outbox, in one line that an operator can act on, from the error its database gave.
+"""What is wrong with an outbox, or with any database we use, in one line for an operator, from the error that it gave.
 
 Pure. An error is known by its SQLSTATE, or by the number that MySQL, SQL Server or Oracle gives it. The server's own
 text is never repeated, since it may quote a value; it is only searched for names of the outbox's own columns.
