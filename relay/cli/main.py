@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -73,6 +74,8 @@ def main() -> None:
         if told is None:
             raise
         click.echo(told, err=True)
+        if isinstance(error, OSError):  # output that is left would fail again at the very end, in words of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(2 if isinstance(error, UnicodeEncodeError) else 1)
 
 
