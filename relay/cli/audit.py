@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import click
 
-from relay.cli.common import NOTHING_MATCHED, as_json, json_option, nothing_matched, open_store, settings, table
+from relay.cli.common import json_option, open_store, settings, show_list
 from relay.store import audit as audit_store
 
 
@@ -24,9 +24,4 @@ def list_(limit: int, json_: bool) -> None:
     """Show the latest entries, newest first."""
     rows = open_store(settings()).transact(lambda tx: audit_store.latest(tx, limit))
     entries: list[Mapping[str, object]] = [dict(row._mapping) for row in rows]
-    if json_:
-        click.echo(as_json(entries))
-        raise SystemExit(0 if entries else NOTHING_MATCHED)
-    if not entries:
-        nothing_matched("nothing has been changed by a command yet")
-    click.echo(table(entries))
+    show_list(entries, json_, "nothing has been changed by a command yet")

@@ -100,6 +100,16 @@ def nothing_matched(what: str) -> NoReturn:
     raise SystemExit(NOTHING_MATCHED)
 
 
+def show_list(facts: Sequence[Mapping[str, object]], json_: bool, nothing: str) -> None:
+    """A list as a table or as JSON; an empty one exits with the code for it, as JSON or with `nothing` said instead."""
+    if json_:
+        click.echo(as_json(facts))
+        raise SystemExit(0 if facts else NOTHING_MATCHED)
+    if not facts:
+        nothing_matched(nothing)
+    click.echo(table(facts))
+
+
 def table(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows of one shape as aligned columns under their names."""
     if not rows:

@@ -9,14 +9,12 @@ import click
 from sqlalchemy import Row
 
 from relay.cli.common import (
-    NOTHING_MATCHED,
-    as_json,
     json_option,
     nothing_matched,
     open_store,
     reason_option,
     settings,
-    table,
+    show_list,
     who,
 )
 from relay.store import audit, overview
@@ -36,12 +34,7 @@ def list_(json_: bool) -> None:
     """Show every lane: its state, what waits, and why it does not call."""
     rows, now = open_store(settings()).transact(lambda tx: (overview.lanes(tx), tx.now))
     facts = [lane_facts(row, now) for row in rows]
-    if json_:
-        click.echo(as_json(facts))
-        raise SystemExit(0 if facts else NOTHING_MATCHED)
-    if not facts:
-        nothing_matched("there are no lanes yet: they are made when a worker first starts")
-    click.echo(table(facts))
+    show_list(facts, json_, "there are no lanes yet: they are made when a worker first starts")
 
 
 @lanes.command()

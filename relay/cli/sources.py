@@ -10,15 +10,13 @@ from sqlalchemy import Row
 
 from relay.cli import bulk
 from relay.cli.common import (
-    NOTHING_MATCHED,
-    as_json,
     json_option,
     nothing_matched,
     open_store,
     prepared,
     required_reason_option,
     settings,
-    table,
+    show_list,
     who,
 )
 from relay.flow import move as move_flow
@@ -47,12 +45,7 @@ def list_(json_: bool) -> None:
     configured = {source.name for source in loaded.source}
     rows, states = open_store(loaded).transact(lambda tx: (overview.sources(tx), overview.posts_by_state(tx)))
     facts = [_facts(row, states, configured) for row in rows]
-    if json_:
-        click.echo(as_json(facts))
-        raise SystemExit(0 if facts else NOTHING_MATCHED)
-    if not facts:
-        nothing_matched("there are no sources yet: they are made when a worker first starts")
-    click.echo(table(facts))
+    show_list(facts, json_, "there are no sources yet: they are made when a worker first starts")
 
 
 @sources.command()
