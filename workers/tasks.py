@@ -151,12 +151,9 @@ def deliver(lane: str) -> None:
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
         verdict = deliver_step(_relay, name) if free else None
-    if not free:
-        return
-    if (other := _hands.turned_away(name.engagement_index)) is not None:
-        _hint(deliver, other)
-    if verdict is not None or _hands.asked_again(lane):
-        _hint(deliver, lane)
+    if free:
+        for each in _hands.to_ring(lane, name.engagement_index, more=verdict is not None):
+            _hint(deliver, each)
 
 
 @app.task(name="workers.prune")

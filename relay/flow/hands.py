@@ -67,6 +67,13 @@ class Hands:
                 del waits[first]
             return first
 
+    def to_ring(self, what: str, index: str, *, more: bool) -> list[str]:
+        """For what whoever has ended `what`, a step on that index, is to ring: for who was turned away, and then for
+        itself, where it has `more` to do or was hinted at meanwhile."""
+        other = self.turned_away(index)
+        others = [] if other is None else [other]
+        return [*others, what] if more or self.asked_again(what) else others
+
     @contextmanager
     def _working(self, what: str, party: str | None, share: int, wait: float) -> Iterator[bool]:
         with self._changed:

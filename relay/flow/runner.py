@@ -85,12 +85,9 @@ class Runner:
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane) if free else None
-        if not free:
-            return
-        if (other := self._hands.turned_away(lane.engagement_index)) is not None:
-            self._submit(self._deliver, LaneName.parse(other))
-        if verdict is not None or self._hands.asked_again(str(lane)):
-            self._submit(self._deliver, lane)  # until the lane has nothing more to say
+        if free:  # it rings for itself until it has nothing more to say
+            for each in self._hands.to_ring(str(lane), lane.engagement_index, more=verdict is not None):
+                self._submit(self._deliver, LaneName.parse(each))
 
     def _prune(self, _what: str) -> None:
         prune(self._relay, self._stop.is_set)
