@@ -7,6 +7,7 @@ but its own work.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from relay.index.endpoint import Endpoint
 from relay.outbox.reader import OutboxReader
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
+from relay.settings.outboxes import Place
 from relay.store import lanes, sources
 from relay.store.lanes import LaneName
 from relay.store.migrate import check
@@ -54,6 +56,9 @@ class Relay:
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self._sources = {source.name: source for source in settings.source}
+        self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
+        for source in settings.source:
+            self._readers[settings.outbox_of(source)].append(source)
         self._source_of = {LaneName(s.engagement_index, system): s.name for s in settings.source
                            for system in s.source_systems}  # fmt: skip
 
@@ -136,7 +141,7 @@ class Relay:
 
     def _room(self, source: Source) -> SourceRoom:
         systems = {system.upper(): system for system in source.source_systems}
-        sharing = self._sharing(source)
+        sharing = self._readers[self.settings.outbox_of(source)]
         reader = OutboxReader(
             self._engine(self.settings.outbox_url_of(source)),
             source.outbox_table,
@@ -146,11 +151,6 @@ class Relay:
         )
         policies = PolicyFiles(self.settings, source)
         return SourceRoom(source.name, reader, policies, policies.local_identities, systems)
-
-    def _sharing(self, source: Source) -> list[Source]:
-        """All sources that read this source's very table, in the order of the configuration."""
-        where = self.settings.outbox_of(source)
-        return [s for s in self._sources.values() if self.settings.outbox_of(s) == where]
 
 
 def _endpoint(index: EngagementIndex) -> Endpoint:
