@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
+
+T = TypeVar("T")
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TAIL: Final = 15  # lines of a log that are shown
@@ -47,11 +49,21 @@ class Process:
 
     def wait_for_line(self, beginning: str, timeout: float) -> str:
         """The rest of the first line of output that begins so. Raises StartFailed."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+
+        def look() -> str | None:
             for line in self.log.read_text(errors="replace").splitlines(keepends=True):
                 if line.startswith(beginning) and line.endswith("\n"):
                     return line.removeprefix(beginning).strip()
+            return None
+
+        return self.wait_for(look, timeout)
+
+    def wait_for(self, look: Callable[[], T | None], timeout: float) -> T:
+        """What `look` sees as soon as that is not None. Raises StartFailed."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if (seen := look()) is not None:
+                return seen
             self.check()
             time.sleep(0.02)
         raise StartFailed(f"{self.name} was not ready after {timeout:.0f} s; the end of its log:\n{tail(self.log)}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import urllib3
 
-from relay.demo.processes import Process, StartFailed
+from relay.demo.processes import Process
 from relay.demo.throwaway import NoBinariesError, ThrowAway, free_port
 
 _ANSWERS_WITHIN: Final = 10.0  # seconds
@@ -94,16 +93,14 @@ class Prometheus(ThrowAway):
     def start(self, timeout: float = 30) -> Self:
         """Start, and wait until it answers; at most `timeout` seconds. Raises StartFailed."""
         self._process = Process("Prometheus", self._command, self._log, os.environ)
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            self.check()
-            try:
-                if self._http.request("GET", f"{self.url}/-/ready").status == 200:
-                    return self
-            except urllib3.exceptions.HTTPError:
-                pass
-            time.sleep(0.05)
-        raise StartFailed(f"Prometheus did not answer within {timeout:.0f} s")
+        self._process.wait_for(self._readiness, timeout)
+        return self
+
+    def _readiness(self) -> bool | None:
+        try:
+            return self._http.request("GET", f"{self.url}/-/ready").status == 200 or None
+        except urllib3.exceptions.HTTPError:
+            return None
 
     def close(self) -> None:
         """Stop it."""
