@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
 from relay.database import connect
-from relay.demo.postgres import Postgres
-from relay.outbox.ddl import create
 from relay.outbox.reader import OutboxReader, Settled
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
@@ -132,20 +129,3 @@ class _OracleError:
 def test_what_is_not_known_is_told_by_its_class_without_its_text() -> None:
     original = type("Strange", (Exception,), {})(f"value {RESIDENT}")
     assert explain(DBAPIError("SELECT", None, original), "ei_outbox") == "Strange"
-
-
-def test_a_postgresql_database_without_an_encoding_is_read_as_utf_8(postgres: Postgres) -> None:
-    """Its driver would give bytes; a value of another encoding is said to be what is wrong."""
-    with psycopg.connect(postgres.url().replace("+psycopg", ""), autocommit=True) as administrator:
-        administrator.execute(
-            "CREATE DATABASE plain ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-        )
-    engine = connect(postgres.url("plain"))
-    create(engine)
-    put(engine, booking_id="b-å")
-    assert [row.booking_id for row in OutboxReader(engine).unread(10)] == ["b-å"]
-
-    with psycopg.connect(postgres.url("plain").replace("+psycopg", ""), autocommit=True) as writer:
-        writer.execute(rb"INSERT INTO ei_outbox (operation, booking_id) VALUES ('remove', E'b-\xe5')")
-    assert said(engine) == "a value in ei_outbox cannot be read as text"
-    engine.dispose()
