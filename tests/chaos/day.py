@@ -22,8 +22,8 @@ from tests.chaos.troubles import TROUBLES, Trouble
 from tests.integration import expected
 from tests.integration.changes import now_in_sweden
 from tests.integration.index import Post
-from tests.integration.processes import wait_until
 from tests.integration.site import Site
+from tests.waiting import wait_until
 
 PATIENCE: Final = 120.0  # seconds for a canary, and for all to come to rest: longer is a failure, told in the table
 TWO_AT_ONCE: Final = 0.25  # the share of the troubles that do not come alone
@@ -119,7 +119,7 @@ class Day:
         booking_id = self._canaries.write()
         name = " + ".join(trouble.name for trouble in troubles)
         try:
-            wait_until(lambda: self._stage.site.index.content_of(booking_id), PATIENCE, name)
+            wait_until(lambda: self._stage.site.index.content_of(booking_id), name, PATIENCE)
         except AssertionError:
             self._tell(f"    no recovery within {PATIENCE:.0f} s")
             self._found.never_recovered.append(name)

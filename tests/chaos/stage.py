@@ -13,9 +13,9 @@ from sqlalchemy import make_url
 
 from relay.demo.valkey import Valkey
 from tests.chaos.proxy import FaultProxy
-from tests.integration.processes import wait_until
 from tests.integration.servers import Server
 from tests.integration.site import Pace, Site, Source
+from tests.waiting import wait_until
 
 PACE: Final = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, call_timeout=2.5, latency=0.05)
 LEASE: Final = PACE.call_timeout + 10
@@ -55,7 +55,7 @@ class Stage:
             self.site.prepare()
             self.workers = [self.site.start_worker("worker-1"), self.site.start_worker("worker-2")]
             self.beats = [self.site.start_beat("beat-1"), self.site.start_beat("beat-2")]
-            wait_until(lambda: all("ready" in w.log() for w in self.workers), 30, "both workers ready")
+            wait_until(lambda: all("ready" in w.log() for w in self.workers), "both workers ready")
             self._stack = stack.pop_all()
         return self
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.proxy import FaultProxy
-from tests.integration.processes import wait_until
+from tests.waiting import wait_until
 
 
 class Echo:
@@ -93,7 +93,7 @@ def said_back(client: socket.socket, words: bytes) -> bool:
 def test_it_passes_on_what_it_gets_and_the_end(proxy: FaultProxy, echo: Echo, client: socket.socket) -> None:
     assert said_back(client, b"x" * 500)
     client.close()
-    wait_until(lambda: echo.ended == 1, 5, "the server sees the client's end")
+    wait_until(lambda: echo.ended == 1, "the server sees the client's end")
 
 
 def test_slow(proxy: FaultProxy, client: socket.socket) -> None:
@@ -112,7 +112,7 @@ def test_what_is_still_on_its_way_when_the_client_ends_never_arrives(
     with proxy.slow(0.3):
         client.sendall(b"late")
         client.close()
-        wait_until(lambda: echo.ended == 1, 5, "the server sees the client's end")
+        wait_until(lambda: echo.ended == 1, "the server sees the client's end")
         time.sleep(0.4)
     assert echo.heard == b"hello"
 

@@ -16,9 +16,9 @@ from relay.demo.throwaway import free_port
 from tests.container.builder import BASE, IMAGE, run
 from tests.container.podman import Container
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
+from tests.waiting import wait_until
 
 PACE = Pace(call_timeout=6, latency=2)
 ASSIGNED: Final = "1000680000:0"  # a user id as OpenShift gives one to a namespace
@@ -77,14 +77,14 @@ def test_worker_and_beat_publish_a_booking_and_end_in_order(site: Site, tmp_path
         containers.callback(container.kill)
         container.start()
     for container in (worker, beat):
-        wait_until(container.has_pulse, 60, container.log)
+        wait_until(container.has_pulse, container.log)
 
     # when a booking is made, and the worker is told to stop while the index has not answered yet
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
         starts_at=datetime(2027, 5, 4, 8, 15),
     )  # fmt: skip
-    wait_until(lambda: site.index.calls(), 30, worker.log)
+    wait_until(lambda: site.index.calls(), worker.log)
     ended = worker.stop(within=30)
 
     # then the call was finished and is known of, and both have ended by themselves
@@ -103,7 +103,7 @@ def test_one_process_ends_in_order(new_site: NewSite, tmp_path: Path, containers
     containers.callback(container.kill)
     container.start()
     site.insert(TIDBOK.name, operation="remove", booking_id="b-1")
-    wait_until(lambda: site.unread() == 0, 60, container.log)
+    wait_until(lambda: site.unread() == 0, container.log)
 
     assert container.stop(within=30) == 0
 
@@ -124,6 +124,6 @@ def test_as_whatever_user_the_exporter_is_ready_and_ends_in_order(
         except requests.ConnectionError:
             return False
 
-    wait_until(ready, 60, container.log)
+    wait_until(ready, container.log)
     assert "ei_relay_build_info" in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     assert container.stop(within=30) == 0

@@ -11,7 +11,7 @@ from relay.exporter.looks import Looks
 from relay.exporter.round import Round
 from relay.flow.relay import Relay
 from relay.store.migrate import DatabaseNotReady
-from tests.integration.processes import wait_until
+from tests.waiting import wait_until
 
 
 def test_a_look_that_fails_forgets_the_old_answer_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -65,10 +65,10 @@ def test_an_exporter_is_alive_while_its_looks_come_to_an_end_whether_well_or_not
     try:
         # on a slow machine any look may last 0.3 s, but only the one that hangs is all that is left to name
         hangs = "the outbox of nord has been looked at for "
-        wait_until(lambda: str(healthy(looks, 0.3)).startswith(hangs), 60, "an outbox that hangs shows in the health")
-        wait_until(lambda: looks.outboxes["syd"].looks > 1, 60, "its failures hold nothing up")
+        wait_until(lambda: str(healthy(looks, 0.3)).startswith(hangs), "an outbox that hangs shows in the health")
+        wait_until(lambda: looks.outboxes["syd"].looks > 1, "its failures hold nothing up")
         go_on.set()
-        wait_until(lambda: healthy(looks, 0.3) is None, 60, "well again")
+        wait_until(lambda: healthy(looks, 0.3) is None, "well again")
     finally:
         go_on.set()
         looks.stop()

@@ -22,10 +22,10 @@ from relay.sandbox.server import Sandbox
 from relay.settings import parse
 from relay.store.migrate import upgrade
 from relay.store.schema import source
-from tests.integration.processes import wait_until
 from tests.made import CONTROLLER
 from tests.outbox.written import RIGHT, outcomes, put
 from tests.statements import recorded
+from tests.waiting import wait_until
 
 LATER: Final = RIGHT | {"starts_at": "2099-12-24 10:30:00"}  # by the real clock
 
@@ -80,15 +80,15 @@ def test_a_dozen_outboxes_that_hang_and_two_that_are_wrong_delay_no_other(tmp_pa
     try:
         for _ in range(3):  # one after another, while the dozen hang
             id = put(well, **RIGHT)
-            wait_until(lambda id=id: outcomes(well)[id] == ("taken", None), 3, "the well one's row")
+            wait_until(lambda id=id: outcomes(well)[id] == ("taken", None), "the well one's row")
 
         def troubles() -> dict[str, str]:
             with relay.store.engine.connect() as connection:
                 rows = connection.execute(select(source.c.name, source.c.error).where(source.c.error.is_not(None)))
                 return {row.name: row.error for row in rows}
 
-        wait_until(lambda: {"lacking", "empty"} <= troubles().keys(), 3, "what is wrong with two of them")
-        wait_until(lambda: any(name.startswith("hanging") for name in troubles()), 15, "that some do not answer")
+        wait_until(lambda: {"lacking", "empty"} <= troubles().keys(), "what is wrong with two of them")
+        wait_until(lambda: any(name.startswith("hanging") for name in troubles()), "that some do not answer")
     finally:
         end()
     told = troubles()
@@ -188,9 +188,9 @@ def test_what_is_hinted_at_again_before_it_is_begun_is_one_step(tmp_path: Path, 
     end = run_beside(runner)
     queue = runner._pool._work_queue
     try:
-        wait_until(lambda: queue.qsize() >= len(hanging), 5, "steps that wait for the only thread")
+        wait_until(lambda: queue.qsize() >= len(hanging), "steps that wait for the only thread")
         with recorded(relay.store.engine) as statements:
-            wait_until(lambda: len(statements) > 100, 10, "more looks at what is due")
+            wait_until(lambda: len(statements) > 100, "more looks at what is due")
         assert queue.qsize() <= 1 + 2 * len(hanging)  # what is over, and for each source its outbox and its lists
     finally:
         end()
@@ -226,7 +226,7 @@ def test_lanes_that_have_much_to_say_take_turns(tmp_path: Path) -> None:
 
         # when there is a thread for one call at a time
         end = run_beside(Runner(relay))
-        wait_until(lambda: len(sandbox.core.calls()) == 40, 20, "all calls")
+        wait_until(lambda: len(sandbox.core.calls()) == 40, "all calls")
         end()
         relay.close()
 

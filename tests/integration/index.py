@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import requests
 
-from tests.integration.processes import Process, environment, wait_until
+from tests.integration.processes import Process, environment
+from tests.waiting import wait_until
 
 
 class Post(NamedTuple):
@@ -32,7 +33,7 @@ class PracticeIndex:
         self.process = Process("sandbox", arguments, folder, environment(folder / "none.toml")).start()
         self._http = requests.Session()
         try:
-            wait_until(lambda: "page" in self.process.output(), 20, lambda: f"sandbox: {self.process.log()[-2000:]}")
+            wait_until(lambda: "page" in self.process.output(), lambda: f"sandbox: {self.process.log()[-2000:]}")
         except AssertionError:
             self.process.kill()
             raise

@@ -6,25 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-
-
-def wait_until(condition: Callable[[], object], within: float, what: str | Callable[[], str]) -> float:
-    """Wait until `condition` is true; the seconds it took. Raises AssertionError after `within` seconds.
-
-    `what` completes the sentence "it did not happen within … s: …".
-    """
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() - began > within:
-            raise AssertionError(f"it did not happen within {within:g} s: {what if isinstance(what, str) else what()}")
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 class Process:

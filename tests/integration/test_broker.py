@@ -16,9 +16,9 @@ import redis
 
 from relay.demo.valkey import Valkey
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN, spellings
 from tests.integration.site import Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,7 @@ def test_losing_the_brokers_content_costs_about_one_poll_interval(new_site: NewS
     site.start_worker()
     site.start_beat()
     book(site, "first")
-    wait_until(lambda: is_indexed(site, "first"), 20, "the site up")
+    wait_until(lambda: is_indexed(site, "first"), "the site up")
 
     # when the broker is emptied, again and again, while a booking is on its way
     lasted = []
@@ -57,7 +57,7 @@ def test_losing_the_brokers_content_costs_about_one_poll_interval(new_site: NewS
             committed = book(site, f"b-{number}")
             time.sleep(0.3 * number)  # at another point of its way each time
             broker.flushall()
-            wait_until(lambda number=number: is_indexed(site, f"b-{number}"), 20, "a booking after a FLUSHALL")
+            wait_until(lambda number=number: is_indexed(site, f"b-{number}"), "a booking after a FLUSHALL")
             lasted.append(time.monotonic() - committed)
 
     # then none takes longer than the two intervals it may have to wait now, and a busy machine's second
@@ -72,7 +72,7 @@ def test_a_broker_in_trouble_stops_the_work_for_35_seconds_at_most_after_it(
     site = new_site().prepare()
     worker, beat = site.start_worker(), site.start_beat()
     book(site, "before")
-    wait_until(lambda: is_indexed(site, "before"), 20, "the site up")
+    wait_until(lambda: is_indexed(site, "before"), "the site up")
 
     # when the broker is away, in one way or the other, and bookings are made meanwhile
     taken = []
@@ -84,7 +84,7 @@ def test_a_broker_in_trouble_stops_the_work_for_35_seconds_at_most_after_it(
 
     # then the booking system never noticed, nobody died, and the bookings are in the index soon after
     assert max(taken) < 0.5
-    lasted = wait_until(lambda: is_indexed(site, "b-19"), 35, "work after the broker came back")
+    lasted = wait_until(lambda: is_indexed(site, "b-19"), "work after the broker came back")
     print("seconds after the broker's return:", round(lasted, 1))
     assert worker.is_alive
     assert beat.is_alive
@@ -114,7 +114,7 @@ def test_messages_name_a_source_or_a_lane_and_nothing_else(new_site: NewSite, va
     done = site.python("-c", "from workers.tasks import tick, intake; tick(); intake('tidbok-nord'); tick()")
     assert done.returncode == 0, done.stderr
     site.start_beat()
-    wait_until(lambda: any(b"workers.tick" in message for message in queued(valkey)), 20, "a tick of the schedule")
+    wait_until(lambda: any(b"workers.tick" in message for message in queued(valkey)), "a tick of the schedule")
 
     # then
     messages = queued(valkey)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN, spellings
 from tests.integration.site import Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -40,8 +40,8 @@ def _run(site: Site) -> Site:
         TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
         starts_at=datetime(2027, 5, 4, 8, 15).isoformat(),
     )  # fmt: skip
-    wait_until(lambda: site.index.posts(), 20, "the booking in the index")
-    wait_until(lambda: site.status()["lanes"][0]["pending"] == 0, 20, "the call recorded")
+    wait_until(lambda: site.index.posts(), "the booking in the index")
+    wait_until(lambda: site.status()["lanes"][0]["pending"] == 0, "the call recorded")
     return site
 
 
@@ -103,7 +103,7 @@ def test_status_tells_what_is_wrong_and_still_exits_with_0(fresh: Site) -> None:
     _run(fresh)
     fresh.index.order(answer="fault", text="VP007: Authorization missing")
     fresh.insert(TIDBOK.name, operation="remove", booking_id="b-1")
-    wait_until(lambda: not fresh.status()["ok"], 20, "the lane blocked")
+    wait_until(lambda: not fresh.status()["ok"], "the lane blocked")
     assert "practice:SE2321000016-84GX is blocked VP007" in fresh.status()["wrong"][0]
 
 

@@ -22,8 +22,8 @@ from relay.demo.throwaway import free_port
 from relay.demo.valkey import Valkey
 from tests.integration import residents
 from tests.integration.conftest import TIDBOK, NewDatabase
-from tests.integration.processes import wait_until
 from tests.integration.site import Site, Source
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -83,7 +83,7 @@ def _log(site: Site) -> str:
 
 def _said(site: Site, *texts: str) -> None:
     for text_ in texts:
-        wait_until(lambda text_=text_: text_ in _log(site), 30, f"a line that says {text_}")
+        wait_until(lambda text_=text_: text_ in _log(site), f"a line that says {text_}")
 
 
 def _run(site: Site, valkey: Valkey) -> Ended:
@@ -117,7 +117,7 @@ def _run(site: Site, valkey: Valkey) -> Ended:
         site.index.order(answer="fault", text=fault.format(WHO[path]), booking_id=path, times=times)
         _book(site, path)
         _said(site, fault.split(":")[0])
-    wait_until(lambda: site.status()["sources"][0]["parked"] == 2, 30, "the parked posts")
+    wait_until(lambda: site.status()["sources"][0]["parked"] == 2, "the parked posts")
 
     # a database that quotes the row which breaks a constraint; then an outbox that is gone
     with site.outbox(TIDBOK.name).begin() as connection:
@@ -157,7 +157,7 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     # and a worker that dies
     site.index.order(delay=2)
     _book(site, "fine", starts_at="2027-05-05 08:15")
-    wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), 30, "a call that is out")
+    wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), "a call that is out")
     worker.kill()
     with redis.Redis(port=valkey.port) as broker:
         held = [broker.dump(key) or b"" for key in broker.keys("*")]
@@ -229,7 +229,7 @@ def _scraped(ports: tuple[int, int]) -> str:
         return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
 
     rejected = f'ei_relay_outbox_rejected_rows{{source="{TIDBOK.name}"}} 2.0'
-    wait_until(lambda: rejected in get(ports[0]), 30, lambda: get(ports[0]))
+    wait_until(lambda: rejected in get(ports[0]), lambda: get(ports[0]))
     counted = get(ports[1])
     for name in ("calls_total", "outbox_rows_total", "call_seconds_count", "delivery_delay_seconds_count"):
         assert f"ei_relay_{name}{{" in counted

@@ -19,8 +19,9 @@ import pytest
 
 from relay.settings.model import EngagementIndex
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import ROOT, wait_until
+from tests.integration.processes import ROOT
 from tests.integration.residents import TOLVAN
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -151,7 +152,7 @@ def test_what_the_guide_installs_publishes_a_booking(new_site: NewSite, machine:
         )  # fmt: skip
 
         # then the booking is published, both end in order, and nothing was written but where it may be
-        wait_until(lambda: [call["outcome"] for call in site.index.calls()] == ["accepted"], 60, site.last_words)
+        wait_until(lambda: [call["outcome"] for call in site.index.calls()] == ["accepted"], site.last_words)
         for process in parts:
             process.terminate()
             assert process.wait(30) == 0, site.last_words()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import NewSite
-from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -23,10 +23,10 @@ def booking(number: int, **columns: object) -> dict[str, Any]:
     return {"booking_id": f"b-{number}"} | said | columns
 
 
-def seconds_until_indexed(site: Site, number: int, within: float = 20) -> float:
+def seconds_until_indexed(site: Site, number: int) -> float:
     """Commit a booking; the seconds from its commit until the index holds it."""
     committed = site.insert("tidbok-nord", **booking(number))
-    wait_until(lambda: site.index.content_of(f"b-{number}"), within, f"booking b-{number} in the index")
+    wait_until(lambda: site.index.content_of(f"b-{number}"), f"booking b-{number} in the index")
     return time.monotonic() - committed
 
 
@@ -61,7 +61,7 @@ def test_a_cancelled_booking_is_gone_as_soon_as_its_key_may_be_sent_again_and_no
 
     # when it is cancelled at once
     site.insert("tidbok-nord", operation="remove", booking_id="b-1")
-    wait_until(lambda: not site.index.posts(), 20, "the cancelled booking gone")
+    wait_until(lambda: not site.index.posts(), "the cancelled booking gone")
 
     # then the second call began when the first one was 4 s past, give or take a poll interval
     created, deleted = site.index.calls()

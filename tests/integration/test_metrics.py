@@ -14,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay.demo.throwaway import free_port
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import Process, environment, wait_until
+from tests.integration.processes import Process, environment
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -59,12 +60,12 @@ def test_a_worker_counts_what_it_did_and_is_well_while_ticks_come(new_site: NewS
     site.prepare()
     worker = site.start_worker()
     site.start_beat()
-    wait_until(lambda: total(port, "worker_last_step_timestamp_seconds"), 30, worker.log)
+    wait_until(lambda: total(port, "worker_last_step_timestamp_seconds"), worker.log)
 
     # when a booking is relayed
     book(site, "b-1")
     accepted = {"verdict": "accepted", "code": "OK"}
-    wait_until(lambda: total(port, "calls_total", **accepted) == 1, 30, worker.log)
+    wait_until(lambda: total(port, "calls_total", **accepted) == 1, worker.log)
 
     # then each count is right
     assert total(port, "outbox_rows_total", outcome="taken") == 1
@@ -92,7 +93,7 @@ def test_the_counts_of_processes_outlive_them(new_site: NewSite, tmp_path: Path)
     worker = start_processes(site, tmp_path / "counts")
     site.start_beat()
     book(site, "b-1")
-    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 1, 30, worker.log)
+    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 1, worker.log)
 
     # when the child that counted is killed, and another works on
     assert worker._popen is not None
@@ -101,14 +102,14 @@ def test_the_counts_of_processes_outlive_them(new_site: NewSite, tmp_path: Path)
     book(site, "b-2", "b-3")
 
     # then what both counted is the sum
-    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 3, 30, worker.log)
+    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 3, worker.log)
 
     # and when the whole worker is killed, the next one counts on where it left off
     worker.kill()
     worker.start()
-    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 3, 30, worker.log)
+    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") == 3, worker.log)
     book(site, "b-4")
-    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") > 3, 30, worker.log)
+    wait_until(lambda: total(port, "outbox_rows_total", outcome="taken") > 3, worker.log)
     assert total(port, "outbox_rows_total", outcome="taken") == 4
 
 
@@ -116,7 +117,7 @@ def test_processes_that_count_nowhere_are_told_of(new_site: NewSite) -> None:
     site = new_site()
     with_port(site)
     worker = start_processes(site, None)
-    wait_until(lambda: "ready." in worker.log(), 30, worker.log)
+    wait_until(lambda: "ready." in worker.log(), worker.log)
     assert "PROMETHEUS_MULTIPROC_DIR" in worker.log()
 
 
@@ -127,13 +128,13 @@ def test_of_two_workers_with_one_port_one_shows_its_counts_and_both_work(new_sit
     site.prepare()
     first = site.start_worker("first")
     site.start_beat()
-    wait_until(lambda: total(port, "worker_last_step_timestamp_seconds"), 30, first.log)
+    wait_until(lambda: total(port, "worker_last_step_timestamp_seconds"), first.log)
     second = site.start_worker("second")
 
     # then the second says what to do about it, once
-    wait_until(lambda: "EI_RELAY_WORKER_METRICS_PORT" in second.log(), 30, second.log)
+    wait_until(lambda: "EI_RELAY_WORKER_METRICS_PORT" in second.log(), second.log)
     assert second.log().count("this worker shows no metrics") == 1
     # and works
     first.kill()
     book(site, "b-1")
-    wait_until(lambda: site.index.content_of("b-1"), 30, second.log)
+    wait_until(lambda: site.index.content_of("b-1"), second.log)

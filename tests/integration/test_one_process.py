@@ -12,9 +12,9 @@ import pytest
 from tests.integration import expected
 from tests.integration.changes import World, now_in_sweden, plan
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import wait_until
 from tests.integration.site import Pace, Site
 from tests.integration.writers import Writers
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -47,19 +47,19 @@ def test_a_thousand_random_changes_and_two_power_cuts_end_with_index_equal_to_bo
     # when it is killed in a call, and again while it can but read, since the lane of that call is not free yet
     run = site.start_run()
     writers = Writers(site, [changes], WRITING_SECONDS).start()
-    wait_until(lambda: is_calling(site), 20, "a call that is out")
+    wait_until(lambda: is_calling(site), "a call that is out")
     run.kill()
     taken = len(settled(site))
     run.start()
-    wait_until(lambda: len(settled(site)) > taken, 20, "rows taken after the first power cut")
+    wait_until(lambda: len(settled(site)) > taken, "rows taken after the first power cut")
     run.kill()
     run.start()
-    wait_until(lambda: not writers.are_writing, 20, "everything written")
+    wait_until(lambda: not writers.are_writing, "everything written")
     assert not writers.failures, writers.failures
 
     # then the index comes to equal the bookings, by the rules, and nothing more is said
-    wait_until(lambda: (now_in_sweden() - start).seconds > WRITING_SECONDS, 20, "the passing bookings passed")
-    wait_until(lambda: site.status()["lanes"][0]["pending"] == 0 and site.unread() == 0, 30, "everything sent")
+    wait_until(lambda: (now_in_sweden() - start).seconds > WRITING_SECONDS, "the passing bookings passed")
+    wait_until(lambda: site.status()["lanes"][0]["pending"] == 0 and site.unread() == 0, "everything sent")
     assert Counter(site.index.posts()) == Counter(expected.posts(changes, TIDBOK, None, now_in_sweden()))
     assert site.index.breaches() == []
     assert "a worker died during a call" in run.log()

@@ -17,10 +17,11 @@ from sqlalchemy import make_url
 from relay.demo.valkey import Valkey
 from tests.chaos.proxy import FaultProxy
 from tests.integration.conftest import TIDBOK
-from tests.integration.processes import Process, wait_until
+from tests.integration.processes import Process
 from tests.integration.residents import TOLVAN
 from tests.integration.servers import Server
 from tests.integration.site import Pace, Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +55,7 @@ class Outage:
             TIDBOK.name, operation="upsert", booking_id=booking_id, resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
             starts_at="2027-05-04 08:15",
         )  # fmt: skip
-        wait_until(lambda: self.site.index.content_of(booking_id), 60, self.worker.log)
+        wait_until(lambda: self.site.index.content_of(booking_id), self.worker.log)
         return time.monotonic() - began
 
     def book_at_full_rate(self) -> list[float]:
@@ -141,9 +142,9 @@ def test_an_answer_that_comes_while_the_database_is_away_is_not_lost(outage: Out
         TIDBOK.name, operation="upsert", booking_id="slow", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
         starts_at="2027-05-04 08:15",
     )  # fmt: skip
-    wait_until(lambda: len(site.index.calls()) > before, 20, "a call")
+    wait_until(lambda: len(site.index.calls()) > before, "a call")
     with away(outage, "database gone"):
-        wait_until(lambda: site.index.calls()[-1]["ended"], 10, "an answer")
+        wait_until(lambda: site.index.calls()[-1]["ended"], "an answer")
         time.sleep(5)
     site.index.cancel_orders()
 
@@ -166,7 +167,7 @@ def test_a_stop_ends_in_time_also_while_something_is_away(outage: Outage, what: 
         TIDBOK.name, operation="upsert", booking_id="slow", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
         starts_at="2027-05-04 08:15",
     )  # fmt: skip
-    wait_until(lambda: len(site.index.calls()) > before, 20, "a call")
+    wait_until(lambda: len(site.index.calls()) > before, "a call")
 
     # when the worker is told to stop with the call out and something away
     with away(outage, what):
@@ -183,6 +184,6 @@ def test_a_stop_ends_in_time_also_while_something_is_away(outage: Outage, what: 
     for engine in site._engines.values():
         engine.dispose()
     outage.worker.start()
-    wait_until(lambda: site.status()["lanes"][0]["pending"] == 0, 40, outage.worker.log)
+    wait_until(lambda: site.status()["lanes"][0]["pending"] == 0, outage.worker.log)
     assert site.index.content_of("slow")
     assert site.index.breaches() == []

@@ -8,7 +8,8 @@ import pytest
 
 from relay.demo.valkey import Valkey
 from tests.integration.conftest import NewSite
-from tests.integration.processes import Process, environment, wait_until
+from tests.integration.processes import Process, environment
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -25,17 +26,17 @@ def test_the_pulse_beats_while_the_broker_answers(new_site: NewSite, valkey: Val
         """Whether the file, taken away, comes again within three seconds."""
         pulse.unlink(missing_ok=True)
         try:
-            wait_until(pulse.exists, 3, "a beat")
+            wait_until(pulse.exists, "a beat", within=3)
         except AssertionError:
             return False
         return True
 
-    wait_until(beats, 20, process.log)
+    wait_until(beats, process.log)
 
     # when the broker goes away, it falls silent
     valkey.close()
-    wait_until(lambda: not beats(), 60, process.log)
+    wait_until(lambda: not beats(), process.log)
     # and beats again when the broker is back
     valkey.start()
-    wait_until(beats, 60, process.log)
+    wait_until(beats, process.log)
     assert process.is_alive

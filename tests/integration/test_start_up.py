@@ -10,9 +10,10 @@ import pytest
 
 from relay.demo.postgres import Postgres
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import Process, wait_until
+from tests.integration.processes import Process
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -48,29 +49,29 @@ def test_a_worker_outlives_a_missing_an_empty_and_a_lost_database(new_site: NewS
         "the relay's database did not do it: the database does not answer (OperationalError); "
         "`ei-relay config check --connect` tells more"
     )
-    wait_until(lambda: unreachable in complaints(worker), 30, worker.log)
+    wait_until(lambda: unreachable in complaints(worker), worker.log)
 
     # when it comes up, without the relay's tables
     own_server.start()
     not_ready = "the relay's database is at version none and this program needs "
-    wait_until(lambda: any(c.startswith(not_ready) for c in complaints(worker)), 30, worker.log)
+    wait_until(lambda: any(c.startswith(not_ready) for c in complaints(worker)), worker.log)
     assert all("run `ei-relay db upgrade`" in c for c in complaints(worker) if c.startswith(not_ready))
 
     # then it goes on by itself when they are made
     site.prepare()
     book(site, "b-1")
-    wait_until(lambda: site.index.content_of("b-1"), 15, worker.log)
+    wait_until(lambda: site.index.content_of("b-1"), worker.log)
 
     # and again after the server crashed under it
     before = complaints(worker)
     own_server.stop()
-    wait_until(lambda: len(complaints(worker)) > len(before), 30, worker.log)
+    wait_until(lambda: len(complaints(worker)) > len(before), worker.log)
     assert all(c.startswith("the relay's database did not do it: ") for c in complaints(worker)[len(before) :])
     own_server.start()
     for engine in site._engines.values():
         engine.dispose()
     book(site, "b-2")
-    wait_until(lambda: site.index.content_of("b-2"), 15, worker.log)
+    wait_until(lambda: site.index.content_of("b-2"), worker.log)
     assert worker.is_alive
     assert beat.is_alive
     assert "Traceback" not in worker.log()

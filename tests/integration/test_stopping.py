@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import TIDBOK, NewSite
-from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +37,7 @@ def test_sigterm_finishes_the_call_that_is_out_and_records_it(site: Site) -> Non
         TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
         starts_at=datetime(2027, 5, 4, 8, 15).isoformat(),
     )  # fmt: skip
-    wait_until(lambda: site.index.calls(), 20, "a call")
+    wait_until(lambda: site.index.calls(), "a call")
 
     # when it is told to stop while the index has not answered yet
     assert site.index.calls()[0]["ended"] is None
@@ -54,5 +54,5 @@ def test_sigterm_finishes_the_call_that_is_out_and_records_it(site: Site) -> Non
     assert (lane["state"], lane["pending"], lane["failures"]) == ("open", 0, 0)
     process.start()
     site.insert(TIDBOK.name, operation="remove", booking_id="b-2")
-    wait_until(lambda: site.unread() == 0, 20, "a later row taken")
+    wait_until(lambda: site.unread() == 0, "a later row taken")
     assert len(site.index.calls()) == 1

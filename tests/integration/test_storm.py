@@ -24,9 +24,10 @@ from tests.integration.changes import Plan, World, now_in_sweden, plan
 from tests.integration.conftest import NewDatabase
 from tests.integration.expected import Commit
 from tests.integration.index import Post
-from tests.integration.processes import Process, wait_until
+from tests.integration.processes import Process
 from tests.integration.site import Pace, Site, Source
 from tests.integration.writers import Writers
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -83,7 +84,7 @@ def _run(site: Site, seed: str) -> Ended:
     ]  # fmt: skip
     last_expiry = start + timedelta(seconds=WRITING_SECONDS)
     processes = [site.start_worker("worker-1"), site.start_worker("worker-2"), site.start_beat()]
-    wait_until(lambda: all("ready" in p.log() for p in processes[:2]), 20, "both workers ready")
+    wait_until(lambda: all("ready" in p.log() for p in processes[:2]), "both workers ready")
 
     writers = Writers(site, plans, WRITING_SECONDS).start()
     kills = _kill_at_random(site, processes, Random(seed), writers)
@@ -129,7 +130,7 @@ def _kill_at_random(site: Site, processes: list[Process], random: Random, writer
     First all at once while a call is out, so that at least one call surely has no end; then one at a time.
     """
     kills: Counter[str] = Counter()
-    wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), 20, "a call that is out")
+    wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), "a call that is out")
     victims = processes
     while writers.are_writing:
         for victim in victims:
@@ -145,7 +146,7 @@ def _kill_at_random(site: Site, processes: list[Process], random: Random, writer
 def _comes_true(condition: Any, within: float) -> bool:
     """Whether it does; the tests below say what did not."""
     try:
-        wait_until(condition, within, "settled")
+        wait_until(condition, "settled", within)
     except AssertionError:
         return False
     return True

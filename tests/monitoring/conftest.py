@@ -14,9 +14,9 @@ import pytest
 from relay.demo.prometheus import Prometheus
 from relay.demo.throwaway import free_port
 from tests.integration.conftest import TIDBOK
-from tests.integration.processes import wait_until
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Site
+from tests.waiting import wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
 RULES = CONFIG / "prometheus" / "ei-relay.rules.yml"
@@ -60,13 +60,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) ->
         site.start_run()
         site._start("exporter", "-m", "relay", "exporter")
         with Prometheus(folder, ports, RULES) as prometheus:
-            wait_until(lambda: len(prometheus.query("up == 1")) == 2, 30, site.last_words)
+            wait_until(lambda: len(prometheus.query("up == 1")) == 2, site.last_words)
             book(site, "b-1", TOLVAN)
             book(site, "b-2", "no identity")
-            wait_until(lambda: site.index.content_of("b-1"), 20, site.last_words)
+            wait_until(lambda: site.index.content_of("b-1"), site.last_words)
             accepted = 'rate(ei_relay_calls_total{verdict="accepted"}[5s]) >= 0'
-            wait_until(lambda: prometheus.query(accepted), 20, site.last_words)
-            wait_until(lambda: prometheus.query("ei_relay_last_success_timestamp_seconds"), 30, site.last_words)
+            wait_until(lambda: prometheus.query(accepted), site.last_words)
+            wait_until(lambda: prometheus.query("ei_relay_last_success_timestamp_seconds"), site.last_words)
             yield site, prometheus
 
 

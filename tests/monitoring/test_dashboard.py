@@ -11,10 +11,10 @@ import requests
 from relay.demo.prometheus import Prometheus
 from relay.exporter.families import LANE_STATES
 from tests.integration.conftest import TIDBOK
-from tests.integration.processes import wait_until
 from tests.integration.site import Site
 from tests.monitoring.conftest import promtool
 from tests.monitoring.panels import EMPTY_WHEN_WELL, LAYOUT, PANELS, asked, generator
+from tests.waiting import wait_until
 
 
 def test_the_file_is_what_the_generator_makes() -> None:
@@ -112,5 +112,5 @@ def test_a_rejected_row_raises_its_alert_in_prometheus_and_nothing_else_does(
     watched: tuple[Site, Prometheus],
 ) -> None:
     _, prometheus = watched
-    wait_until(prometheus.alerts, 30, "no alert")
+    wait_until(prometheus.alerts, "no alert")
     assert {(alert.name, alert.state) for alert in prometheus.alerts()} == {("EiRelayRowsRejected", "firing")}

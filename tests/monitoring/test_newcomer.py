@@ -16,8 +16,9 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from tests.integration.processes import ROOT, wait_until
+from tests.integration.processes import ROOT
 from tests.monitoring.panels import EMPTY_WHEN_WELL, PANELS, asked
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.promtool, pytest.mark.integration, pytest.mark.heavy]
 
@@ -104,7 +105,7 @@ def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[FirstTerminal]
     """The demo, from where its story has been told and traffic goes on."""
     terminal = FirstTerminal(tmp_path, environment)
     try:
-        wait_until(lambda: "\nMEND" in terminal.screen() or terminal.process.poll() is not None, 90, terminal.screen)
+        wait_until(lambda: "\nMEND" in terminal.screen() or terminal.process.poll() is not None, terminal.screen)
         assert terminal.process.poll() is None, terminal.screen()
         yield terminal
     finally:
@@ -124,8 +125,8 @@ def test_a_newcomer_sees_it_breaks_the_index_is_alerted_and_mends_it_by_the_runb
         if panel["title"] not in EMPTY_WHEN_WELL:
             for target in panel["targets"]:
                 query = asked(target["expr"], "10s")
-                wait_until(lambda query=query: demo.query(query), 30, f"{panel['title']}: {query}")
-    wait_until(lambda: demo.query(ACCEPTED)[0] > 0, 30, demo.screen)
+                wait_until(lambda query=query: demo.query(query), f"{panel['title']}: {query}")
+    wait_until(lambda: demo.query(ACCEPTED)[0] > 0, demo.screen)
     assert demo.alerts() <= {("EiRelayRowsRejected", "firing")}  # the screen says why
 
     # When the index refuses every call
@@ -133,9 +134,9 @@ def test_a_newcomer_sees_it_breaks_the_index_is_alerted_and_mends_it_by_the_runb
         second.run(command)
 
     # Then the lanes are blocked, and somebody is woken
-    wait_until(lambda: len(blocked(second)) == 3, 30, demo.screen)
-    wait_until(lambda: ("EiRelayLaneBlocked", "firing") in demo.alerts(), 120, demo.screen)
-    wait_until(lambda: "FIRING   EiRelayLaneBlocked" in demo.screen(), 15, demo.screen)
+    wait_until(lambda: len(blocked(second)) == 3, demo.screen)
+    wait_until(lambda: ("EiRelayLaneBlocked", "firing") in demo.alerts(), demo.screen)
+    wait_until(lambda: "FIRING   EiRelayLaneBlocked" in demo.screen(), demo.screen)
     assert demo.query(ACCEPTED) == [0]
     assert demo.query(LONGEST_WAIT)[0] > 50
 
@@ -146,8 +147,8 @@ def test_a_newcomer_sees_it_breaks_the_index_is_alerted_and_mends_it_by_the_runb
             second.run(command.replace("LANE", lane))
 
     # Then the alert is gone, and all that waited is sent
-    wait_until(lambda: "EiRelayLaneBlocked" not in {name for name, _ in demo.alerts()}, 60, demo.screen)
-    wait_until(lambda: demo.query(ACCEPTED)[0] > 0 and demo.query(LONGEST_WAIT)[0] < 30, 60, demo.screen)
+    wait_until(lambda: "EiRelayLaneBlocked" not in {name for name, _ in demo.alerts()}, demo.screen)
+    wait_until(lambda: demo.query(ACCEPTED)[0] > 0 and demo.query(LONGEST_WAIT)[0] < 30, demo.screen)
     assert blocked(second) == []
     wrong = [line for line in second.run("ei-relay status").splitlines() if line.startswith("WRONG")]
     assert all("rejected within the hour" in line for line in wrong), wrong  # the story had such a row

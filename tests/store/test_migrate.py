@@ -14,7 +14,7 @@ from relay.store import sources
 from relay.store.migrate import _ADVISORY_LOCK, VERSION_TABLE, DatabaseNotReady, check, upgrade
 from relay.store.schema import metadata
 from relay.store.transaction import Store
-from tests.integration.processes import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_upgrade_waits_for_one_under_way_longer_than_for_any_other_lock(postg
         with engine.begin() as under_way, reading(engine) as looking:
             under_way.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             other = pool.submit(upgrade, engine)
-            wait_until(lambda: looking.execute(text(long_wait)).scalar_one() or other.done(), 10, "the other waits")
+            wait_until(lambda: looking.execute(text(long_wait)).scalar_one() or other.done(), "the other waits")
         before, after = other.result()
 
     assert (before, bool(after)) == (None, True)

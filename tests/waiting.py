@@ -1,0 +1,26 @@
+"""Waiting for what must come to pass: long enough for any machine, since only waiting in vain is ended by it.
+
+A test of how soon something must happen says so by `within`, or by what it asserts of the seconds that are returned.
+All others are patient: a machine that is busy with something else must not fail them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+PATIENCE: Final = 120  # seconds
+
+
+def wait_until(condition: Callable[[], object], what: str | Callable[[], str], within: float = PATIENCE) -> float:
+    """Wait until `condition` is true; the seconds it took. Raises AssertionError after `within` seconds.
+
+    `what` completes the sentence "it did not happen within … s: …".
+    """
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > within:
+            raise AssertionError(f"it did not happen within {within:g} s: {what if isinstance(what, str) else what()}")
+        time.sleep(0.02)
+    return time.monotonic() - began
