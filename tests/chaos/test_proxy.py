@@ -68,7 +68,7 @@ def client(proxy: FaultProxy) -> Iterator[socket.socket]:
 
 
 def connected(proxy: FaultProxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=30)
 
 
 def until_reset(client: socket.socket) -> bytes:
@@ -97,23 +97,23 @@ def test_it_passes_on_what_it_gets_and_the_end(proxy: FaultProxy, echo: Echo, cl
 
 
 def test_slow(proxy: FaultProxy, client: socket.socket) -> None:
-    with proxy.slow(0.2):
+    with proxy.slow(0.5):
         began = time.monotonic()
         assert said_back(client, b"hello")
-        assert time.monotonic() - began >= 0.4
+        assert time.monotonic() - began >= 1
     began = time.monotonic()
     assert said_back(client, b"hello")
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1
 
 
 def test_what_is_still_on_its_way_when_the_client_ends_never_arrives(
     proxy: FaultProxy, echo: Echo, client: socket.socket
 ) -> None:
-    with proxy.slow(0.3):
+    with proxy.slow(1):
         client.sendall(b"late")
         client.close()
         wait_until(lambda: echo.ended == 1, "the server sees the client's end")
-        time.sleep(0.4)
+        time.sleep(1.2)
     assert echo.heard == b"hello"
 
 

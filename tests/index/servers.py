@@ -195,7 +195,7 @@ def full_backlog() -> Iterator[str]:
         yield f"http://127.0.0.1:{full.getsockname()[1]}/"
 
 
-def endpoint(url: str, *, connect: float = 1, read: float = 5, call: float = 5, **more: object) -> Endpoint:
+def endpoint(url: str, *, connect: float = 10, read: float = 30, call: float = 30, **more: object) -> Endpoint:
     times = {"connect_timeout": connect, "read_timeout": read, "call_timeout": call}
     spans = {name: timedelta(seconds=seconds) for name, seconds in times.items()}
     return Endpoint(url=url, logical_address="5565594230", **spans, **more)  # type: ignore[arg-type]

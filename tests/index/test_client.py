@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from tests.index.servers import (
     fault,
     http,
     nothing,
+    read_request,
     serve,
     update_response,
 )
@@ -184,7 +186,12 @@ def test_given_headers_that_are_none_then_no_log_quotes_them(caplog: pytest.LogC
     """R-38: a confused peer may echo the request where its headers should be."""
     caplog.set_level(logging.DEBUG)
     lines = f"HTTP/1.1 200 OK\r\n<resident>{RESIDENT}</resident>\r\n\r\n".encode()
-    with serve(answering(lines)) as server, client_of(server.url, call=0.5) as client:
+
+    def confused(peer: socket.socket, number: int) -> None:
+        read_request(peer)
+        peer.sendall(lines)
+
+    with serve(confused) as server, client_of(server.url) as client:
         verdict = client.update([SAVE], correlation_id="c", before_first_byte=nothing)
     assert verdict.kind is Kind.UNKNOWN
     assert RESIDENT not in caplog.text + verdict.text

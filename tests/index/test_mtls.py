@@ -240,18 +240,6 @@ def test_given_a_handshake_broken_by_the_network_then_nothing_was_sent(files: Fi
     assert (error.value.failure, error.value.sent) == (Failure.HANDSHAKE, False)
 
 
-def test_given_a_handshake_that_hangs_then_it_ends_in_time_with_nothing_sent(files: Files) -> None:
-    """However long each wait may be: the watchdog reaches a socket in the middle of its handshake."""
-
-    def hang(peer: socket.socket, number: int) -> None:
-        while peer.recv(1000):
-            pass
-
-    with serve(hang) as server, pytest.raises(NoAnswerError, match="took too long") as error:
-        call(files.endpoint(server.url.replace("http:", "https:"), connect=9, call=0.5))
-    assert (error.value.failure, error.value.sent) == (Failure.HANDSHAKE, False)
-
-
 def test_given_a_proxy_then_tls_goes_through_its_tunnel(server: Server, files: Files) -> None:
     with serve(tunnelling(server.port)) as proxy:
         assert call(files.endpoint(server.url, proxy=f"http://127.0.0.1:{proxy.port}")) == 200
