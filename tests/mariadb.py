@@ -42,11 +42,12 @@ class MariaDb(ThrowAway):
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._base = Path(tempfile.mkdtemp(prefix="ei-mariadb-", dir="/tmp"))
-        self._as_whom: dict[str, Any] = {}
+        # each removes what another's bootstrap has in a temporary folder that they share
+        self._how: dict[str, Any] = {"cwd": self._base, "env": os.environ | {"TMPDIR": str(self._base)}}
         if os.geteuid() == 0:
             user = pwd.getpwnam(_USER)
             os.chown(self._base, user.pw_uid, user.pw_gid)
-            self._as_whom = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            self._how |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def url(self, database: str, user: str = "admin", password: str = "") -> str:
         """The SQLAlchemy URL of one of its databases."""
@@ -61,7 +62,7 @@ class MariaDb(ThrowAway):
                 [str(binary()), "--no-defaults", f"--datadir={self._base}/data", f"--socket={self._base}/socket",
                  f"--pid-file={self._base}/pid", f"--port={self.port}", f"--init-file={self._base}/admin.sql",
                  *_OPTIONS],
-                stdout=log, stderr=log, cwd=self._base, start_new_session=True, **self._as_whom,
+                stdout=log, stderr=log, start_new_session=True, **self._how,
             )  # fmt: skip
         if not comes_to_answer(self._process, self._is_ready, timeout):
             raise RuntimeError(f"MariaDB did not start: {(self._base / 'log').read_text()[-2000:]}")
@@ -100,7 +101,7 @@ class MariaDb(ThrowAway):
         done = subprocess.run(
             [str(shutil.which("mariadb-install-db", path=_PATH)), "--no-defaults", f"--datadir={self._base}/data",
              "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"],
-            capture_output=True, text=True, check=False, cwd=self._base, **self._as_whom,
+            capture_output=True, text=True, check=False, **self._how,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"mariadb-install-db: {done.stdout[-1000:]}{done.stderr[-1000:]}")
