@@ -64,7 +64,7 @@ class MetricsServer:
     def __init__(self, port: int, registry: CollectorRegistry, healthy: Check, ready: Check = well) -> None:
         self._metrics = make_wsgi_app(registry)
         self._checks = {"/healthz": healthy, "/readyz": ready}
-        self._server = make_server("0.0.0.0", port, self._answer, _Server, _Handler)  # noqa: S104 - scraped from afar
+        self._server = make_server("", port, self._answer, _Server, _Handler)  # on every address: scraped from afar
         self.port: int = self._server.server_port
         Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 
@@ -99,8 +99,13 @@ def _text(start_response: Callable[..., Any], status: str, line: str) -> list[by
 
 
 class _Server(ThreadingWSGIServer):
+    # both families from one socket: in a cluster of IPv6 alone, probes and scrapes come by that
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
     def server_bind(self) -> None:
         """Bind without asking a name server for our own name, which may take long."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()

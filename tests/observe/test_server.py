@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,14 @@ def server(health: Health) -> Iterator[MetricsServer]:
         yield server
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def get(server: MetricsServer, path: str) -> requests.Response:
     return requests.get(f"http://localhost:{server.port}{path}", timeout=10)
 
@@ -41,6 +50,13 @@ def get(server: MetricsServer, path: str) -> requests.Response:
 def test_metrics_are_served_where_prometheus_looks(server: MetricsServer) -> None:
     assert "ei_relay_answer 42.0" in get(server, "/metrics").text
     assert get(server, "/").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_they_are_served_over_ipv4_and_ipv6(server: MetricsServer, address: str) -> None:
+    if ":" in address and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    assert requests.get(f"http://{address}:{server.port}/healthz", timeout=10).status_code == 200
 
 
 def test_health_is_what_the_checks_say(server: MetricsServer, health: Health) -> None:
