@@ -6,11 +6,25 @@ configuration names.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import Counter, Histogram, disable_created_metrics
 
+
+def _make_folder_of_counts() -> None:
+    """The library opens its files while modules are imported, where a folder that is not there is but a traceback."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SystemExit(f"PROMETHEUS_MULTIPROC_DIR: {folder} cannot be made a folder: {error.strerror}") from None
+
+
+_make_folder_of_counts()
 disable_created_metrics()  # type: ignore[no-untyped-call]  # or each series comes with a second one that says when it began
 
 OUTBOX_ROWS: Final = Counter(
