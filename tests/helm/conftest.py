@@ -41,7 +41,15 @@ def render(chart: Any) -> Render:
     def rendered(values: dict[str, Any], name: str = "nord") -> list[Manifest]:
         texts = chart.render(values, name=name, namespace="ei")
         parts = [text for path, text in texts.items() if not path.endswith("NOTES.txt")]
-        return [manifest for text in parts for manifest in yaml.safe_load_all(text) if manifest]
+        return [manifest for text in parts for manifest in yaml.load_all(text, Strict) if manifest]
+
+    class Strict(yaml.SafeLoader):
+        """Refuses a key that comes twice, as a strict reader in a cluster does."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key) for key, _ in node.value]
+            assert len(keys) == len(set(keys)), f"a key twice in {keys}"
+            return super().construct_mapping(node, deep)
 
     return rendered
 

@@ -105,6 +105,27 @@ def test_a_stop_that_would_kill_calls_is_refused(helm: Any, render: Render) -> N
     assert render(LEAST | {"workers": {"terminationGracePeriodSeconds": 71}})
 
 
+def test_labels_of_one_kind_go_over_those_of_all(render: Render) -> None:
+    manifests = render(LEAST | {
+        "commonLabels": {"team": "booking", "region": "nord"},
+        "serviceMonitor": {"enabled": True, "labels": {"team": "watch"}},
+    })  # fmt: skip
+    watched = only(manifests, "ServiceMonitor")["metadata"]["labels"]
+    assert (watched["team"], watched["region"]) == ("watch", "nord")
+    assert only(manifests, "Deployment", "-workers")["metadata"]["labels"]["team"] == "booking"
+
+
+@pytest.mark.parametrize("name", ["app.kubernetes.io/name", "app.kubernetes.io/component", "helm.sh/chart"])
+def test_a_label_of_the_chart_s_own_is_refused(helm: Any, render: Render, name: str) -> None:
+    with pytest.raises(helm.HelmError, match=f"labels: {name} is the chart's own"):
+        render(LEAST | {"commonLabels": {name: "mine"}})
+
+
+def test_fewer_workers_at_most_than_at_least_are_refused(helm: Any, render: Render) -> None:
+    with pytest.raises(helm.HelmError, match=r"maxReplicas \(2\) must not be less than minReplicas \(3\)"):
+        render(LEAST | {"workers": {"autoscaling": {"enabled": True, "minReplicas": 3, "maxReplicas": 2}}})
+
+
 def test_changed_configuration_restarts_the_pods(render: Render) -> None:
     def checksums(config: str) -> set[str]:
         deployments = [m for m in render(LEAST | {"config": config}) if m["kind"] == "Deployment"]

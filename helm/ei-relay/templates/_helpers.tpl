@@ -18,14 +18,29 @@ app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 |
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "ei-relay.labels" -}}
+{{- define "ei-relay.ownLabels" -}}
 {{ include "ei-relay.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- end -}}
+
+{{- define "ei-relay.labels" -}}
+{{- include "ei-relay.labelsAnd" (list . dict) -}}
+{{- end -}}
+
+{{/* The labels of a manifest that has some of its own in the values. Takes (list $ .Values.dashboard.labels); these win
+     over commonLabels, and no name comes twice, which a strict reader refuses. */}}
+{{- define "ei-relay.labelsAnd" -}}
+{{- $root := first . -}}
+{{- $own := fromYaml (include "ei-relay.ownLabels" $root) -}}
+{{- $chosen := merge dict (default dict (last .)) (default dict $root.Values.commonLabels) -}}
+{{- range $name, $_ := $chosen -}}
+{{- if or (hasKey $own $name) (eq $name "app.kubernetes.io/component") -}}
+{{- fail (printf "labels: %s is the chart's own; give yours another name" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (merge $own $chosen) -}}
 {{- end -}}
 
 {{- define "ei-relay.image" -}}
