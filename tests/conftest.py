@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from relay.database import connect
 from relay.demo.postgres import Postgres
@@ -19,6 +20,10 @@ from relay.store.schema import metadata
 from relay.store.transaction import Store
 from tests.clock import SetClock
 from tests.mariadb import MISSING, MariaDb, binary
+
+# an example is as slow as the machine is busy, and no promise of ours
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _numbers = count(1)
 

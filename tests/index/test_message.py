@@ -72,7 +72,7 @@ def update_of(message: bytes) -> Any:
     return etree.fromstring(message).find(f"{{{SOAP}}}Body/{U}Update")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(posts=calls, address=texts)
 def test_the_fast_message_equals_zeeps(soap: Soap, posts: list[Transaction], address: str) -> None:
     """R-01, R-02, R-03, R-06, R-09: for any posts the two are the same canonical XML."""
@@ -80,14 +80,14 @@ def test_the_fast_message_equals_zeeps(soap: Soap, posts: list[Transaction], add
     assert canonicalize(fast, rewrite_prefixes=True) == canonicalize(reference, rewrite_prefixes=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(posts=calls)
 def test_every_message_keeps_to_our_schema(schema: etree.XMLSchema, posts: list[Transaction]) -> None:
     """R-03."""
     schema.assertValid(update_of(encode(INDEX, posts)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(posts=calls)
 def test_every_message_keeps_to_the_official_contract(official: Path, posts: list[Transaction]) -> None:
     """R-03, R-06, R-30: the published schema, and the constraints that its Schematron file states."""

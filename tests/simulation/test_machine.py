@@ -234,7 +234,6 @@ TestRelayMachine = RelayMachine.TestCase
 TestRelayMachine.settings = settings(
     max_examples=120,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking forty steps of a world takes longer than CI has
 )

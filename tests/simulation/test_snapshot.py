@@ -365,14 +365,14 @@ def play(site: Site, steps: list[tuple[str, ...]], *, versioned: bool, complete:
         site.world.advance(0.1)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=4, max_size=18), st.booleans())
 def test_lists_do_no_harm_to_what_a_complete_outbox_says(steps: list[tuple[str, ...]], versioned: bool) -> None:
     """Whenever a list is exported, compared and applied: the index ends as the bookings are."""
     end_as_the_bookings_are(steps, versioned=versioned, complete=True)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=4, max_size=18), st.booleans())
 def test_a_last_list_makes_good_whatever_the_outbox_missed(steps: list[tuple[str, ...]], versioned: bool) -> None:
     end_as_the_bookings_are(steps, versioned=versioned, complete=False)
