@@ -82,7 +82,7 @@ def test_worker_and_beat_publish_a_booking_and_end_in_order(site: Site, tmp_path
     # when a booking is made, and the worker is told to stop while the index has not answered yet
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at=datetime(2027, 5, 4, 8, 15),
+        starts_at=datetime(2040, 5, 4, 8, 15),
     )  # fmt: skip
     wait_until(lambda: site.index.calls(), worker.log)
     ended = worker.stop(within=30)

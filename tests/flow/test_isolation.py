@@ -79,7 +79,7 @@ def test_a_dozen_outboxes_that_hang_and_two_that_are_wrong_delay_no_other(tmp_pa
     well = connect(urls["well"])
     try:
         for _ in range(3):  # one after another, while the dozen hang
-            id = put(well, **RIGHT)
+            id = put(well, **LATER)
             wait_until(lambda id=id: outcomes(well)[id] == ("taken", None), "the well one's row")
 
         def troubles() -> dict[str, str]:

@@ -38,7 +38,7 @@ def _run(site: Site) -> Site:
     site.start_run()
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at=datetime(2027, 5, 4, 8, 15).isoformat(),
+        starts_at=datetime(2040, 5, 4, 8, 15).isoformat(),
     )  # fmt: skip
     wait_until(lambda: site.index.posts(), "the booking in the index")
     wait_until(lambda: site.status()["lanes"][0]["pending"] == 0, "the call recorded")
@@ -117,7 +117,7 @@ def test_logs_go_to_stderr_one_json_object_a_line(running: Site) -> None:
 def test_posts_show_finds_a_booking_and_a_key_and_hides_the_resident(running: Site) -> None:
     found = json.loads(running.command("posts", "show", "--booking", "b-1", "--json").stdout)
     (post,) = found["posts"]
-    assert (post["state"], post["wanted"], post["known"]) == ("indexed", "20270504081500", "20270504081500")
+    assert (post["state"], post["wanted"], post["known"]) == ("indexed", "20400504081500", "20400504081500")
     by_key = json.loads(running.command("posts", "show", str(post["key"]), "--json").stdout)
     assert by_key == found
     for form in (["--booking", "b-1"], [str(post["key"])], ["--booking", "b-1", "--json"]):

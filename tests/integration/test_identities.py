@@ -72,7 +72,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -
 def _book(site: Site, path: str, **said: object) -> None:
     row = {
         "operation": "upsert", "booking_id": path, "resident_id": WHO[path], "care_unit": "SE2321000016-1HZ3",
-        "starts_at": "2027-05-04 08:15",
+        "starts_at": "2040-05-04 08:15",
     } | said  # fmt: skip
     site.insert(TIDBOK.name, **row)
 
@@ -156,7 +156,7 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     metrics = _scraped(ports)
     # and a worker that dies
     site.index.order(delay=2)
-    _book(site, "fine", starts_at="2027-05-05 08:15")
+    _book(site, "fine", starts_at="2040-05-05 08:15")
     wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), "a call that is out")
     worker.kill()
     with redis.Redis(port=valkey.port) as broker:
@@ -188,20 +188,20 @@ def _lists(site: Site) -> Iterator[Done]:
         WHO["wrong line"],
         WHO["broken list"],
     )
-    well = f"list,1,{WHO['list']},SE2321000016-1HZ3,2027-05-04 08:15\n"
+    well = f"list,1,{WHO['list']},SE2321000016-1HZ3,2040-05-04 08:15\n"
     file = site.folder / "list.csv"
     apply = ("snapshot", "apply", "--source", TIDBOK.name, str(file))
     file.write_text(f"{header}{well}wrong line,{wrong},{wrong}0,unit of {wrong},{wrong}\n,{wrong}\n")
     yield site.command(*apply, "--dry-run", "--skip-rejected")
     yield site.command(*apply, "--dry-run", "--json", code=1)
     yield site.command(*apply, "--yes", "--skip-rejected", "--reason", f"the list with {WHO['list']}")
-    file.write_text(f'{header}{well}"broken {broken},1,{broken}"x,UNIT,2027-05-04 08:15\n')
+    file.write_text(f'{header}{well}"broken {broken},1,{broken}"x,UNIT,2040-05-04 08:15\n')
     yield site.command(*apply, "--dry-run", code=1)
     file.write_text(f"{broken},{header}{well}")
     yield site.command(*apply, "--dry-run", code=1)
     person = WHO["list and constraint"]
     _relay_sql(site, f"ALTER TABLE ei_booking ADD CONSTRAINT c CHECK (resident_id <> '{person}')")
-    file.write_text(f"{header}{well}listed,1,{person},SE2321000016-1HZ3,2027-05-04 08:15\n,\n")
+    file.write_text(f"{header}{well}listed,1,{person},SE2321000016-1HZ3,2040-05-04 08:15\n,\n")
     yield site.command(*apply, "--yes", "--skip-rejected", "--reason", "a list", code=1)
     _relay_sql(site, "ALTER TABLE ei_booking DROP CONSTRAINT c")
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 
 def booking(number: int, **columns: object) -> dict[str, Any]:
-    starts_at = datetime(2027, 5, 4, 8, 15) + timedelta(days=number)
+    starts_at = datetime(2040, 5, 4, 8, 15) + timedelta(days=number)
     said = {"operation": "upsert", "resident_id": TOLVAN, "care_unit": "SE2321000016-1HZ3", "starts_at": starts_at}
     return {"booking_id": f"b-{number}"} | said | columns
 

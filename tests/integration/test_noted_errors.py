@@ -27,7 +27,7 @@ def error(site: Site) -> object:
 def is_taken(site: Site, booking_id: str) -> bool:
     site.insert(
         TIDBOK.name, operation="upsert", booking_id=booking_id, resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at="2027-05-04 08:15",
+        starts_at="2040-05-04 08:15",
     )  # fmt: skip
     wait_until(lambda: not site.unread(), site.last_words)  # who is frozen may hold the source for half a minute
     return True

@@ -53,7 +53,7 @@ class Outage:
         booking_id = f"b-{self._number}"
         began = self.site.insert(
             TIDBOK.name, operation="upsert", booking_id=booking_id, resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-            starts_at="2027-05-04 08:15",
+            starts_at="2040-05-04 08:15",
         )  # fmt: skip
         wait_until(lambda: self.site.index.content_of(booking_id), self.worker.log)
         return time.monotonic() - began
@@ -140,7 +140,7 @@ def test_an_answer_that_comes_while_the_database_is_away_is_not_lost(outage: Out
     # when the database goes while a call is out, and comes back some seconds after its answer
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="slow", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at="2027-05-04 08:15",
+        starts_at="2040-05-04 08:15",
     )  # fmt: skip
     wait_until(lambda: len(site.index.calls()) > before, "a call")
     with away(outage, "database gone"):
@@ -165,7 +165,7 @@ def test_a_stop_ends_in_time_also_while_something_is_away(outage: Outage, what: 
     before = len(site.index.calls())
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="slow", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at="2027-05-04 08:15",
+        starts_at="2040-05-04 08:15",
     )  # fmt: skip
     wait_until(lambda: len(site.index.calls()) > before, "a call")
 

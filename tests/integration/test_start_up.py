@@ -29,7 +29,7 @@ def own_server() -> Iterator[Postgres]:
 def book(site: Site, booking_id: str) -> None:
     site.insert(
         TIDBOK.name, operation="upsert", booking_id=booking_id, resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at=datetime(2027, 5, 4, 8, 15),
+        starts_at=datetime(2040, 5, 4, 8, 15),
     )  # fmt: skip
 
 

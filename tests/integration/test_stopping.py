@@ -35,7 +35,7 @@ def test_sigterm_finishes_the_call_that_is_out_and_records_it(site: Site) -> Non
     process = site.processes[0]
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="b-1", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",
-        starts_at=datetime(2027, 5, 4, 8, 15).isoformat(),
+        starts_at=datetime(2040, 5, 4, 8, 15).isoformat(),
     )  # fmt: skip
     wait_until(lambda: site.index.calls(), "a call")
 
