@@ -26,9 +26,9 @@ environment = "qa"
 database_url = "sqlite:///%s/relay.db"
 [engagement_index.national]
 logical_address = "5565594230"
-connect_timeout = "1s"
-read_timeout = "5s"
-call_timeout = "5s"
+connect_timeout = "10s"
+read_timeout = "30s"
+call_timeout = "30s"
 %s
 [[source]]
 name = "tidbok"

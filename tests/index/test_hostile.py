@@ -112,6 +112,8 @@ def test_given_chunks_without_end_then_the_call_ends_in_time() -> None:
     """However fast they come, and each of them as good as empty."""
     forever = pouring(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1;x=y\r\n \r\n" * 10, 10_000_000)
     verdict = verdict_on(forever, call=2)
+    if not verdict.sent:  # all of the time went by before the call began: the machine stood still
+        verdict = verdict_on(forever, call=2)
     assert (verdict.kind, verdict.in_doubt) == (Kind.UNKNOWN, True)
 
 
