@@ -47,7 +47,7 @@ OK = http(update_response("OK"))
 
 
 def read_request(peer: socket.socket) -> bytes:
-    """One whole request, its head included; b"" when the client closed the connection instead."""
+    """One whole request, its head included; b"" when the client closed the connection before its end."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = peer.recv(65536)
@@ -59,7 +59,10 @@ def read_request(peer: socket.socket) -> bytes:
         int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
     )
     while len(body) < length:
-        body += peer.recv(65536)
+        more = peer.recv(65536)
+        if not more:
+            return b""
+        body += more
     return head + b"\r\n\r\n" + body
 
 
