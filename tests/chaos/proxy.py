@@ -98,6 +98,7 @@ class FaultProxy:
     def close(self) -> None:
         """Hang up on everybody and end."""
         self._do(self._hang_up)
+        self._do(self._give_up)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
@@ -131,6 +132,14 @@ class FaultProxy:
             for way in link.ways:
                 way.cancel()
         await asyncio.gather(*(way for link in links for way in link.ways), return_exceptions=True)
+        await asyncio.sleep(0)
+
+    async def _give_up(self) -> None:
+        """Whoever came while the others were hung up on would be left in a loop that has ended."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -90,6 +90,12 @@ def said_back(client: socket.socket, words: bytes) -> bool:
     return heard == words
 
 
+def seconds_of_hello(client: socket.socket) -> float:
+    began = time.monotonic()
+    assert said_back(client, b"hello")
+    return time.monotonic() - began
+
+
 def test_it_passes_on_what_it_gets_and_the_end(proxy: FaultProxy, echo: Echo, client: socket.socket) -> None:
     assert said_back(client, b"x" * 500)
     client.close()
@@ -98,12 +104,8 @@ def test_it_passes_on_what_it_gets_and_the_end(proxy: FaultProxy, echo: Echo, cl
 
 def test_slow(proxy: FaultProxy, client: socket.socket) -> None:
     with proxy.slow(0.5):
-        began = time.monotonic()
-        assert said_back(client, b"hello")
-        assert time.monotonic() - began >= 1
-    began = time.monotonic()
-    assert said_back(client, b"hello")
-    assert time.monotonic() - began < 1
+        assert seconds_of_hello(client) >= 1
+    assert min(seconds_of_hello(client) for _ in range(3)) < 1  # a busy machine may hold up one of them
 
 
 def test_what_is_still_on_its_way_when_the_client_ends_never_arrives(
