@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from relay.demo.processes import Process, StartFailed
+from tests.waiting import PATIENCE, wait_until
 
 PARENT = """
 import signal, subprocess, sys, time
@@ -29,7 +29,7 @@ def is_running(pid: int) -> bool:
     """Whether it lives; a zombie that nobody has collected yet does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it is collected between opening and reading
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
 
@@ -37,19 +37,16 @@ def is_running(pid: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc")
 def test_its_children_end_with_it(tmp_path):
     with start(tmp_path, PARENT.format(extra="")) as process:
-        child = int(process.wait_for_line("child", 10))
+        child = int(process.wait_for_line("child", PATIENCE))
         assert is_running(child)
 
-    end = time.monotonic() + 5
-    while is_running(child) and time.monotonic() < end:
-        os.sched_yield()
-    assert not is_running(child)
+    wait_until(lambda: not is_running(child), "its child ended")
 
 
 def test_one_that_is_deaf_to_sigterm_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr("relay.demo.processes._PATIENCE", 0.2)
     process = start(tmp_path, PARENT.format(extra=DEAF))
-    process.wait_for_line("child", 10)
+    process.wait_for_line("child", PATIENCE)
 
     process.stop()
 
@@ -62,4 +59,4 @@ def test_one_that_fails_to_start_is_told_of_with_the_tail_of_its_log(tmp_path):
         start(tmp_path, "import sys; print('no such port', file=sys.stderr); sys.exit(7)") as process,
         pytest.raises(StartFailed, match=r"the part ended by itself with code 7(?s:.*)no such port"),
     ):
-        process.wait_for_line("ready", 10)
+        process.wait_for_line("ready", PATIENCE)
