@@ -15,6 +15,7 @@ from relay.cli.probe import Verdict, probes, verdict
 from relay.demo.valkey import Valkey
 from relay.settings import Settings, parse
 from tests.index.servers import forwarding, serve
+from tests.waiting import PATIENCE
 
 
 def settings_for(folder: Path, url: str = "http://127.0.0.1:1/", broker_url: str | None = None) -> Settings:
@@ -31,7 +32,7 @@ def settings_for(folder: Path, url: str = "http://127.0.0.1:1/", broker_url: str
 
 
 def verdict_on(target: str, settings: Settings) -> Verdict:
-    return verdict(target, dict(probes(settings))[target])
+    return verdict(target, dict(probes(settings))[target], seconds=PATIENCE)
 
 
 @contextmanager
@@ -140,7 +141,13 @@ def test_an_index_shakes_hands_with_our_certificate(tmp_path: Path, authority: t
     assert (outcome.ok, outcome.text) == (True, "TCP and TLSv1.3 answer, certificates accepted")
 
 
-def test_an_index_that_refuses_our_certificate_is_told_of(tmp_path: Path, authority: trustme.CA) -> None:
+def test_an_index_that_refuses_our_certificate_is_told_of(
+    tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a busy machine may be slow to refuse: half a second, which the probe waits for it, would not always be enough
+    monkeypatch.setattr(
+        ssl.SSLSocket, "settimeout", lambda sock, _: socket.socket.settimeout(sock, PATIENCE), raising=False
+    )
     with listening(server_context(authority, trusting=trustme.CA())) as port:
         outcome = verdict_on("engagement_index.i.url", settings_for(tmp_path, f"https://127.0.0.1:{port}/"))
 
