@@ -39,7 +39,7 @@ class MariaDb(ThrowAway):
     """One server with its own data folder. `admin` may do everything, from 127.0.0.1, without a password."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._base = Path(tempfile.mkdtemp(prefix="ei-mariadb-", dir="/tmp"))
         # each removes what another's bootstrap has in a temporary folder that they share
@@ -57,6 +57,7 @@ class MariaDb(ThrowAway):
         """Make the system tables, start, and wait until it answers; at most `timeout` seconds."""
         if not (self._base / "data").exists():
             self._install()
+            self.port = free_port()  # not before: in the seconds that takes, somebody else could come to listen on it
         with (self._base / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(binary()), "--no-defaults", f"--datadir={self._base}/data", f"--socket={self._base}/socket",
