@@ -90,6 +90,12 @@ def now_in_sweden() -> datetime:
     return datetime.now(STOCKHOLM).replace(tzinfo=None, microsecond=0)
 
 
+def _is_doubtful(time: datetime) -> bool:
+    """Whether a change of clocks skips or doubles it: then it passes at no moment that a wall clock's time tells."""
+    local = time.replace(tzinfo=STOCKHOLM)
+    return local.utcoffset() != local.replace(fold=1).utcoffset()
+
+
 class _Planner:
     def __init__(self, world: World, bookings: int, random: Random) -> None:
         self._world = world
@@ -191,7 +197,10 @@ class _Planner:
     def _passing(self, state: Columns) -> Columns:
         """Its time passes while the test runs, or has passed already; as its start or as its validity's end."""
         passes = self._world.start + timedelta(seconds=round(self._random.uniform(-0.3, 1) * self._world.soon))
-        if self._random.random() < 0.5:
+        is_validity = self._random.random() < 0.5
+        if _is_doubtful(passes):
+            return self._rebooked(state)
+        if is_validity:
             return self._timed(state) | {"kind": "invitation", "starts_at": self._future(), "valid_until": passes}
         return self._timed(state) | {"starts_at": passes}
 
