@@ -73,6 +73,11 @@ class PracticeIndex:
         """Order an answer ahead."""
         self._http.post(f"{self._url}/api/orders", json=order, timeout=10).raise_for_status()
 
+    def orders(self) -> list[dict[str, Any]]:
+        """The orders that stand; one for so many calls is gone when the last of them has come."""
+        orders: list[dict[str, Any]] = self._get("orders")
+        return orders
+
     def cancel_orders(self) -> None:
         """Have it answer normally again."""
         self._http.delete(f"{self._url}/api/orders", timeout=10).raise_for_status()
