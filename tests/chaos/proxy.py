@@ -97,8 +97,8 @@ class FaultProxy:
 
     def close(self) -> None:
         """Hang up on everybody and end."""
+        self._do(self._see_all_leave)
         self._do(self._hang_up)
-        self._do(self._give_up)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
@@ -134,13 +134,13 @@ class FaultProxy:
         await asyncio.gather(*(way for link in links for way in link.ways), return_exceptions=True)
         await asyncio.sleep(0)
 
-    async def _give_up(self) -> None:
-        """Whoever came while the others were hung up on would be left in a loop that has ended."""
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for other in others:
-            other.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)
+    async def _see_all_leave(self) -> None:
+        """Also those that have come just now: one that is not through the door when it closes stays in it."""
+        self._resets = True
+        await asyncio.sleep(0.01)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._reset_all()
+            await asyncio.wait(others, timeout=0.1)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._resets:
