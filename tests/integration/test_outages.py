@@ -25,7 +25,8 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-PACE = Pace(key_spacing=2, call_timeout=3)
+PACE = Pace(key_spacing=2, call_timeout=6)  # the calls that are out here take two seconds, and what BUSY adds
+BUSY = 4  # seconds for which a busy machine may stand still
 FULL_RATE = 2 + 1.5  # seconds from commit to index: two poll intervals, and what a busy machine may add
 
 
@@ -117,7 +118,7 @@ def test_all_goes_on_by_itself(outage: Outage, what: str, seconds: float, patien
 
     # then work goes on soon after it is back, and at full rate
     first = outage.book()
-    assert first <= patience
+    assert first <= patience + BUSY
     rest = outage.book_at_full_rate()
     print(what, "first booking after", round(first, 1), "s, then", [round(s, 1) for s in rest])
     assert min(rest) <= FULL_RATE
@@ -173,7 +174,7 @@ def test_a_stop_ends_in_time_also_while_something_is_away(outage: Outage, what: 
     with away(outage, what):
         told = time.monotonic()
         outage.worker.terminate()
-        outage.worker.wait(within=PACE.call_timeout + 5)
+        outage.worker.wait(within=PACE.call_timeout + 5 + BUSY)
         print(what, "gone after", round(time.monotonic() - told, 1), "s")
 
     # then its call was written down, where there was a database to write to: nothing is in doubt
