@@ -231,10 +231,10 @@ def test_lanes_that_have_much_to_say_take_turns(tmp_path: Path) -> None:
         end()
         relay.close()
 
-    # then none is done before each other has had its turns, give or take one that came late to ask for the first
+    # then none is done before each other has had its turns, give or take those that one let pass which was slow to ask
     order = [call["source_system"] for call in sandbox.core.calls()]
     first_done = min(max(n for n, whose in enumerate(order) if whose == system) for system in systems)
-    assert min(order[: first_done + 1].count(system) for system in systems) >= 8
+    assert min(order[: first_done + 1].count(system) for system in systems) >= 5
 
 
 def test_an_outbox_is_read_once_at_a_time() -> None:
