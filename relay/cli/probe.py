@@ -23,6 +23,7 @@ from relay.settings.files import tls_context
 from relay.settings.finding import mask_url
 
 SECONDS: Final = 5.0
+REFUSAL_SECONDS: Final = 2.0  # some servers ask others about a certificate before they refuse it
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _index(index: EngagementIndex) -> str:
 
 def _await_refusal(sock: ssl.SSLSocket) -> None:
     """Give the server a moment to refuse our certificate: in TLS 1.3 it does so after the handshake."""
-    sock.settimeout(0.5)
+    sock.settimeout(REFUSAL_SECONDS)
     try:
         if sock.recv(1) == b"":
             raise ConnectionError("the server closed the connection after the handshake")

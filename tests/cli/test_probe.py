@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from relay.cli import probe
 from relay.cli.probe import Verdict, probes, verdict
 from relay.demo.valkey import Valkey
 from relay.settings import Settings, parse
@@ -144,10 +145,7 @@ def test_an_index_shakes_hands_with_our_certificate(tmp_path: Path, authority: t
 def test_an_index_that_refuses_our_certificate_is_told_of(
     tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # a busy machine may be slow to refuse: half a second, which the probe waits for it, would not always be enough
-    monkeypatch.setattr(
-        ssl.SSLSocket, "settimeout", lambda sock, _: socket.socket.settimeout(sock, PATIENCE), raising=False
-    )
+    monkeypatch.setattr(probe, "REFUSAL_SECONDS", PATIENCE)  # a busy machine may be slow to refuse
     with listening(server_context(authority, trusting=trustme.CA())) as port:
         outcome = verdict_on("engagement_index.i.url", settings_for(tmp_path, f"https://127.0.0.1:{port}/"))
 
