@@ -31,7 +31,10 @@ _POOLS: Final = {"http": PlainPool, "https": TlsPool}
 
 
 class HttpAnswer(NamedTuple):
-    """Any HTTP answer. `body` is None when it was too large, or broke off after a status other than 200."""
+    """Any HTTP answer. `body` is None when it was too large, or broke off after a status other than 200.
+
+    So it is after a status below 200, of which the answer is still to come.
+    """
 
     status: int
     headers: Mapping[str, str]  # names without regard to case
@@ -138,6 +141,9 @@ class Transport:
 
     def _read(self, call: Call, response: urllib3.BaseHTTPResponse) -> bytes | None:
         """The body, or None. The connection goes back to the pool only when all of it was read."""
+        if response.status < 200:  # a word before the answer, which the next call would get for its own
+            response.close()
+            return None
         try:
             with call.noting():
                 body = response.read(LARGEST_BODY + 1, decode_content=True)

@@ -272,6 +272,23 @@ def test_given_a_peer_that_closes_idle_connections_then_the_next_call_opens_one(
         assert server.connections == 3
 
 
+@pytest.mark.parametrize("interim", ["101 Switching Protocols", "102 Processing", "103 Early Hints"])
+def test_given_a_word_before_the_answer_then_the_answer_is_not_taken_for_that_of_the_next_call(interim: str) -> None:
+    """Invariant 2: posts of the next call would be known as accepted by an answer that is not theirs."""
+
+    def handle(peer: socket.socket, number: int) -> None:
+        while request := read_request(peer):
+            peer.sendall(f"HTTP/1.1 {interim}\r\n\r\n".encode())
+            time.sleep(0.2)
+            peer.sendall(http(b"to " + request[-4:]))
+
+    with serve(handle) as server:
+        transport = Transport(endpoint(server.url))
+        answers = [transport.post(body, {}, nothing) for body in (b"<a/>", b"<b/>")]
+        transport.close()
+    assert b"to <a/>" not in [answer.body for answer in answers[1:]]
+
+
 def test_given_a_proxy_then_the_call_goes_through_it_and_no_other_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
