@@ -29,6 +29,7 @@ from relay.store.transaction import Transaction
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
 _LEFT: Final = (None, "is no longer in the configuration")
+_RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
 
 
 def look(loaded: Settings) -> Standing:
@@ -44,7 +45,9 @@ def look(loaded: Settings) -> Standing:
             return Standing(
                 at=now,
                 sources=[
-                    _source(name, known.get(name), states, rejected.get(name, 0), *asked.get(name, _LEFT))
+                    _source(
+                        name, known.get(name), states, rejected.get(name, 0), *(asked.get(name) or _gone(known[name]))
+                    )
                     for name in sorted({*known, *asked})
                 ],
                 lanes=[lane_facts(row, now) for row in lanes],
@@ -64,6 +67,11 @@ def _read(
     tx: Transaction,
 ) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int]]:
     return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx)
+
+
+def _gone(row: Row[Any]) -> tuple[None, str | None]:
+    """What is said of a source that is no longer in the configuration."""
+    return _LEFT if row.retired_at is None else _RETIRED
 
 
 def _source(

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from relay.cli import bulk
 from relay.cli.sources import sources
+from relay.cli.status import status
 from relay.cli.units import units
 from relay.difference import Tally
 from relay.flow.intake import intake
@@ -172,6 +173,21 @@ def test_a_source_is_retired_after_it_left_the_configuration(site: Path) -> None
     file.write_text(file.read_text().replace("tidbok", "nytt").replace("SYSTEM-OLD", "SYSTEM-OTHER"))
     assert run("retire", "tidbok", "--reason", "closed", "--yes").exit_code == 0
     assert wanted(site) == set()
+
+
+def test_a_source_that_left_the_configuration_is_wrong_until_it_is_retired(site: Path) -> None:
+    """`sources retire`: it may stand in the configuration still, or not any more."""
+    file = site / "relay.toml"
+    file.write_text(file.read_text().replace("tidbok", "nytt").replace("SYSTEM-OLD", "SYSTEM-OTHER"))
+    assert told_wrong() == ["source tidbok: is no longer in the configuration"]
+
+    run("retire", "tidbok", "--reason", "closed", "--yes")
+    assert told_wrong() == []
+
+
+def told_wrong() -> list[str]:
+    said: list[str] = json.loads(CliRunner().invoke(status, ["--json"]).stdout)["wrong"]
+    return said
 
 
 def test_a_source_gets_another_hsa_id(site: Path) -> None:
