@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 PATIENCE: Final = 120  # seconds
 
@@ -19,8 +21,15 @@ def wait_until(condition: Callable[[], object], what: str | Callable[[], str], w
     `what` completes the sentence "it did not happen within … s: …".
     """
     began = time.monotonic()
-    while not condition():
+    wait_for(condition, what, within)
+    return time.monotonic() - began
+
+
+def wait_for(look: Callable[[], T], what: str | Callable[[], str], within: float = PATIENCE) -> T:
+    """The first thing that `look` sees which is not empty; waits as `wait_until` does."""
+    began = time.monotonic()
+    while not (seen := look()):
         if time.monotonic() - began > within:
             raise AssertionError(f"it did not happen within {within:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.02)
-    return time.monotonic() - began
+    return seen

@@ -9,14 +9,14 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
 import pytest
 import trustme
 
-from relay.demo.throwaway import free_port
+from relay.demo.throwaway import comes_to_answer, free_port
+from tests.waiting import PATIENCE, wait_until
 
 BINARY = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 NEEDS_NGINX = [
@@ -79,11 +79,9 @@ class Nginx:
 
     def seen(self, number: int) -> list[tuple[int, int]]:
         """Of the first `number` requests: (serial number of the client's certificate or 0, status)."""
-        deadline = time.monotonic() + 5
-        while len(lines := self._lines()) < number:  # a line is written once its answer has left
-            assert time.monotonic() < deadline, f"{number} requests were not seen; {self._words()}"
-            time.sleep(0.01)
-        return [(int(serial.replace("-", "0"), 16), int(status)) for serial, status in map(str.split, lines)]
+        # a line is written once its answer has left
+        wait_until(lambda: len(self._lines()) >= number, lambda: f"{number} requests seen; {self._words()}")
+        return [(int(serial.replace("-", "0"), 16), int(status)) for serial, status in map(str.split, self._lines())]
 
     def __enter__(self) -> Self:
         assert BINARY is not None
@@ -100,7 +98,7 @@ class Nginx:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            self._await_port()
+            assert comes_to_answer(self._process, self._listens, PATIENCE), f"nginx does not listen; {self._words()}"
         except BaseException:
             self._end()
             raise
@@ -109,16 +107,12 @@ class Nginx:
     def __exit__(self, *exception: object) -> None:
         self._end()
 
-    def _await_port(self) -> None:
-        deadline = time.monotonic() + 10
-        while True:
-            assert self._process.poll() is None, f"nginx ended at once; {self._words()}"
-            assert time.monotonic() < deadline, f"nginx does not listen; {self._words()}"
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.01)
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
 
     def _end(self) -> None:
         self._process.kill()

@@ -26,6 +26,7 @@ from tests.index.servers import (
     read_request,
     serve,
 )
+from tests.waiting import wait_until
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 
@@ -330,10 +331,7 @@ def test_given_many_calls_then_no_socket_and_no_watchdog_is_left() -> None:
     with serve(answering(OK)) as server:
         for _ in range(20):
             post(server.url)
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() <= before
+    wait_until(lambda: threading.active_count() <= before, "no more threads than before")
 
 
 @pytest.mark.parametrize(

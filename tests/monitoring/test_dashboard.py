@@ -14,7 +14,7 @@ from tests.integration.conftest import TIDBOK
 from tests.integration.site import Site
 from tests.monitoring.conftest import promtool
 from tests.monitoring.panels import EMPTY_WHEN_WELL, LAYOUT, PANELS, asked, generator
-from tests.waiting import wait_until
+from tests.waiting import wait_for, wait_until
 
 
 def test_the_file_is_what_the_generator_makes() -> None:
@@ -65,14 +65,7 @@ def test_a_table_shows_columns_with_headings_and_no_others(
 def series_of(prometheus: Prometheus, expression: str) -> list[dict[str, Any]]:
     """The series that an expression gives, of which there are some: for a moment there are none where a scrape came to
     nothing, as on a machine that stands still for the second that it may last."""
-    found: list[dict[str, Any]] = []
-
-    def ask() -> bool:
-        found[:] = prometheus.query(expression)
-        return bool(found)
-
-    wait_until(ask, f"a series of {expression}")
-    return found
+    return wait_for(lambda: prometheus.query(expression), f"a series of {expression}")
 
 
 def served_names(prometheus: Prometheus) -> set[str]:

@@ -18,7 +18,7 @@ import requests
 
 from tests.integration.processes import ROOT
 from tests.monitoring.panels import EMPTY_WHEN_WELL, PANELS, asked
-from tests.waiting import wait_until
+from tests.waiting import wait_for, wait_until
 
 pytestmark = [pytest.mark.promtool, pytest.mark.integration, pytest.mark.heavy]
 
@@ -63,14 +63,7 @@ class FirstTerminal:
 
     def value(self, expression: str) -> float:
         """The only value it gives; for a moment there is none, where a scrape came to nothing."""
-        found: list[float] = []
-
-        def ask() -> bool:
-            found[:] = self.query(expression)
-            return bool(found)
-
-        wait_until(ask, f"a value of {expression}")
-        return found[0]
+        return wait_for(lambda: self.query(expression), f"a value of {expression}")[0]
 
     def alerts(self) -> set[tuple[str, str]]:
         """(alert, state) of all."""
