@@ -1,3 +1,3 @@
 """The Engagemangsindex update relay: keeps the index equal to the bookings (see docs/architecture.md)."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
