@@ -9,12 +9,13 @@ from relay.settings.duration import format_duration, parse_duration
 from relay.settings.finding import Finding, SettingsError
 from relay.settings.kinds import ALL, parse_table_name
 from relay.settings.load import load
-from relay.settings.model import EngagementIndex, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
 
 __all__ = [
     "ALL",
     "EngagementIndex",
     "Finding",
+    "Region",
     "Retention",
     "Settings",
     "SettingsError",

@@ -13,13 +13,14 @@ from pydantic_core import ErrorDetails
 
 from relay.settings.advice import advise
 from relay.settings.finding import HIDDEN, MISSING, Finding, SettingsError, show
-from relay.settings.model import EngagementIndex, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
 from relay.settings.relations import mistakes_between_tables, source_key
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _MODELS: Final[dict[str, type[BaseModel]]] = {
     "engagement_index": EngagementIndex,
     "source": Source,
+    "region": Region,
     "retention": Retention,
 }
 _SHAPES: Final = {
@@ -117,7 +118,7 @@ def _unknown_key(loc: Sequence[int | str]) -> str:
 
 def _model_at(loc: Sequence[int | str]) -> type[BaseModel]:
     table = str(loc[0])  # of the indexes and sources the second part says which
-    return _MODELS.get(table, Settings) if len(loc) > (1 if table == "retention" else 2) else Settings
+    return _MODELS.get(table, Settings) if len(loc) > (1 if table in ("region", "retention") else 2) else Settings
 
 
 def _key(loc: Sequence[int | str], document: Mapping[str, Any]) -> str:

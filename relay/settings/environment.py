@@ -23,14 +23,14 @@ from typing import Any, Final, NamedTuple, get_origin
 from pydantic import BaseModel
 
 from relay.settings.finding import HIDDEN, Finding, show
-from relay.settings.model import EngagementIndex, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
 from relay.settings.relations import in_environment
 
 CONFIG_VARIABLE: Final = "EI_RELAY_CONFIG"
 PREFIX: Final = "EI_RELAY_"
 _FILE: Final = "_FILE"
 _NAMED: Final[dict[str, type[BaseModel]]] = {"engagement_index": EngagementIndex, "source": Source}
-_TABLES: Final[dict[str, type[BaseModel]]] = {**_NAMED, "retention": Retention}
+_TABLES: Final[dict[str, type[BaseModel]]] = {**_NAMED, "region": Region, "retention": Retention}
 _KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S*")
 
 
@@ -109,7 +109,8 @@ def _target(variable: str) -> _Target | None:
 
 def _known_keys(table: str) -> set[str]:
     if table:
-        return set(_TABLES[table].model_fields) - {"name"}  # the name is in the variable's own name
+        named = {"name"} if table in _NAMED else set()  # the name is in the variable's own name
+        return set(_TABLES[table].model_fields) - named
     return set(Settings.model_fields) - set(_TABLES)
 
 

@@ -143,6 +143,12 @@ class Source(_Table):
         "Their bookings are remembered and not published, until one comes with a national identity (R-07).",
     )
 
+    contracts: tuple[str, ...] = Field(
+        (),
+        description="The contracts of Tidbokning (crm:scheduling) that the booking system offers as producer, for the "
+        "order to NTjP: GetAvailableTimeslots, MakeBooking and so on (R-51).",
+    )
+
     @field_validator("title")
     @classmethod
     def _name_by_default(cls, value: str, info: ValidationInfo) -> str:
@@ -183,6 +189,16 @@ class Retention(_Table):
         return _at_least("bookings", value, info)
 
 
+class Region(_Table):
+    """Who orders and declares: the region, as it stands in mails to 1177's administration (R-51, R-52)."""
+
+    name: str = Field("", description="The region's name, in orders: Region Nord.")
+    organisation_number: str = Field("", description="The region's organisation number, in orders.")
+    contact_name: str = Field("", description="The person whom questions about an order go to.")
+    contact_email: str = Field("", description="That person's mail address; orders are sent from it.")
+    contact_phone: str = Field("", description="That person's telephone number.")
+
+
 class Settings(_Table):
     """The whole configuration, checked."""
 
@@ -218,6 +234,10 @@ class Settings(_Table):
     retention: Retention = Field(
         default_factory=lambda: Retention.model_validate({}),
         description="How long is kept what is over: [retention], with a default for every key.",
+    )
+    region: Region = Field(
+        default_factory=lambda: Region.model_validate({}),
+        description="Who orders and declares: [region]; needed only by `ei-relay onboarding`.",
     )
     engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
         description="The indexes, by name: [engagement_index.national]."

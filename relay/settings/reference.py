@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from relay.settings.duration import format_duration
-from relay.settings.model import EngagementIndex, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
 
 PAGE: Final = Path("docs/configuration.md")
 
@@ -40,9 +40,10 @@ _TABLES: Final[tuple[tuple[str, str, str, type[BaseModel]], ...]] = (
     ("Above the first table", "The relay itself.", "EI_RELAY_", Settings),
     ("[engagement_index.NAME]", EngagementIndex.__doc__ or "", "EI_RELAY_ENGAGEMENT_INDEX__NAME__", EngagementIndex),
     ("[retention]", Retention.__doc__ or "", "EI_RELAY_RETENTION__", Retention),
+    ("[region]", Region.__doc__ or "", "EI_RELAY_REGION__", Region),
     ("[[source]]", Source.__doc__ or "", "EI_RELAY_SOURCE__NAME__", Source),
 )
-_HAS_A_TABLE: Final = ("engagement_index", "retention", "source")
+_HAS_A_TABLE: Final = ("engagement_index", "region", "retention", "source")
 _KINDS: Final = {  # by the annotation in the model
     "kinds.Duration": "duration",
     "kinds.PositiveDuration": "duration, more than zero",
@@ -69,6 +70,7 @@ _KINDS: Final = {  # by the annotation in the model
     'Literal["qa", "production"]': "`qa` or `production`",
     'Literal["json", "text"]': "`json` or `text`",
     "SecretStr": "text, a secret",
+    "tuple[str, ...]": "list of texts",
     "str": "text",
 }
 
@@ -99,7 +101,7 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if isinstance(value, timedelta):
         return f"`{format_duration(value)}`"
-    if isinstance(value, SecretStr) or value in (None, ""):
+    if isinstance(value, SecretStr) or value in (None, "", ()):
         return "none"
     return f"`{value}`"
 
