@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
+from relay.cli.common import open_store, who
 from relay.cli.probe import Verdict, probes, verdict
+from relay.onboarding.process import CONNECT_CHECK
+from relay.onboarding.steps import FAILED, PASSED
 from relay.settings import Finding, Settings, SettingsError, load
 from relay.settings.files import check_files
+from relay.store import onboarding
+from relay.store.migrate import DatabaseNotReady
 
 
 @click.group()
@@ -29,8 +37,26 @@ def check(as_json: bool, connect: bool) -> None:
     mistakes, warnings, settings = _examine()
     verdicts = [verdict(*probe) for probe in probes(settings)] if connect and settings else []
     ok = not mistakes and all(each.ok for each in verdicts)
+    if settings and any(each.ok for each in verdicts if each.target == "database_url"):
+        _remember(settings, ok)
     click.echo(_json(ok, mistakes, warnings, verdicts) if as_json else _text(mistakes, warnings, verdicts))
     raise SystemExit(0 if ok else 1)
+
+
+def _remember(settings: Settings, ok: bool) -> None:
+    """Note that the check was made: the order for production asks that it passed within a day (R-53).
+
+    One that is not at our version, or cannot be written, has nothing to note it in.
+    """
+    with suppress(SQLAlchemyError, DatabaseNotReady):
+        store = open_store(settings)
+        state, today = (PASSED if ok else FAILED), datetime.now(UTC).astimezone().date().isoformat()
+        store.transact(
+            lambda tx: onboarding.add(
+                tx, settings.environment, onboarding.EVERY_SOURCE, CONNECT_CHECK, state, by=who(), date=today
+            )
+        )
+        store.engine.dispose()
 
 
 def _examine() -> tuple[tuple[Finding, ...], tuple[Finding, ...], Settings | None]:

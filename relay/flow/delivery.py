@@ -92,7 +92,8 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex) -> Outgoing | No
         if not due:
             lanes.close_call(tx, lane)
             return None
-        call_id = calls.begin(tx, lane.id, correlation_id, [p.id for p in due], length)
+        ids, environment = [p.id for p in due], relay.settings.environment
+        call_id = calls.begin(tx, lane.id, correlation_id, ids, length, environment)
         lanes.open_call(tx, lane, call_id)
         return Outgoing(lane, call_id, correlation_id, due)
 

@@ -1,7 +1,7 @@
-"""When a certificate is valid: read from its file with the standard library alone.
+"""When a certificate is valid and for whom: read from its file with the standard library alone.
 
 The standard library shows a certificate's dates only for a peer's, so the few bytes of DER that hold them are
-walked here: Certificate → tbsCertificate → validity (RFC 5280, 4.1).
+walked here: Certificate → tbsCertificate → validity, subject (RFC 5280, 4.1).
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Final, NamedTuple
 
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _VERSION: Final = 0xA0  # [0] EXPLICIT, left out in version 1
+_SERIAL_NUMBER: Final = bytes((0x55, 0x04, 0x05))  # 2.5.4.5
+_COMMON_NAME: Final = bytes((0x55, 0x04, 0x03))  # 2.5.4.3
+_LEAST_FIELDS: Final = 6  # serial number, algorithm, issuer, validity, subject, key
 _UTC_TIME: Final = 0x17  # YYMMDDhhmmssZ; the other is GeneralizedTime, with four digits of year
 
 
@@ -29,17 +32,40 @@ def validity(path: str) -> Validity:
 
     Raises OSError when the file cannot be read, ValueError when it holds no certificate.
     """
+    _serial, _algorithm, _issuer, (_, dates), *_ = _fields(path)
+    try:
+        return Validity(*map(_moment, _inside(dates)))
+    except (IndexError, TypeError, ValueError):
+        raise ValueError("The file's first certificate cannot be read") from None
+
+
+def subject(path: str) -> str:
+    """Who a certificate is for: its serialNumber, where a function certificate has its HSA-id, and its common name.
+
+    Raises as `validity` does.
+    """
+    _serial, _algorithm, _issuer, _validity, (_, name), *_ = _fields(path)
+    try:
+        pairs = [_inside(pair) for _, attributes in _inside(name) for _, pair in _inside(attributes)]
+        said = {kind: value.decode("utf-8", "replace") for (_, kind), (_, value), *_ in pairs}
+    except (IndexError, ValueError):
+        raise ValueError("The file's first certificate cannot be read") from None
+    return ", ".join(said[kind] for kind in (_SERIAL_NUMBER, _COMMON_NAME) if kind in said)
+
+
+def _fields(path: str) -> list[tuple[int, bytes]]:
+    """The fields of the first certificate, from its serial number on."""
     found = _PEM.search(Path(path).read_text(encoding="latin-1"))
     if found is None:
         raise ValueError("The file holds no certificate in PEM format")
     try:
         certificate = _inside(ssl.PEM_cert_to_DER_cert(found.group()))[0][1]
         fields = [field for field in _inside(_inside(certificate)[0][1]) if field[0] != _VERSION]
-        _serial, _algorithm, _issuer, (_, dates), *_ = fields
-        not_before, not_after = map(_moment, _inside(dates))
     except (IndexError, ValueError):
-        raise ValueError("The file's first certificate cannot be read") from None
-    return Validity(not_before, not_after)
+        fields = []
+    if len(fields) < _LEAST_FIELDS:
+        raise ValueError("The file's first certificate cannot be read")
+    return fields
 
 
 def _inside(data: bytes) -> list[tuple[int, bytes]]:

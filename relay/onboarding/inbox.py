@@ -1,27 +1,25 @@
 """The order of inbox messages: a mail from the region to the national administration of 1177's e-services (R-52).
 
-The HSA-id stands in it exactly as it stands in sourceSystem. In Swedish, since it is sent.
+One order for each booking system and environment, with the HSA-id exactly as it stands in sourceSystem. It assures only
+what is assured: where something speaks against the order, it says what that is. In Swedish, since it is sent.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
-from relay.settings import Source
+from relay.onboarding.letter import Letter, signature
+from relay.onboarding.process import IN_SWEDISH
+from relay.settings import Region, Source
 
-ENVIRONMENTS: Final = {"qa": "QA", "production": "Produktion"}
-
-_MAIL: Final = """\
-Ämne: Beställning av inkorgsmeddelanden för {title} ({environment})
-
+_BODY: Final = """\
 Hej!
 
-Vi beställer att meddelanden till invånarnas inkorg på 1177 (elektroniska kallelser och bokningsbekräftelser)
+Vi beställer att elektroniska kallelser och bokningsbekräftelser till invånarnas inkorg på 1177
 slås på för följande bokningssystem.
 
-{systems}{assurance}
-Med vänlig hälsning
-"""
+{systems}{assurance}{signature}"""
 _SYSTEM: Final = """\
 Miljö:                                        {environment}
 Bokningssystemets HSA-id, som i sourceSystem: {hsa_id}
@@ -29,13 +27,26 @@ Bokningssystemets namn:                       {title}
 
 """
 _ASSURANCE: Final = """\
-Vi har försäkrat oss om att systemet uppdaterar Engagemangsindex enligt reglerna för tjänstekontraktet.
+Vi har försäkrat oss om att systemet följer anvisningarna för uppdatering av Engagemangsindex.
+
+"""
+_NOT_ASSURED: Final = """\
+Vi har ännu inte kunnat försäkra oss om:
+{points}
 
 """
 
 
-def mail(environment: Literal["qa", "production"], source: Source) -> str:
-    """The mail for one booking system, its subject first."""
-    said = {"environment": ENVIRONMENTS[environment], "title": source.title}
-    systems = "".join(_SYSTEM.format(**said, hsa_id=hsa_id) for hsa_id in source.source_systems)
-    return _MAIL.format(**said, systems=systems, assurance=_ASSURANCE if environment == "production" else "")
+def order(environment: str, source: Source, region: Region, not_assured: Sequence[str] = ()) -> Letter:
+    """The mail for one booking system. `not_assured`: what the region could not make sure of, in Swedish."""
+    place = IN_SWEDISH[environment]
+    systems = "".join(
+        _SYSTEM.format(environment=place, title=source.title, hsa_id=hsa_id) for hsa_id in source.source_systems
+    )
+    assurance = ""
+    if not_assured:
+        assurance = _NOT_ASSURED.format(points="\n".join(f"- {point}" for point in dict.fromkeys(not_assured)))
+    elif environment == "production":
+        assurance = _ASSURANCE
+    body = _BODY.format(systems=systems, assurance=assurance, signature=signature(region))
+    return Letter(f"Beställning av elektroniska kallelser och bokningsbekräftelser: {source.title}, {place}", body)

@@ -6,13 +6,26 @@ the units are activated under the very HSA-ids that are sent as logical addresse
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from relay.catalogue import CareUnit
+from relay.onboarding.letter import Attachment, Letter, signature
+from relay.onboarding.process import IN_SWEDISH
+from relay.settings import Region
 
 COLUMNS: Final = ("hsa_id", "name", "county", "municipality_code", "municipality", "address")
+IN_SWEDISH_COLUMNS: Final = ("HSA-id", "Namn", "Län", "Kommunkod", "Kommun", "Besöksadress", "Miljö")
 REQUIRED: Final = ("name", "county")  # beside the hsa_id, without which there is no unit
+
+_BODY: Final = """\
+Hej!
+
+Vi beställer aktivering i 1177, {environment}, av {number} för webbtidbok med {title}.
+{change}De finns i bilagan {file}, med HSA-id, namn, län, kommunkod, kommun och besöksadress.
+
+{signature}"""
+_CHANGE: Final = "Beställningen gäller det som har tillkommit eller ändrats sedan beställningen {date}.\n"
 
 
 class UnitOrder(NamedTuple):
@@ -37,6 +50,27 @@ def order(units: Iterable[CareUnit]) -> UnitOrder:
         if missing:
             mistakes.append(f"{hsa_id}: {' and '.join(missing)} missing in its list: 1177 activates no unit without")
     return UnitOrder([_said(unit) for _, unit in sorted(found.items())], mistakes)
+
+
+def changed_since(rows: Sequence[tuple[str, ...]], ordered: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """The rows that are new or different since they were ordered."""
+    before = {tuple(row) for row in ordered}
+    return [row for row in rows if row not in before]
+
+
+def letter(
+    environment: str, title: str, rows: Sequence[tuple[str, ...]], region: Region, since: str | None = None
+) -> Letter:
+    """The mail that orders these units; `since` is the date of the order before, where only changes are ordered."""
+    place = IN_SWEDISH[environment]
+    file = f"vardenheter-{environment}.csv"
+    number = "en vårdenhet" if len(rows) == 1 else f"{len(rows)} vårdenheter"
+    body = _BODY.format(
+        environment=place, number=number, title=title, file=file, signature=signature(region),
+        change=_CHANGE.format(date=since) if since else "",
+    )  # fmt: skip
+    table = Attachment(file, IN_SWEDISH_COLUMNS, [(*row, place) for row in rows])
+    return Letter(f"Beställning: aktivering av vårdenheter för {title}, {place}", body, (table,))
 
 
 def _said(unit: CareUnit) -> tuple[str, ...]:

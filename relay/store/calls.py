@@ -21,8 +21,15 @@ LOST: Final = "lost"  # the verdict on a call whose worker died
 NOT_MADE: Final = "not made"  # the verdict on a call that was written down and then not sent
 
 
-def begin(tx: Transaction, lane_id: int, correlation_id: str, post_ids: Sequence[int], lease: timedelta) -> int:
-    """Open a call that carries these posts; its id."""
+def begin(
+    tx: Transaction,
+    lane_id: int,
+    correlation_id: str,
+    post_ids: Sequence[int],
+    lease: timedelta,
+    environment: str | None = None,
+) -> int:
+    """Open a call that carries these posts, made in this environment; its id."""
     values = {
         "lane_id": lane_id,
         "correlation_id": correlation_id,
@@ -30,6 +37,7 @@ def begin(tx: Transaction, lane_id: int, correlation_id: str, post_ids: Sequence
         "lease_until": tx.now + lease,
         "posts": len(post_ids),
         "post_ids": json.dumps([{"id": i} for i in post_ids]),
+        "environment": environment,
     }
     call_id: int = tx.run(insert(call).values(**values).returning(call.c.id)).scalar_one()
     return call_id

@@ -23,6 +23,7 @@ class Evidence(NamedTuple):
     """What was seen of one source. Counts are of calls, but for the posts."""
 
     since: datetime | None = None  # the first call that is still known; None: there is none
+    until: datetime | None = None  # the last one
     calls: int = 0
     accepted: int = 0
     refused: int = 0  # for their content
@@ -34,11 +35,15 @@ class Evidence(NamedTuple):
     held: tuple[str, ...] = ()  # lanes that are blocked or paused, and by what
 
 
-def by_source(tx: Transaction) -> defaultdict[str, Evidence]:
-    """{source: everything that is known of its calls and posts}; of one that never called, nothing."""
-    counted = {row.source: row for row in tx.run(_counted())}
-    busiest = {row.source: row for row in tx.run(_busiest(tx.dialect))}
-    overlapping = {row.source: row.number for row in tx.run(_overlapping())}
+def by_source(tx: Transaction, environment: str | None = None) -> defaultdict[str, Evidence]:
+    """{source: everything that is known of its calls and posts}; of one that never called, nothing.
+
+    With `environment`, only calls that were made there count: what was seen in QA says nothing of production (R-50).
+    Calls that were made before versions noted it count for neither.
+    """
+    counted = {row.source: row for row in tx.run(_there(_counted(), environment))}
+    busiest = {row.source: row for row in tx.run(_busiest(tx.dialect, environment))}
+    overlapping = {row.source: row.number for row in tx.run(_overlapping(environment))}
     parked = {name: number for name, state, number in overview.posts_by_state(tx) if state == "parked"}
     found: defaultdict[str, Evidence] = defaultdict(Evidence)
     for row in overview.lanes(tx):
@@ -50,7 +55,8 @@ def by_source(tx: Transaction) -> defaultdict[str, Evidence]:
     for name, row in counted.items():
         most = busiest.get(name)
         found[name] = found[name]._replace(
-            since=row.since, calls=row.calls, accepted=row.accepted, refused=row.refused, largest_call=row.largest,
+            since=row.since, until=row.until, calls=row.calls, accepted=row.accepted,
+            refused=row.refused, largest_call=row.largest,
             busiest_hour=most.hour if most else None, busiest_hour_posts=most.posts if most else 0,
             overlapping=overlapping.get(name, 0),
         )  # fmt: skip
@@ -62,6 +68,7 @@ def by_source(tx: Transaction) -> defaultdict[str, Evidence]:
 def _counted() -> Select[Any]:
     numbers = (
         func.min(call.c.started_at).label("since"),
+        func.max(call.c.started_at).label("until"),
         func.count().label("calls"),
         _number_of(Kind.ACCEPTED).label("accepted"),
         _number_of(Kind.CONTENT).label("refused"),
@@ -74,7 +81,7 @@ def _number_of(kind: Kind) -> ColumnElement[int]:
     return func.count(case((call.c.verdict == kind.value, 1)))
 
 
-def _busiest(dialect: str) -> Select[Any]:
+def _busiest(dialect: str, environment: str | None) -> Select[Any]:
     """The hour of each source with the most posts accepted, as `YYYY-MM-DD hh` in UTC."""
     at = call.c.ended_at
     hour: ColumnElement[str] = (
@@ -82,16 +89,16 @@ def _busiest(dialect: str) -> Select[Any]:
         if dialect == "sqlite"
         else func.to_char(func.timezone("UTC", at), "YYYY-MM-DD HH24")
     )
-    accepted = _made(hour.label("hour"), func.sum(call.c.posts).label("posts"))
+    accepted = _there(_made(hour.label("hour"), func.sum(call.c.posts).label("posts")), environment)
     hours = accepted.where(call.c.verdict == Kind.ACCEPTED.value).group_by(lane.c.source, "hour").subquery()
     place = func.row_number().over(partition_by=hours.c.source, order_by=(hours.c.posts.desc(), hours.c.hour))
     ranked = select(hours, place.label("place")).subquery()
     return select(ranked).where(ranked.c.place == 1)
 
 
-def _overlapping() -> Select[Any]:
+def _overlapping(environment: str | None) -> Select[Any]:
     before = func.lag(call.c.ended_at).over(partition_by=call.c.lane_id, order_by=(call.c.started_at, call.c.id))
-    pairs = _made(call.c.started_at, before.label("before")).subquery()
+    pairs = _there(_made(call.c.started_at, before.label("before")), environment).subquery()
     found: Select[Any] = select(pairs.c.source, func.count().label("number"))
     return found.where(pairs.c.before > pairs.c.started_at).group_by(pairs.c.source)
 
@@ -100,3 +107,7 @@ def _made(*columns: ColumnElement[Any]) -> Select[Any]:
     """Of all calls that were made: the source, and these."""
     joined: Select[Any] = select(lane.c.source, *columns).join_from(call, lane, lane.c.id == call.c.lane_id)
     return joined.where(func.coalesce(call.c.verdict, "") != NOT_MADE)
+
+
+def _there(asked: Select[Any], environment: str | None) -> Select[Any]:
+    return asked if environment is None else asked.where(call.c.environment == environment)

@@ -14,6 +14,7 @@
               it was last heard
     audit     who changed what by a command, and why
     chore     what is done now and then by one worker: when it is next due
+    onboarding  what was said, seen and ordered on a source's way to being connected; only added to
 
 The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
 Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
@@ -193,6 +194,7 @@ call = Table(
     Column("verdict", String(20)),
     Column("code", String(20)),
     Column("text", String(500)),  # masked
+    Column("environment", String(20)),  # that it was made in: what was seen in QA says nothing of production
 )
 Index("ei_call_started", call.c.started_at)
 
@@ -253,4 +255,20 @@ chore = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("next_at", Instant, nullable=False, server_default=_LONG_AGO),
+)
+
+onboarding = Table(
+    "ei_onboarding",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("environment", String(20), nullable=False),
+    Column("source", String(64), nullable=False),  # "": of every source
+    Column("step", String(40), nullable=False),
+    Column("subject", String(64), nullable=False),  # the care unit's HSA-id where a step is done unit by unit; else ""
+    Column("state", String(20), nullable=False),
+    Column("by_whom", String(128), nullable=False),
+    Column("on_date", String(10), nullable=False),
+    Column("note", String(500)),
+    Column("document", Text),  # JSON: what was ordered, or what a rehearsal showed
+    Column("recorded_at", Instant, nullable=False),
 )

@@ -1,0 +1,56 @@
+"""What is known on the way to being connected, read from the relay's database and the configured files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from relay.catalogue import CareUnit, read_care_units
+from relay.index.certificate import validity
+from relay.onboarding.gate import Observed
+from relay.onboarding.steps import Facts
+from relay.settings import ALL, Settings, Source
+from relay.store import evidence, onboarding, overview
+from relay.store.transaction import Transaction
+
+
+def units_of(source: Source) -> list[CareUnit]:
+    """The units of the source's list; none where every unit is published. Raises CatalogueError."""
+    return list(read_care_units(source.care_units).values()) if source.care_units != ALL else []
+
+
+def facts(tx: Transaction, environment: str, source: Source) -> Facts:
+    """What is known of the source's steps in this environment."""
+    listed = {unit.hsa_id for unit in units_of(source) if unit.active}
+    return Facts(
+        seen=evidence.by_source(tx, environment)[source.name],
+        said=onboarding.latest(tx),
+        units=listed | onboarding.units_in_use(tx, source.name),
+    )
+
+
+def observed(tx: Transaction, settings: Settings, source: Source) -> Observed:
+    """All that the gate looks at."""
+    number, last = onboarding.rejected(tx, source.name)
+    oldest = [
+        row.oldest_pending_since
+        for row in overview.lanes(tx)
+        if row.source == source.name and row.oldest_pending_since is not None
+    ]
+    return Observed(
+        facts=facts(tx, settings.environment, source),
+        rejected=number,
+        last_rejected=last,
+        certificate_ends=_certificate_ends(settings, source),
+        oldest_pending_since=min(oldest, default=None),
+    )
+
+
+def _certificate_ends(settings: Settings, source: Source) -> datetime | None:
+    """When the index's client certificate ends; the past where its file cannot be read."""
+    file = settings.engagement_index[source.engagement_index].client_certificate
+    if file is None:
+        return None
+    try:
+        return validity(str(file)).not_after
+    except (OSError, ValueError):
+        return datetime.now(UTC) - timedelta(seconds=1)
