@@ -30,6 +30,7 @@ from relay.store import lanes, sources
 from relay.store.lanes import LaneName
 from relay.store.migrate import check
 from relay.store.transaction import Clock, Store, Transaction
+from relay.surge import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,13 @@ class Relay:
         """Every lane of the configuration. The database may have more: a source system that is no longer configured
         keeps its lane until nothing is wanted of its posts."""
         return self._source_of.keys()
+
+    @property
+    def guard(self) -> Guard:
+        """What may be removed, moved or brought without somebody's word."""
+        said = self.settings.surge_guard
+        alike = said.alike if self.settings.environment == "production" else 0
+        return Guard(said.enabled, said.percent, said.least, alike)
 
     def prepare(self) -> None:
         """See that the database is at our version, and make the rows of the configured sources and lanes.

@@ -7,7 +7,7 @@ source (`relay.flow.ground`). It is a report and no lease: nothing waits for a w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -71,6 +71,24 @@ def lists_of(row: Row[Any]) -> dict[str, str]:
     """{source: fingerprint} of a worker's row."""
     said: dict[str, str] = json.loads(row.lists) if row.lists else {}
     return said
+
+
+def disagreeing(rows: Iterable[Row[Any]]) -> frozenset[str]:
+    """The sources of which these workers' files say different things."""
+    said: dict[str, set[str]] = {}
+    for row in rows:
+        for source, fingerprint in lists_of(row).items():
+            said.setdefault(source, set()).add(fingerprint)
+    return frozenset(source for source, fingerprints in said.items() if len(fingerprints) > 1)
+
+
+def clocks(rows: Iterable[Row[Any]]) -> dict[str, float]:
+    """{host: seconds that its clock is ahead of the database's}, of the latest report of each."""
+    found: dict[str, float] = {}
+    for row in rows:
+        if row.clock_offset_ms is not None:
+            found.setdefault(row.host, row.clock_offset_ms / 1000)
+    return found
 
 
 def drop_silent(tx: Transaction, before: datetime) -> int:
