@@ -19,6 +19,7 @@ from threading import Lock
 from sqlalchemy import Engine, make_url
 
 from relay.database import connect
+from relay.flow.clockwatch import ClockWatch
 from relay.flow.policies import PolicyFiles
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
@@ -50,6 +51,7 @@ class Relay:
     def __init__(self, settings: Settings, clock: Clock | None = None, bounds: Bounds | None = None) -> None:
         self.settings = settings
         self.instance = f"{socket.gethostname()[:128]}:{os.getpid()}:{time.time_ns() // 1000}"  # no other has this name
+        self.watch = ClockWatch() if clock is None else None  # a clock that is given is believed
         self._bounds = bounds  # how long databases are waited for; None: as workers do
         self._lock = Lock()
         self._preparing = Lock()

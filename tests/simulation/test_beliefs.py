@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from relay.flow.clockwatch import ClockWatch
 from relay.flow.heartbeat import Heartbeat
 from relay.flow.hold import approve, reject
 from relay.flow.relay import Relay
@@ -267,6 +269,50 @@ def test_a_test_run_in_production_is_held(new_world: NewWorld) -> None:
     assert shown(world) == {"B-other"}
     (change,) = held(world)
     assert (change.kind, change.created) == ("arrivals", 300)
+
+
+@pytest.mark.parametrize("hours", [2, 24, 24 * 60])
+def test_a_clock_that_steps_ahead_and_back_removes_nothing_and_leaves_lanes_open(
+    new_world: NewWorld, hours: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given bookings that lie ahead, and a database whose clock steps
+    world = new_world()
+    ahead = timedelta()
+    right = world.now
+    monkeypatch.setattr(world, "now", lambda _connection=None: right() + ahead)
+    world.relay.watch = ClockWatch(right)
+    book(world, "B-1", starts_at="2026-11-23T09:30:00")
+    book(world, "B-2")
+    minutes(world, 10)
+    # When it is ahead for a tick in which a call is made, then right again
+    ahead = timedelta(hours=hours)
+    book(world, "B-3")
+    world.work()
+    ahead = timedelta()
+    world.advance(5)
+    calls = world.calls
+    book(world, "B-4")
+    cancel(world, "B-2")
+    minutes(world, SPACING / 60 + 1)
+    # Then nothing that lies ahead was removed, and the lane goes on at once
+    assert shown(world) == {"B-1", "B-3", "B-4"}
+    assert world.calls > calls
+    # And a change of what was sent meanwhile does not wait for the old future
+    cancel(world, "B-3")
+    minutes(world, SPACING / 60 + 1)
+    assert shown(world) == {"B-1", "B-4"}
+    assert world.core.breaches() == []
+
+
+def test_a_clock_that_stays_odd_is_believed_after_an_hour(new_world: NewWorld) -> None:
+    """It may be our own host's that is wrong: that must not keep bookings in the index for ever."""
+    world = new_world()
+    world.relay.watch = ClockWatch(lambda: world.now() - timedelta(hours=5))
+    book(world, "B-1", starts_at="2026-11-23T08:30:00")
+    minutes(world, 20)
+    assert shown(world) == {"B-1"}
+    minutes(world, 60)
+    assert shown(world) == set()
 
 
 def test_in_qa_one_resident_may_have_many(world: World) -> None:
