@@ -6,6 +6,7 @@ but its own work.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -15,6 +16,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, make_url
 
@@ -27,11 +29,13 @@ from relay.outbox.reader import OutboxReader
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
 from relay.settings.outboxes import Place
-from relay.store import lanes, sources
+from relay.store import audit, indexes, lanes, sources
 from relay.store.lanes import LaneName
 from relay.store.migrate import check
 from relay.store.transaction import Clock, Store, Transaction
 from relay.surge import Guard
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,15 @@ class Relay:
                 self._prepared = True
 
     def _make_rows(self, tx: Transaction) -> None:
+        identities = {
+            label: f"{index.logical_address.upper()}@{(urlsplit(index.url).hostname or '').lower()}"
+            for label, index in self.settings.engagement_index.items()
+        }
+        for old, new in indexes.adopt(tx, identities).items():
+            audit.note(tx, "relay", "lanes rename", f"{old} {new}", "the same index under another name")
+            log.warning(
+                "an index has another name in the configuration; its lanes go on", extra={"was": old, "is": new}
+            )
         sources.ensure(tx, self._sources)
         lanes.ensure(tx, self._source_of.items())
 

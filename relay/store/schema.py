@@ -9,6 +9,7 @@
     ground    what a source's bookings were or are judged by, by fingerprint
     held_change   a change that would have touched many posts at once, and waits for somebody's word; held_booking: the
               bookings it keeps as they were
+    index     what the configuration called each index, and which one that is
     lane      one row an (index, source system): the lease, when it may call again, and why not now
     booking   what the booking system last said of each booking
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
@@ -148,6 +149,13 @@ held_booking = Table(
     Column("change_id", BigInteger, nullable=False),  # what its posts should be is not followed because of this one
 )
 Index("ei_held_booking_change", held_booking.c.change_id, held_booking.c.booking_id)
+
+index = Table(
+    "ei_index",
+    metadata,
+    Column("label", String(64), primary_key=True),  # as the configuration calls it, and the lanes
+    Column("identity", String(400), nullable=False),  # its logical address and the host of its URL
+)
 
 lane = Table(
     "ei_lane",

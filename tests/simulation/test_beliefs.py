@@ -315,5 +315,26 @@ def test_a_clock_that_stays_odd_is_believed_after_an_hour(new_world: NewWorld) -
     assert shown(world) == set()
 
 
+def test_an_index_that_gets_another_name_leaves_no_ghost(new_world: NewWorld) -> None:
+    # Given a post that was removed, and one whose removal waits for its spacing
+    world = new_world()
+    book(world, "B-0")
+    minutes(world, 2)
+    book(world, "B-1")
+    cancel(world, "B-0")
+    world.work()
+    cancel(world, "B-1")
+    world.work()
+    # When the index is called by another name
+    world.label = "ntjp"
+    world.reconfigure()
+    book(world, "B-2")
+    minutes(world, SPACING / 60 + 4)
+    # Then the index is as the bookings are
+    assert shown(world) == {"B-2"}
+    assert held(world) == []
+    assert world.outbox.execute("SELECT DISTINCT engagement_index FROM ei_lane").fetchall() == [("ntjp",)]
+
+
 def test_in_qa_one_resident_may_have_many(world: World) -> None:
     assert held(world) == []

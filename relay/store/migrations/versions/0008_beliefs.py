@@ -67,6 +67,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "booking_id"),
     )
     op.create_index("ei_held_booking_change", "ei_held_booking", ["change_id", "booking_id"], unique=False)
+    op.create_table(
+        "ei_index",
+        sa.Column("label", sa.String(length=64), nullable=False),
+        sa.Column("identity", sa.String(length=400), nullable=False),
+        sa.PrimaryKeyConstraint("label"),
+    )
     op.add_column("ei_source", sa.Column("agreed", sa.String(length=32), nullable=True))
     op.add_column("ei_source", sa.Column("surge", sa.Text(), nullable=True))
 
@@ -75,6 +81,7 @@ def downgrade() -> None:
     with op.batch_alter_table("ei_source") as batch:
         batch.drop_column("surge")
         batch.drop_column("agreed")
+    op.drop_table("ei_index")
     op.drop_table("ei_held_booking")
     op.drop_table("ei_held_change")
     op.drop_table("ei_ground")
