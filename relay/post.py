@@ -75,6 +75,7 @@ class StandingPost:
     wanted: str
     expires_at: datetime | None
     parked: bool
+    is_shown: bool = True  # the index holds it, or may: it was sent
 
 
 class WantedPost(NamedTuple):

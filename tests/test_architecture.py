@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
-PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff", "difference"}
+PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff", "difference", "surge"}
 FLOORS = {  # a room may import rooms of lower floors, and its own
     **dict.fromkeys(PURE, 0),
     "bounded": 0,
@@ -34,7 +34,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "__main__": 8,
 }
 PURE_MAY_IMPORT = {
-    "__future__", "collections", "dataclasses", "datetime", "enum", "hashlib", "re", "typing", "unicodedata",
+    "__future__", "collections", "dataclasses", "datetime", "enum", "hashlib", "json", "re", "typing", "unicodedata",
     "zoneinfo",
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from relay.settings import parse
 from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
 from tests.statements import recorded
 
-INTAKE: Final = 13  # statements for a batch: 1 to read, 10 to settle, 2 to mark
+INTAKE: Final = 14  # statements for a batch: 1 to read, 11 to settle, 2 to mark
 CALL: Final = 10  # statements for a call: 6 before it, 4 after
 LOOK: Final = 5  # statements for a look at what is due, with one index: one of them asks the clock
 
@@ -91,6 +91,7 @@ def _document(database_url: str, index_url: str) -> dict[str, Any]:
     return {
         "environment": "production",
         "database_url": database_url,
+        "surge_guard": {"alike": 1_000_000},  # all bookings here are of one resident
         "engagement_index": {"practice": {"url": index_url, "logical_address": "5565594230"}},
         "source": [
             {

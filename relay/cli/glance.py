@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.cli.changes import change_facts
 from relay.cli.common import open_store
 from relay.cli.lanes import lane_facts
 from relay.cli.probe import ping_broker, verdict
@@ -23,7 +24,7 @@ from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
-from relay.store import figures, overview
+from relay.store import changes, figures, overview
 from relay.store.transaction import Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
@@ -39,7 +40,7 @@ def look(loaded: Settings) -> Standing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, lanes, sources, rejected = store.transact(_read)
+            now, states, lanes, sources, rejected, held = store.transact(_read)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
@@ -57,6 +58,7 @@ def look(loaded: Settings) -> Standing:
                     for name, index in loaded.engagement_index.items()
                     if index.client_certificate is not None
                 ],
+                changes=[change_facts(row) for row in held],
             )
     finally:
         outboxes.close()
@@ -65,8 +67,11 @@ def look(loaded: Settings) -> Standing:
 
 def _read(
     tx: Transaction,
-) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int]]:
-    return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx)
+) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int], list[Row[Any]]]:
+    return (
+        tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx),
+        changes.every(tx),
+    )  # fmt: skip
 
 
 def _gone(row: Row[Any]) -> tuple[None, str | None]:

@@ -13,11 +13,12 @@ from relay.cli.common import (
     nothing_matched,
     open_store,
     reason_option,
+    required_reason_option,
     settings,
     show_list,
     who,
 )
-from relay.store import audit, overview
+from relay.store import audit, indexes, overview
 from relay.store import lanes as lane_store
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
@@ -53,6 +54,35 @@ def pause(names: tuple[str, ...], all_: bool, reason: str | None) -> None:
 def resume(names: tuple[str, ...], all_: bool, reason: str | None) -> None:
     """Let lanes call again, at once. A blocked lane sends a probe; its success opens it."""
     _set_paused(names, all_, reason, paused=False)
+
+
+@lanes.command()
+@click.argument("old")
+@click.argument("new")
+@required_reason_option
+def rename(old: str, new: str, reason: str) -> None:
+    """Give the lanes of index OLD to the index that the configuration calls NEW.
+
+    For an index that got another name and another address at once; with the same logical_address and the same host in
+    its url it is noticed, and the lanes go on by themselves. Stop the workers first.
+    """
+    loaded = settings()
+    if new not in loaded.engagement_index:
+        raise click.UsageError(f"NEW: expected an index of the configuration: {', '.join(loaded.engagement_index)}")
+
+    def work(tx: Transaction) -> int:
+        if indexes.has_lanes(tx, new):
+            text = f"{new} has lanes already; nothing was changed: rename before a worker has started with the new name"
+            raise click.ClickException(text)
+        number = indexes.rename(tx, old, new)
+        if number:
+            audit.note(tx, who(), "lanes rename", f"{old} {new}", reason)
+        return number
+
+    number = open_store(loaded).transact(work)
+    if not number:
+        nothing_matched(f"no lane is of an index {old}: see `ei-relay lanes list`")
+    click.echo(f"{number} lanes of {old} are now of {new}")
 
 
 def lane_facts(row: Row[Any], now: datetime) -> dict[str, object]:

@@ -21,7 +21,7 @@ from relay.cli.common import (
 )
 from relay.flow import move as move_flow
 from relay.flow import republish
-from relay.flow.ground import Ground, retired
+from relay.flow.ground import Ground, agree, retired
 from relay.flow.relay import Relay
 from relay.store import audit, overview
 from relay.store import lanes as lane_store
@@ -130,6 +130,8 @@ def _carry_out(
     def begin(tx: Transaction) -> None:
         source_store.hold(tx, name)
         source_store.retire(tx, name, retired=now_retired)
+        if not now_retired:
+            agree(tx, ground)
         source_store.begin_weighing(tx, name, ground.fingerprint)
         audit.note(tx, who(), command, f"{name}: {bulk.in_words(plan)}", reason)
 

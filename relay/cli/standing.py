@@ -6,7 +6,7 @@ The thresholds are those of the alerts in config/prometheus: the two must not te
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,12 +27,14 @@ class Standing:
     lanes: list[Facts]
     broker: Facts | None  # None: the configuration names none
     certificates: list[Facts]
+    changes: list[Facts] = field(default_factory=list)  # held, or rejected and still in force
 
 
 def wrong(seen: Standing) -> list[str]:
     """A line for all that is wrong, the worst first; none: nothing is."""
     return [
         *_reached(seen),
+        *_held(seen.changes),
         *_untaken(seen.sources),
         *_lanes(seen.lanes),
         *_refused(seen.sources),
@@ -44,6 +46,16 @@ def _reached(seen: Standing) -> Iterator[str]:
     if seen.broker is not None and not seen.broker["ok"]:
         yield f"the broker does not answer, so the workers hear nothing: {seen.broker['text']}"
     yield from (f"source {source['source']}: {source['error']}" for source in seen.sources if source["error"])
+
+
+def _held(changes: list[Facts]) -> Iterator[str]:
+    for change in changes:
+        name = f"source {change['source']}: change {change['change']}"
+        if change["status"] == "held":
+            what = f"{change['removed']} removed, {change['moved']} moved, {change['created']} created"
+            yield f"{name} of many posts is held ({what}): see `ei-relay changes show {change['change']}`"
+        elif change["kind"] == "lists":
+            yield f"{name} of its lists was rejected, and they still say so: they are not followed"
 
 
 def _untaken(sources: list[Facts]) -> Iterator[str]:

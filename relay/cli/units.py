@@ -11,7 +11,7 @@ from relay.cli import bulk
 from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, who
 from relay.difference import Tally
 from relay.flow import republish
-from relay.flow.ground import Ground
+from relay.flow.ground import Ground, agree
 from relay.flow.policies import PolicyFiles
 from relay.store import audit, sources
 from relay.store.transaction import Store, Transaction
@@ -66,6 +66,8 @@ def _is_retired(store: Store, ground: Ground) -> bool:
 
 def _begin(ground: Ground, plan: dict[str, Tally], reason: str | None) -> Callable[[Transaction], None]:
     def begin(tx: Transaction) -> None:
+        sources.hold(tx, ground.source)
+        agree(tx, ground)
         sources.begin_weighing(tx, ground.source, ground.fingerprint)
         audit.note(tx, who(), "units apply", f"{ground.source}: {bulk.in_words(plan)}", reason)
 

@@ -45,6 +45,8 @@ poll_interval = "500ms"
 worker_threads = 8
 log_format = "text"
 {_served(ports)}
+[surge_guard]
+enabled = false  # a day is played in minutes here
 [engagement_index.practice]
 url = "{update_url}"
 logical_address = "5565594230"

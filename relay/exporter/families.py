@@ -40,6 +40,7 @@ class Families(Collector):
             yield self._posts(standing)
             yield _parked(standing)
             yield _last_success(standing)
+            yield from self._beliefs(standing)
         yield self._certificates()
 
     def _reachable(self) -> Iterator[GaugeMetricFamily]:
@@ -103,6 +104,29 @@ class Families(Collector):
             family.add_metric([source, "pending"], pending[source])
             family.add_metric([source, "parked"], parked[source])
         return family
+
+    def _beliefs(self, standing: Standing) -> Iterator[GaugeMetricFamily]:
+        held = _gauge(
+            "changes_held",
+            "Changes that would touch many posts at once and wait for somebody's word (`ei-relay changes`).",
+            "source",
+        )
+        differ = _gauge(
+            "lists_disagree",
+            "1 while the files of the workers' hosts say different things of a source, else 0.",
+            "source",
+        )
+        clocks = _gauge(
+            "clock_difference_seconds",
+            "How far a worker's clock is ahead of the relay's database's; below 0: behind.",
+            "clock",
+        )
+        for source in sorted({*self._looks.outboxes, *standing.changes_held}):
+            held.add_metric([source], standing.changes_held.get(source, 0))
+            differ.add_metric([source], source in standing.disagreeing)
+        for host, seconds in standing.clocks.items():
+            clocks.add_metric([host], seconds)
+        yield from (held, differ, clocks)
 
     def _certificates(self) -> GaugeMetricFamily:
         family = _gauge(

@@ -13,7 +13,7 @@ from relay.exporter.census import Census
 from relay.exporter.round import Round
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import figures
+from relay.store import changes, figures, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -31,6 +31,9 @@ class Standing:
     parked: list[tuple[int, str, int]]  # (lane id, code, number)
     outbox_errors: Mapping[str, datetime]  # {source: since}
     rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
+    changes_held: Mapping[str, int]  # {source: changes that wait for somebody's word}
+    disagreeing: frozenset[str]  # the sources of which the workers' files say different things
+    clocks: Mapping[str, float]  # {host: seconds that its clock is ahead of the database's}
 
 
 class Looks:
@@ -78,7 +81,11 @@ class Looks:
 def _standing(tx: Transaction) -> Standing:
     waiting, parked = figures.waiting(tx), figures.parked(tx)
     lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
-    return Standing(tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx))
+    at_work = workers.alive(tx)
+    return Standing(
+        tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx), changes.waiting(tx),
+        workers.disagreeing(at_work), workers.clocks(at_work),
+    )  # fmt: skip
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

@@ -1,31 +1,52 @@
 """Following the lists: a source's bookings are weighed again when what decides over them has changed.
 
-About every minute somebody looks (`CHECK`). What differs from what the bookings are weighed by, and is found at two
-looks in a row, is followed: a list that was caught half written, or workers that are being given a new configuration
-one by one, must not send a region's bookings away and back. From then on every look at what is to be done weighs for a
-moment (`SPELL`), so that intake and calls get their turn, until all bookings are weighed. How far it has come stands in
-the database; a crash costs a page.
+About every minute somebody looks (`CHECK`), and soon after intake has found other lists than those that stand.
+
+    only adds              stands at once: nothing can go by it
+    anything else          must be found at two looks in a row, and no other worker's files may say something else
+      │                    (a list caught half written; a host with yesterday's file)
+      ▼
+    what would it do?      all bookings are gone through and nothing is changed
+      ├─ a few posts       it stands, and all bookings are weighed by it
+      └─ too many, or      it is held (`relay.store.changes`): what stood goes on standing until somebody approves it,
+         back and forth    or the lists are right again
+
+From then on every look at what is to be done weighs for a moment (`SPELL`), so that intake and calls get their turn,
+until all bookings are weighed. How far it has come stands in the database; a crash costs a page.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.catalogue import CatalogueError
 from relay.difference import Tally
-from relay.flow.ground import Ground, retired
+from relay.flow.ground import Ground, agree, kept, retired
 from relay.flow.relay import Relay
-from relay.flow.republish import GroundChanged, republish
-from relay.store import lease, sources
+from relay.flow.republish import GroundChanged, plan, republish
+from relay.identity import mask
+from relay.store import changes, grounds, lanes, lease, posts, sources, workers
+from relay.store.sources import Held
 from relay.store.transaction import Transaction
+from relay.surge import Guard
 
 log = logging.getLogger(__name__)
 
 CHECK: Final = timedelta(minutes=1)
 SPELL: Final = 0.5  # seconds
+BACK_AND_FORTH: Final = "the lists go back and forth: these stood within the last day, and so did those before"
+_UNITS_KEPT: Final = 50  # in a held change, for whoever decides
+
+
+class _Found(NamedTuple):
+    """What a look found: a ground to weigh by and the booking to go on after; or one that might come to stand."""
+
+    weigh: tuple[Ground, str] | None = None
+    consider: bool = False
 
 
 def follow(relay: Relay, source_name: str) -> None:
@@ -37,10 +58,15 @@ def follow(relay: Relay, source_name: str) -> None:
         text = str(error)
         relay.store.transact(lambda tx: sources.checked(tx, source_name, None, text, tx.now + CHECK))
         return
-    found = relay.store.transact(partial(_look, ground=ground, error=policies.error))
-    if found is None:
-        return
-    ground, after = found
+    look = partial(_look, ground=ground, error=policies.error, instance=relay.instance)
+    found = relay.store.transact(look)
+    if found.consider and _consider(relay, ground):
+        found = relay.store.transact(look)
+    if found.weigh is not None:
+        _weigh(relay, *found.weigh)
+
+
+def _weigh(relay: Relay, ground: Ground, after: str) -> None:
     ends = lease.steady_seconds() + SPELL
     to: str | None = after
     while to is not None and lease.steady_seconds() < ends:
@@ -49,28 +75,120 @@ def follow(relay: Relay, source_name: str) -> None:
         except GroundChanged:
             return
         if done.changes:
-            log.info("bookings weighed again", extra=_facts(source_name, done.total))
+            log.info("bookings weighed again", extra=_facts(ground.source, done.total))
     if to is None:
-        log.info("all bookings are weighed by the lists as they are now", extra={"source": source_name})
+        log.info("all bookings are weighed by the lists as they are now", extra={"source": ground.source})
 
 
-def _look(tx: Transaction, *, ground: Ground, error: str | None) -> tuple[Ground, str] | None:
-    """The ground to weigh by and the booking to go on after; None where there is nothing to weigh."""
+def _look(tx: Transaction, *, ground: Ground, error: str | None, instance: str) -> _Found:
     held = sources.hold(tx, ground.source)
     if held is None:
-        return None
-    if held.retired:
-        ground = retired(ground.source)
-    follows = held.weighed_by == ground.fingerprint
-    after = held.weighed_to if follows else None
+        return _Found()
+    stands = _standing(tx, ground, held)
+    follows = stands is not None and held.weighed_by == stands.fingerprint
+    consider = False
     if held.next_check_at <= tx.now:
-        begins = not follows and held.seen == ground.fingerprint
-        sources.checked(tx, ground.source, None if follows else ground.fingerprint, error, tx.now + CHECK)
-        if begins:
-            log.info("the lists have changed; weighing the bookings again", extra={"source": ground.source})
-            sources.begin_weighing(tx, ground.source, ground.fingerprint)
-            after = ""
-    return (ground, after) if after is not None else None
+        is_new = not held.retired and held.agreed != ground.fingerprint
+        sources.checked(tx, ground.source, ground.fingerprint if is_new else None, error, tx.now + CHECK)
+        consider = is_new and _may_stand(tx, ground, held, stands, instance)
+        if not held.retired:
+            changes.withdraw_lists(tx, ground.source, but=ground.fingerprint if is_new else None)
+        if stands is not None and not follows and not consider:
+            sources.begin_weighing(tx, ground.source, stands.fingerprint)
+            return _Found((stands, ""))
+    if stands is None or not follows or held.weighed_to is None:
+        return _Found(consider=consider)
+    return _Found((stands, held.weighed_to), consider)
+
+
+def _standing(tx: Transaction, ground: Ground, held: Held) -> Ground | None:
+    """The ground that bookings are to be weighed by; None where none was agreed on yet."""
+    if held.retired:
+        return retired(ground.source)
+    if held.agreed is None:
+        return None
+    return ground if held.agreed == ground.fingerprint else kept(tx, ground.source, held.agreed)
+
+
+def _may_stand(tx: Transaction, ground: Ground, held: Held, stands: Ground | None, instance: str) -> bool:
+    """Whether what our files say is to be considered now: nothing stands yet, it only adds, or it was found twice."""
+    if changes.of_ground(tx, ground.source, ground.fingerprint) is not None:
+        return False  # it waits for somebody's word, or has it
+    if stands is None:
+        return True
+    if others := _who_says_otherwise(tx, ground, instance):
+        log.error("the lists of the hosts differ; those that stood before go on standing", extra=others)
+        return False
+    return held.seen == ground.fingerprint or ground.only_adds_to(stands)
+
+
+def _who_says_otherwise(tx: Transaction, ground: Ground, instance: str) -> dict[str, object]:
+    """The hosts at work whose files make another ground of the source; empty where none's do."""
+    mine, others = set(), set()
+    for row in workers.alive(tx):
+        said = workers.lists_of(row).get(ground.source)
+        if row.instance == instance or said == ground.fingerprint:
+            mine.add(row.host)
+        elif said is not None:
+            others.add(row.host)
+    return {"source": ground.source, "hosts": sorted(mine), "other_hosts": sorted(others)} if others else {}
+
+
+def _consider(relay: Relay, ground: Ground) -> bool:
+    """Find out what following `ground` would do, then let it stand, or hold it; whether it stands."""
+    guard = relay.guard
+    units: dict[str, Tally] = {}
+    if guard.enabled:
+        for page in plan(relay.store, ground):
+            for unit, tally in page.units.items():
+                units.setdefault(unit, Tally())
+                units[unit] += tally
+    stands = relay.store.transact(partial(_settle, ground=ground, units=units, guard=guard))
+    if not stands:
+        text = "a change of the lists is held: it would change too many posts at once; see `ei-relay changes list`"
+        log.error(text, extra=_facts(ground.source, _sum(units)))
+    return stands
+
+
+def _settle(tx: Transaction, *, ground: Ground, units: dict[str, Tally], guard: Guard) -> bool:
+    held = sources.hold(tx, ground.source)
+    if held is None or held.retired:
+        return True
+    names = lanes.of_source(tx, ground.source, hold=False)
+    total, present = _sum(units), posts.present(tx, names.values())
+    why = None
+    if guard.stops(total.removed + total.moved, present):
+        most = guard.most(present)
+        why = f"{total.removed} posts would be removed and {total.moved} moved, of {present}; {most} may without asking"
+    elif guard.enabled and grounds.goes_back_and_forth(tx, ground.source, ground.fingerprint):
+        why = BACK_AND_FORTH
+    if why is None:
+        log.info("the lists have changed; weighing the bookings again", extra={"source": ground.source})
+        agree(tx, ground)
+        return True
+    grounds.note(tx, ground.source, ground.fingerprint, ground.text())
+    changes.withdraw_lists(tx, ground.source, but=ground.fingerprint)
+    if changes.of_ground(tx, ground.source, ground.fingerprint) is None:
+        counts = {name: getattr(total, name) for name in changes.COUNTS}
+        changes.hold(
+            tx, ground.source, changes.LISTS, present, why,
+            counts=counts, ground=ground.fingerprint, details=_details(units),
+        )  # fmt: skip
+    return False
+
+
+def _sum(units: dict[str, Tally]) -> Tally:
+    total = Tally()
+    for tally in units.values():
+        total += tally
+    return total
+
+
+def _details(units: dict[str, Tally]) -> str:
+    most = sorted(units.items(), key=lambda item: -(item[1].removed + item[1].moved))[:_UNITS_KEPT]
+    return json.dumps(
+        [{"care_unit": mask(unit)} | {name: getattr(tally, name) for name in changes.COUNTS} for unit, tally in most]
+    )
 
 
 def _facts(source_name: str, total: Tally) -> dict[str, object]:

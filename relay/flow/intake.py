@@ -25,14 +25,17 @@ from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
 from relay.flow.ground import Ground, ground_in
+from relay.flow.hold import hold_back
 from relay.flow.relay import Relay, SourceRoom
 from relay.observe import metrics
 from relay.outbox.reader import Settled
 from relay.outbox.trouble import explain
 from relay.post import WantedChange, reconcile
-from relay.store import bookings, lanes, posts, receipts, sources
+from relay.store import bookings, changes, lanes, posts, receipts, sources
 from relay.store.lanes import LaneName
+from relay.store.sources import Held
 from relay.store.transaction import Transaction
+from relay.surge import Guard
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
     if not rows:
         _answers(relay, source_name)
         return NOTHING
-    done = relay.store.transact(partial(_settle, room, ground, rows))
+    done = relay.store.transact(partial(_settle, room, ground, rows, relay.guard))
     if done is None:
         return NOTHING
     settlement, touched, at = done
@@ -83,7 +86,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
 
 
 def _settle(
-    room: SourceRoom, ground: Ground, rows: list[OutboxRow], tx: Transaction
+    room: SourceRoom, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction
 ) -> tuple[Settlement, frozenset[LaneName], datetime] | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
     held = sources.lock(tx, room.name)
@@ -103,27 +106,35 @@ def _settle(
         tx.now,
     )
     bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
-    touched = _want(tx, ground, settlement)
+    touched = _want(tx, ground, settlement, held, guard)
     receipts.add(tx, room.name, settlement.fresh)
     return settlement, touched, tx.now
 
 
-def _want(tx: Transaction, ground: Ground, settlement: Settlement) -> frozenset[LaneName]:
-    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed."""
+def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard) -> frozenset[LaneName]:
+    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed.
+
+    Where that would take away or bring too many at once, the posts of those bookings stay as they are
+    (`relay.flow.hold`).
+    """
     if not settlement.changed:
         return frozenset()
+    if held.holds:
+        changes.release(tx, ground.source, settlement.changed)  # whatever kept them back, this is a newer word
     names = lanes.of_source(tx, ground.source)
     lane_ids = {
         name.source_system: id_ for name, id_ in names.items() if name.engagement_index == ground.engagement_index
     }
     systems = {id_: name.source_system for name, id_ in names.items()}
     standing = posts.of_bookings(tx, systems, settlement.changed)
-    changes: list[WantedChange] = []
+    todo: dict[str, list[WantedChange]] = {}
     for booking_id, (_, wanted, since) in settlement.changed.items():
         wanted_now = None if isinstance(wanted, Withheld) else wanted
-        changes += reconcile(standing.get(booking_id, ()), wanted_now, lane_ids, since)
-    posts.want(tx, changes)
-    changed_lanes = {c.lane_id for c in changes}
+        todo[booking_id] = reconcile(standing.get(booking_id, ()), wanted_now, lane_ids, since)
+    kept = hold_back(tx, held, ground.source, guard, standing, todo, systems)
+    does = [change for booking_id, each in todo.items() if booking_id not in kept for change in each]
+    posts.want(tx, does)
+    changed_lanes = {c.lane_id for c in does}
     return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
 
 

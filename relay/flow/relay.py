@@ -6,16 +6,22 @@ but its own work.
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+import socket
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, make_url
 
 from relay.database import connect
+from relay.flow.clockwatch import ClockWatch
 from relay.flow.policies import PolicyFiles
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
@@ -23,10 +29,13 @@ from relay.outbox.reader import OutboxReader
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
 from relay.settings.outboxes import Place
-from relay.store import lanes, sources
+from relay.store import audit, indexes, lanes, sources
 from relay.store.lanes import LaneName
 from relay.store.migrate import check
 from relay.store.transaction import Clock, Store, Transaction
+from relay.surge import Guard
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class Relay:
 
     def __init__(self, settings: Settings, clock: Clock | None = None, bounds: Bounds | None = None) -> None:
         self.settings = settings
+        self.instance = f"{socket.gethostname()[:128]}:{os.getpid()}:{time.time_ns() // 1000}"  # no other has this name
+        self.watch = ClockWatch() if clock is None else None  # a clock that is given is believed
         self._bounds = bounds  # how long databases are waited for; None: as workers do
         self._lock = Lock()
         self._preparing = Lock()
@@ -73,6 +84,13 @@ class Relay:
         keeps its lane until nothing is wanted of its posts."""
         return self._source_of.keys()
 
+    @property
+    def guard(self) -> Guard:
+        """What may be removed, moved or brought without somebody's word."""
+        said = self.settings.surge_guard
+        alike = said.alike if self.settings.environment == "production" else 0
+        return Guard(said.enabled, said.percent, said.least, alike)
+
     def prepare(self) -> None:
         """See that the database is at our version, and make the rows of the configured sources and lanes.
 
@@ -87,6 +105,15 @@ class Relay:
                 self._prepared = True
 
     def _make_rows(self, tx: Transaction) -> None:
+        identities = {
+            label: f"{index.logical_address.upper()}@{(urlsplit(index.url).hostname or '').lower()}"
+            for label, index in self.settings.engagement_index.items()
+        }
+        for old, new in indexes.adopt(tx, identities).items():
+            audit.note(tx, "relay", "lanes rename", f"{old} {new}", "the same index under another name")
+            log.warning(
+                "an index has another name in the configuration; its lanes go on", extra={"was": old, "is": new}
+            )
         sources.ensure(tx, self._sources)
         lanes.ensure(tx, self._source_of.items())
 

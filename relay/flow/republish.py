@@ -17,7 +17,7 @@ from typing import Final
 from relay.booking import Booking, wanted_post
 from relay.difference import Difference, difference
 from relay.flow.ground import Ground
-from relay.store import bookings, lanes, posts, sources
+from relay.store import bookings, changes, lanes, posts, sources
 from relay.store.transaction import Store, Transaction
 
 PAGE: Final = 1000  # bookings; some tens of milliseconds for which intake and calls of the source may have to wait
@@ -63,7 +63,8 @@ def republish_all(store: Store, ground: Ground) -> Iterator[Difference]:
 def weigh(tx: Transaction, ground: Ground, weighed: Collection[Booking], *, write: bool = True) -> Difference:
     """Weigh these bookings of the source, in the caller's transaction, and with `write` have what differs sent as bulk.
 
-    Two statements, three with `write`, however many bookings. The lanes are held until commit. Whoever writes bookings
+    Three statements, four with `write`, however many bookings. Those that a held change keeps as they are are left so
+    (`relay.store.changes`). The lanes are held until commit. Whoever writes bookings
     too holds the source first (`sources.hold`), as intake does, and takes the ground from `ground_in`.
     """
     return _weigh(tx, ground, weighed, lanes.of_source(tx, ground.source, hold=write), write=write)
@@ -83,6 +84,8 @@ def _weigh(
 ) -> Difference:
     systems = {id_: name.source_system for name, id_ in names.items()}
     here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == ground.engagement_index}
+    if not ground.policy.retired and (kept := changes.held_among(tx, ground.source, [b.booking_id for b in weighed])):
+        weighed = [b for b in weighed if b.booking_id not in kept]
     standing = posts.of_bookings(tx, systems, [b.booking_id for b in weighed])
     result = difference(weighed, standing, lambda b: wanted_post(b, ground.policy, tx.now), here, tx.now)
     if write:

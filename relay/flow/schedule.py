@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from relay.flow.delivery import LEASE_MARGIN
 from relay.flow.relay import Relay
+from relay.index.verdict import LONGEST_PAUSE
 from relay.settings import EngagementIndex
-from relay.store import lanes, posts, sources
+from relay.store import clocks, lanes, posts, sources
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
 
@@ -40,8 +42,7 @@ def due_work(relay: Relay) -> Work:
 
     def work(tx: Transaction) -> Work:
         _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
-        expired = posts.expire(tx)
-        if expired:
+        if _believes_the_clock(relay, tx) and (expired := posts.expire(tx)):
             log.info("posts expired", extra={"posts": expired})
         here = [source for source in sources.due(tx) if source.name in relay.source_names]
         due = [
@@ -60,6 +61,23 @@ def due_work(relay: Relay) -> Work:
     found = relay.store.transact(work)
     relay.troubled.update(found.troubled)
     return found
+
+
+def _believes_the_clock(relay: Relay, tx: Transaction) -> bool:
+    """Whether what has passed by the database's clock has passed; times that a wrong one left are put right first."""
+    if relay.watch is None:
+        return True
+    began = relay.watch.began
+    believes, repair = relay.watch.believes(tx.now)
+    if repair:
+        indexes = relay.settings.engagement_index.values()
+        longest_lease = max(index.call_timeout for index in indexes) + LEASE_MARGIN
+        longest_pause = max(LONGEST_PAUSE, *(index.retry_after_fault_max for index in indexes))
+        if repaired := clocks.repair(tx, longest_lease, longest_pause, posts_too=began):
+            log.warning(
+                "times that the database's clock had left in the future were put right", extra={"times": repaired}
+            )
+    return believes
 
 
 def in_turns(sources: Sequence[str]) -> list[tuple[str, ...]]:

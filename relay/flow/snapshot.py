@@ -29,7 +29,7 @@ from relay.flow.relay import Relay, SourceRoom
 from relay.flow.republish import weigh
 from relay.listing import COLUMNS, Line, ListingError, read_lines
 from relay.snapshot import Comparison, Fate, is_gone, judge, removed, restated
-from relay.store import audit, bookings, snapshots, sources
+from relay.store import audit, bookings, changes, snapshots, sources
 from relay.store.snapshots import Noted, Run
 from relay.store.transaction import Transaction
 
@@ -184,6 +184,8 @@ def _apply_page(
             if judge(current, said, taken_at) in (Fate.CREATED, Fate.CHANGED):
                 states.append(restated(current.booking if current is not None else None, said))
     bookings.save(tx, room.name, states, as_of=taken_at)
+    if held.holds:
+        changes.release(tx, room.name, [state.booking_id for state in states])  # the list is a newer word on them
     weigh(tx, ground, states)
     return len(states), len(page) - len(states), page[-1].booking_id if len(page) == PAGE else None
 

@@ -9,7 +9,7 @@ from relay.settings.duration import format_duration, parse_duration
 from relay.settings.finding import Finding, SettingsError
 from relay.settings.kinds import ALL, parse_table_name
 from relay.settings.load import load
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 
 __all__ = [
     "ALL",
@@ -20,6 +20,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Source",
+    "SurgeGuard",
     "format_duration",
     "load",
     "parse",

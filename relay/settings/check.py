@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from relay.settings.advice import advise
 from relay.settings.finding import HIDDEN, MISSING, Finding, SettingsError, show
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 from relay.settings.relations import mistakes_between_tables, source_key
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -22,7 +22,9 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "source": Source,
     "region": Region,
     "retention": Retention,
+    "surge_guard": SurgeGuard,
 }
+_PLAIN: Final = ("region", "retention", "surge_guard")  # tables of which there is one, without a name
 _SHAPES: Final = {
     "source": "expected [[source]] tables, one for each outbox",
     "engagement_index": "expected [engagement_index.NAME] tables, one for each index",
@@ -31,6 +33,8 @@ _EXPECTED: Final = {
     "string_type": "expected text in quotes",
     "tuple_type": 'expected a list of texts: ["…", "…"]',
     "model_type": "expected a table",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
 }
 
 
@@ -118,7 +122,7 @@ def _unknown_key(loc: Sequence[int | str]) -> str:
 
 def _model_at(loc: Sequence[int | str]) -> type[BaseModel]:
     table = str(loc[0])  # of the indexes and sources the second part says which
-    return _MODELS.get(table, Settings) if len(loc) > (1 if table in ("region", "retention") else 2) else Settings
+    return _MODELS.get(table, Settings) if len(loc) > (1 if table in _PLAIN else 2) else Settings
 
 
 def _key(loc: Sequence[int | str], document: Mapping[str, Any]) -> str:

@@ -23,14 +23,19 @@ from typing import Any, Final, NamedTuple, get_origin
 from pydantic import BaseModel
 
 from relay.settings.finding import HIDDEN, Finding, show
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 from relay.settings.relations import in_environment
 
 CONFIG_VARIABLE: Final = "EI_RELAY_CONFIG"
 PREFIX: Final = "EI_RELAY_"
 _FILE: Final = "_FILE"
 _NAMED: Final[dict[str, type[BaseModel]]] = {"engagement_index": EngagementIndex, "source": Source}
-_TABLES: Final[dict[str, type[BaseModel]]] = {**_NAMED, "region": Region, "retention": Retention}
+_TABLES: Final[dict[str, type[BaseModel]]] = {
+    **_NAMED,
+    "region": Region,
+    "retention": Retention,
+    "surge_guard": SurgeGuard,
+}
 _KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S*")
 
 

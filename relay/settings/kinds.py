@@ -61,6 +61,16 @@ def _count(value: object) -> int:
     return value
 
 
+def _percent(value: object) -> int:
+    try:
+        percent = _count(value)
+    except ValueError:
+        percent = 0
+    if not 1 <= percent <= 100:
+        raise ValueError("expected a whole number of percent, 1 to 100")
+    return percent
+
+
 def _port(value: object) -> int:
     try:
         port = _count(value)
@@ -264,6 +274,7 @@ Duration = Annotated[timedelta, PlainValidator(_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 OptionalDuration = Annotated[timedelta | None, PlainValidator(_optional_duration)]
 Count = Annotated[int, PlainValidator(_count)]
+Percent = Annotated[int, PlainValidator(_percent)]
 Port = Annotated[int, PlainValidator(_port)]
 PortOrOff = Annotated[int, PlainValidator(_port_or_off)]
 Slug = Annotated[str, AfterValidator(_slug)]

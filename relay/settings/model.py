@@ -199,6 +199,29 @@ class Region(_Table):
     contact_phone: str = Field("", description="That person's telephone number.")
 
 
+class SurgeGuard(_Table):
+    """What waits for somebody's word (`ei-relay changes`), since it would change many posts of a source at once."""
+
+    enabled: bool = Field(
+        True, description="false: whatever the lists and the booking systems say is done, however much it removes."
+    )
+    percent: kinds.Percent = Field(
+        10,
+        description="A change of the lists, or an hour of an outbox, may remove or move as many percent of the "
+        "source's present posts. Of 30 000 that is 3 000; such a source cancels and moves some 400 a day.",
+    )
+    least: kinds.Count = Field(
+        50,
+        description="But never is one held that removes or moves fewer posts than this: a small source is not asked.",
+    )
+    alike: kinds.Count = Field(
+        100,
+        description="In production: held are more new posts than this within an hour for one resident, or for one and "
+        "the same second if that is most of what is new, for so does a test run look. In qa few residents are many "
+        "bookings, and nothing is held.",
+    )
+
+
 class Settings(_Table):
     """The whole configuration, checked."""
 
@@ -238,6 +261,10 @@ class Settings(_Table):
     region: Region = Field(
         default_factory=lambda: Region.model_validate({}),
         description="Who orders and declares: [region]; needed only by `ei-relay onboarding`.",
+    )
+    surge_guard: SurgeGuard = Field(
+        default_factory=lambda: SurgeGuard.model_validate({}),
+        description="What is held until somebody approves it: [surge_guard], with a default for every key.",
     )
     engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
         description="The indexes, by name: [engagement_index.national]."

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from relay.settings.duration import format_duration
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 
 PAGE: Final = Path("docs/configuration.md")
 
@@ -41,14 +41,17 @@ _TABLES: Final[tuple[tuple[str, str, str, type[BaseModel]], ...]] = (
     ("[engagement_index.NAME]", EngagementIndex.__doc__ or "", "EI_RELAY_ENGAGEMENT_INDEX__NAME__", EngagementIndex),
     ("[retention]", Retention.__doc__ or "", "EI_RELAY_RETENTION__", Retention),
     ("[region]", Region.__doc__ or "", "EI_RELAY_REGION__", Region),
+    ("[surge_guard]", SurgeGuard.__doc__ or "", "EI_RELAY_SURGE_GUARD__", SurgeGuard),
     ("[[source]]", Source.__doc__ or "", "EI_RELAY_SOURCE__NAME__", Source),
 )
-_HAS_A_TABLE: Final = ("engagement_index", "region", "retention", "source")
+_HAS_A_TABLE: Final = ("engagement_index", "region", "retention", "surge_guard", "source")
 _KINDS: Final = {  # by the annotation in the model
     "kinds.Duration": "duration",
     "kinds.PositiveDuration": "duration, more than zero",
     "kinds.OptionalDuration": "duration, or nothing",
     "kinds.Count": "whole number, at least 1",
+    "kinds.Percent": "whole number, 1 to 100",
+    "bool": "`true` or `false`",
     "kinds.Port": "port number",
     "kinds.LocalIdentities": "regular expression, or nothing",
     "kinds.PortOrOff": "port number, or 0",
@@ -103,7 +106,7 @@ def _default(field: FieldInfo) -> str:
         return f"`{format_duration(value)}`"
     if isinstance(value, SecretStr) or value in (None, "", ()):
         return "none"
-    return f"`{value}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 if __name__ == "__main__":

@@ -197,7 +197,8 @@ def of_bookings(tx: Transaction, lanes: Mapping[int, str], booking_ids: Iterable
         if row.lane_id in lanes:
             system = lanes[row.lane_id]
             key = PostKey(row.resident_id, row.care_unit, row.booking_id, system, row.data_controller)
-            standing = StandingPost(row.lane_id, key, row.wanted, row.expires_at, row.parked_code is not None)
+            is_shown = row.known != ABSENT
+            standing = StandingPost(row.lane_id, key, row.wanted, row.expires_at, row.parked_code is not None, is_shown)
             found.setdefault(row.booking_id, []).append(standing)
     return found
 
@@ -205,8 +206,15 @@ def of_bookings(tx: Transaction, lanes: Mapping[int, str], booking_ids: Iterable
 @cache
 def _of_bookings(dialect: str) -> Select[Any]:
     asked = given(dialect, post.c.booking_id).c
-    columns = (*_KEY, post.c.wanted, post.c.expires_at, post.c.parked_code)
+    columns = (*_KEY, post.c.wanted, post.c.expires_at, post.c.parked_code, post.c.known)
     return select(*columns).where(post.c.booking_id == asked.booking_id)
+
+
+def present(tx: Transaction, lane_ids: Iterable[int]) -> int:
+    """How many posts of these lanes are wanted present. Reads them all: for a question a minute, not a second."""
+    asked = select(func.count()).select_from(post).where(post.c.lane_id.in_(list(lane_ids)), post.c.wanted != ABSENT)
+    number: int = tx.run(asked).scalar_one()
+    return number
 
 
 def want(tx: Transaction, changes: Iterable[WantedChange], *, bulk: bool = False) -> None:

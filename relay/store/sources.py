@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy import exists, func, literal, or_, select, update
 
 from relay.store.rows import as_json, given_select
-from relay.store.schema import source
+from relay.store.schema import held_booking, source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
@@ -42,6 +42,9 @@ class Held(NamedTuple):
     seen: str | None
     next_check_at: datetime
     retired: bool
+    agreed: str | None = None  # the ground that stands
+    surge: str | None = None  # what the last hour has brought (relay.surge)
+    holds: bool = False  # whether posts of some bookings are kept as they are (relay.store.changes)
 
 
 def due(tx: Transaction) -> list[Due]:
@@ -65,11 +68,16 @@ def hold(tx: Transaction, name: str) -> Held | None:
 
 def _hold(tx: Transaction, name: str, *, skip_locked: bool) -> Held | None:
     c = source.c
-    asked = select(c.weighed_by, c.weighed_to, c.seen, c.next_check_at, c.retired_at).where(c.name == name)
-    row = tx.run(asked.with_for_update(skip_locked=skip_locked)).one_or_none()
+    holds = exists().where(held_booking.c.source == c.name)
+    columns = (c.weighed_by, c.weighed_to, c.seen, c.next_check_at, c.retired_at, c.agreed, c.surge)
+    asked = select(*columns, holds.label("holds")).where(c.name == name)
+    row = tx.run(asked.with_for_update(skip_locked=skip_locked, of=source)).one_or_none()
     if row is None:
         return None
-    return Held(row.weighed_by, row.weighed_to, row.seen, row.next_check_at, retired=row.retired_at is not None)
+    return Held(
+        row.weighed_by, row.weighed_to, row.seen, row.next_check_at, row.retired_at is not None, row.agreed, row.surge,
+        bool(row.holds),
+    )  # fmt: skip
 
 
 def weighed_by(tx: Transaction, name: str) -> str | None:
@@ -98,6 +106,16 @@ def weighed(tx: Transaction, name: str, ground: str, after: str, to: str | None)
 def checked(tx: Transaction, name: str, seen: str | None, error: str | None, next_check_at: datetime) -> None:
     """Note what a check of a source's lists found."""
     _set(tx, name, seen=seen, policy_error=error[:500] if error else None, next_check_at=next_check_at)
+
+
+def check_soon(tx: Transaction, name: str) -> None:
+    """Have a source's lists looked at with the next tick."""
+    _set(tx, name, next_check_at=tx.now)
+
+
+def remember_hour(tx: Transaction, name: str, surge: str) -> None:
+    """Note what the last hour has brought."""
+    _set(tx, name, surge=surge)
 
 
 def retire(tx: Transaction, name: str, *, retired: bool) -> None:

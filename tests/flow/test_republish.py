@@ -22,7 +22,7 @@ from tests.store.steps import rows
 
 EVERYWHERE = Ground(SOURCE, Policy(CONTROLLER), "national")
 NOWHERE = Ground(SOURCE, Policy(CONTROLLER, units={}), "national")
-PAGE_STATEMENTS = 5  # lanes, ground, bookings, their posts, what is wanted; the clock of these tests costs none
+PAGE_STATEMENTS = 6  # lanes, ground, bookings, held ones, posts, what is wanted; the clock of these tests costs none
 ROW_STATEMENTS = 1  # how far it has come
 
 

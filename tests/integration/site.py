@@ -192,6 +192,8 @@ class Site:
             f'broker_url = "{self._detour(broker_url)}"' if broker_url else "",
             'poll_interval = "1s"',
             "worker_threads = 8",
+            "[surge_guard]",
+            "enabled = false",  # these stories remove more within minutes than anybody does in an hour
             "[engagement_index.practice]",
             f'url = "{self._detour(self.index.update_url)}"',
             'logical_address = "5565594230"',

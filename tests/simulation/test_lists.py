@@ -126,19 +126,25 @@ def test_a_change_that_is_taken_back_at_once_sends_nothing(world: World, units: 
     assert bookings(world) == {"B-north"}
 
 
-def test_a_row_judged_by_a_list_that_was_taken_back_is_judged_again(world: World, units: Path) -> None:
-    """Nothing that was weighed by another list than the rest is forgotten."""
-    # Given a row that came while the list was half written
+def test_a_row_is_judged_by_the_list_that_stands_while_another_is_half_written(world: World, units: Path) -> None:
+    # Given a row that comes while the list is half written
     whole = units.read_text()
     units.write_text("hsa_id,active\n")
     book(world, "B-late")
     world.work()
-    assert reasons(world)[-1] == ("taken", "not published: care_unit is not an active unit")
-    # When the list is whole again
+    # Then it is published, and nothing changes when the list is whole again
+    assert reasons(world)[-1] == ("taken", None)
     units.write_text(whole)
     minutes(world, 3)
-    # Then its booking is published
     assert bookings(world) == {"B-north", "B-late"}
+
+
+def test_a_unit_that_is_added_counts_at_once(world: World, units: Path) -> None:
+    """What only adds can take nothing away, so nobody has to wait for a second look."""
+    units.write_text(units.read_text() + "UNIT-WEST,true,\n")
+    book(world, "B-west", care_unit="UNIT-WEST")
+    minutes(world, 0.5)
+    assert bookings(world) == {"B-north", "B-west"}
 
 
 def test_a_list_that_became_wrong_changes_nothing_and_is_told_of(

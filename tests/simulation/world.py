@@ -124,6 +124,7 @@ class World:
     def __init__(
         self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING, **source: object
     ) -> None:
+        self.label = "national"  # what the configuration calls the index
         self.seconds = 0.0
         self.calls = 0
         self.fate = Fate()
@@ -258,7 +259,7 @@ class World:
     def _new_relay(self) -> Relay:
         relay = Relay(self.settings, clock=self)
         relay.store = MortalStore(relay.store.engine, self, self.fate)
-        relay.client("national")._transport = self.wire  # type: ignore[assignment]
+        relay.client(self.label)._transport = self.wire  # type: ignore[assignment]
         room = relay.source("tidbok")
         settle = room.reader.settle
 
@@ -276,7 +277,7 @@ class World:
                 "environment": source.get("environment", "qa"),
                 "database_url": f"sqlite:///{self._path}",
                 "engagement_index": {
-                    "national": {
+                    self.label: {
                         "url": "http://127.0.0.1:9/Update",
                         "logical_address": "5565594230",
                         "key_spacing": f"{key_spacing:.0f}s",
@@ -289,7 +290,7 @@ class World:
                         "name": "tidbok",
                         "source_systems": list(SYSTEMS),
                         "data_controller": "SE232100-0016",
-                        "engagement_index": "national",
+                        "engagement_index": self.label,
                         "test_residents": "*",
                     }
                     | {name: value for name, value in source.items() if name != "environment"}
