@@ -14,6 +14,8 @@ from celery import Celery
 from celery.apps.worker import Worker
 from celery.signals import beat_init, setup_logging
 
+from relay.broker.messages import Reader
+from relay.broker.transport import READER, register
 from relay.flow.retention import HINT
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
@@ -45,10 +47,12 @@ class RelayCelery(Celery):
 
 def make_app(settings: Settings) -> Celery:
     """The app for these settings."""
+    register()
     app = RelayCelery("ei-relay", include=["workers.tasks", "workers.health"])
     app.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,
+        broker_channel_error_retry=True,  # whatever it answers, it may answer otherwise soon
         broker_connection_max_retries=None,  # a broker that is away is waited for, however long
         broker_pool_limit=settings.worker_threads,
         broker_transport_options={
@@ -58,6 +62,7 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 5,
             "visibility_timeout": 300,
             "unacked_restore_interval": 10,
+            READER: Reader(frozenset(s.name for s in settings.source), frozenset(settings.engagement_index)),
         },
         broker_transport_retry_policy={"max_retries": 1},
         task_acks_late=False,  # a hint is worth nothing once it was heard; redelivery would only double it

@@ -171,11 +171,13 @@ def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = Fa
     """Send posts again as they are, as `ei-relay reprocess` does, with its options as keywords: source, unit, booking,
     state (one or a list), code, since, until.
 
+    `who` is what the message says, and nobody has checked it: the audit log says so.
     Gives {"matched", "resent", "waiting"}. No results are kept in the broker: what came of it is in the log and in the
     audit log, as "reprocess ended". Raises SelectionError for what cannot be understood and for an empty selection.
     """
     chosen = selection(datetime.now(UTC), **selector)
-    done = reprocess_step(_relay.store, chosen, Request(who, "reprocess", reason), dry_run=dry_run)
+    request = Request(f"{who[:64]} (claimed by the message)", "reprocess", reason)
+    done = reprocess_step(_relay.store, chosen, request, dry_run=dry_run)
     log.info("reprocess ended", extra={"selection": str(chosen), "dry_run": dry_run, **done})
     return done
 

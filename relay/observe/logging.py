@@ -40,7 +40,14 @@ CAPPED: Final = (
 )
 
 # All through an outage these would say the same thing, several times a second.
-SELDOM: Final = ("relay.store.transaction", "relay.flow.runner", "workers.tasks", "celery.beat")
+SELDOM: Final = (
+    "relay.store.transaction",
+    "relay.flow.runner",
+    "workers.tasks",
+    "relay.broker.transport",
+    "celery.beat",
+    "celery.worker.consumer.consumer",
+)
 
 _STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName"})
 

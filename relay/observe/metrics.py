@@ -50,6 +50,11 @@ DELIVERY_DELAY: Final = Histogram(
     ["source"],
     buckets=(0.5, 1, 1.5, 2, 5, 15, 60, 300, 360, 600, 900, 1800, 2700, 3600, 7200),
 )
+MESSAGES_DROPPED: Final = Counter(
+    "ei_relay_broker_messages_dropped_total",
+    "Messages that were dropped: not ours, or put on a queue that nobody empties (queue-full).",
+    ["reason"],
+)
 
 
 def prepare(sources: Iterable[str]) -> None:
