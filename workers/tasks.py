@@ -1,6 +1,7 @@
 """The tasks: each hears names and makes the step for them.
 
 tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
+  ├────▶ probe(lane, why) ────▶   of a lane that is failing or blocked
   ├────▶ look_again(source) ──▶
   ├───────────────────────────▶
   └────▶ units(source)
@@ -23,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.follow import follow
-from relay.flow.hands import Hands
+from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake as intake_step
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
@@ -95,6 +96,10 @@ def _ring() -> None:
         _hint(look_again, source)
     for lane in work.lanes:
         _hint(deliver, lane)
+    for lane in work.failing:
+        _hint(probe, lane, FAILING)
+    for lane in work.blocked:
+        _hint(probe, lane, BLOCKED)
     for source in work.policies:
         _hint(units, source)
 
@@ -147,13 +152,24 @@ def _take(source: str) -> None:
 @app.task(name="workers.deliver")
 @_step
 def deliver(lane: str) -> None:
-    """Make a lane's next call, then ring for the one after it."""
+    """Make the next call of a lane that is known to work, then ring for the one after it."""
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
-        verdict = deliver_step(_relay, name) if free else None
+        verdict = deliver_step(_relay, name, troubled=False) if free else None
     if free:
         for each in _hands.to_ring(lane, name.engagement_index, more=verdict is not None):
             _hint(deliver, each)
+
+
+@app.task(name="workers.probe")
+@_step
+def probe(lane: str, trouble: str) -> None:
+    """Make the next call of a lane that is failing or blocked; if it works again, it goes on as others do."""
+    name = LaneName.parse(lane)
+    with _hands.on(lane, name.engagement_index, trouble) as free:
+        verdict = deliver_step(_relay, name) if free else None
+    if verdict is not None:
+        _hint(deliver, lane)
 
 
 @app.task(name="workers.prune")

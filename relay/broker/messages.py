@@ -75,6 +75,7 @@ class Reader:
             "workers.look_again": self._one_source,
             "workers.units": self._one_source,
             "workers.deliver": self._lane,
+            "workers.probe": self._probe,
             "workers.reprocess": _reprocess,
         }
 
@@ -93,6 +94,11 @@ class Reader:
         if keywords or len(arguments) != 1 or not isinstance(arguments[0], str):
             raise Foreign(ARGUMENTS)
         self._known([arguments[0].partition(":")[0]], self.indexes)
+
+    def _probe(self, arguments: list[Any], keywords: dict[str, Any]) -> None:
+        if len(arguments) != 2 or arguments[1] not in ("failing", "blocked"):
+            raise Foreign(ARGUMENTS)
+        self._lane(arguments[:1], keywords)
 
     def _known(self, names: Iterable[Any], known: frozenset[str]) -> None:
         for name in names:

@@ -50,11 +50,12 @@ class Outgoing:
     due: list[DuePost]
 
 
-def deliver(relay: Relay, name: LaneName) -> Verdict | None:
-    """Make the lane's next call, if it may call and has something to say; None where it made none."""
+def deliver(relay: Relay, name: LaneName, *, troubled: bool = True) -> Verdict | None:
+    """Make the lane's next call, if it may call and has something to say; None where it made none. With `troubled`
+    false it makes none for a lane that is blocked or failing: those have threads of their own."""
     index = relay.index_of(name)
     client = relay.client(name.engagement_index)  # before the lane is taken: one that cannot be made blocks nothing
-    outgoing = begin(relay, name, index)
+    outgoing = begin(relay, name, index, troubled=troubled)
     if outgoing is None:
         return None
     started = steady_seconds()
@@ -72,14 +73,14 @@ def deliver(relay: Relay, name: LaneName) -> Verdict | None:
     return verdict
 
 
-def begin(relay: Relay, name: LaneName, index: EngagementIndex) -> Outgoing | None:
+def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: bool = True) -> Outgoing | None:
     """Take the lane and its due posts, and write the call down as open."""
     length = index.call_timeout + LEASE_MARGIN
     ends = lease_end(length)
     correlation_id = str(uuid.uuid4())
 
     def work(tx: Transaction) -> Outgoing | None:
-        lane = lanes.take(tx, name, length, ends, index.retry_after_fault)
+        lane = lanes.take(tx, name, length, ends, index.retry_after_fault, troubled=troubled)
         if lane is None:
             return None
         if lane.open_call is not None:

@@ -44,6 +44,7 @@ def arguments_of(message: bytes) -> tuple[str, list[Any], dict[str, Any]]:
         ("workers.look_again", ["tidbok-nord"], {}),
         ("workers.units", ["tidbok-nord"], {}),
         ("workers.deliver", ["national:SE2321000016-84GX"], {}),
+        ("workers.probe", ["national:SE2321000016-84GX", "blocked"], {}),
         ("workers.reprocess", [], REPROCESS),
     ],
 )
@@ -109,6 +110,8 @@ FOREIGN: list[tuple[bytes, str]] = [
     (dumps(written("workers.intake", [{"name": 7}], {})).encode(), ARGUMENTS),
     (dumps(written("workers.deliver", ["regional:X"], {})).encode(), UNKNOWN_NAME),
     (dumps(written("workers.deliver", [["national:X"]], {})).encode(), ARGUMENTS),
+    (dumps(written("workers.probe", ["national:X"], {})).encode(), ARGUMENTS),
+    (dumps(written("workers.probe", ["national:X", "tired"], {})).encode(), ARGUMENTS),
     (dumps(written("workers.reprocess", [], {})).encode(), ARGUMENTS),
     (dumps(written("workers.reprocess", [], REPROCESS | {"unit": 7})).encode(), ARGUMENTS),
     (dumps(written("workers.reprocess", [], REPROCESS | {"everything": True})).encode(), ARGUMENTS),
