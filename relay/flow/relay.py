@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -17,6 +18,7 @@ from sqlalchemy import Engine, make_url
 
 from relay.database import connect
 from relay.flow.policies import PolicyFiles
+from relay.flow.spool import Spool, write_down
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
 from relay.outbox.reader import OutboxReader
@@ -53,6 +55,7 @@ class Relay:
         self._clients: dict[str, IndexClient] = {}
         self._rooms: dict[str, SourceRoom] = {}
         self.store = Store(self._engine(settings.database_url), clock)
+        self.spool = Spool(settings.spool_folder)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self._sources = {source.name: source for source in settings.source}
@@ -84,7 +87,16 @@ class Relay:
             if not self._prepared:
                 check(self.store.engine)
                 self.store.transact(self._make_rows)
+                self.replay()
                 self._prepared = True
+
+    def replay(self) -> None:
+        """Write down the acceptances that the spool has kept, where that can still be done."""
+        for answer in self.spool.kept():
+            index = self.settings.engagement_index.get(LaneName.parse(answer.lane).engagement_index)
+            if index is not None:
+                self.store.transact(partial(write_down, answer=answer, index=index))
+            self.spool.forget(answer)
 
     def _make_rows(self, tx: Transaction) -> None:
         sources.ensure(tx, self._sources)

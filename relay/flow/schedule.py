@@ -63,6 +63,7 @@ def due_work(relay: Relay) -> Work:
             policies=[source.name for source in here if source.check],
         )
 
+    relay.replay()  # before anybody finds an open call and holds its posts in doubt
     found = relay.store.transact(work)
     relay.troubled.update(found.troubled)
     return found

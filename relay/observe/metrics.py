@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import Counter, Histogram, disable_created_metrics
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 
 def _make_folder_of_counts() -> None:
@@ -54,6 +54,11 @@ MESSAGES_DROPPED: Final = Counter(
     "ei_relay_broker_messages_dropped_total",
     "Messages that were dropped: not ours, or put on a queue that nobody empties (queue-full).",
     ["reason"],
+)
+SPOOL_FILES: Final = Gauge(
+    "ei_relay_spool_files",
+    "Acceptances that this host has kept in files until they are written down; more than a few: see the log.",
+    multiprocess_mode="max",
 )
 
 

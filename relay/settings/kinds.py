@@ -22,6 +22,7 @@ from relay.settings.duration import EXPECTED as EXPECTED_DURATION
 from relay.settings.duration import parse_duration
 
 ALL: Final = "*"
+OFF: Final = "off"
 
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -239,6 +240,15 @@ def _path(value: object, info: ValidationInfo) -> Path | None:
     return folder / value if value else None
 
 
+def _spool_dir(value: object, info: ValidationInfo) -> Path | Literal["", "off"]:
+    if value in ("", OFF):
+        return "" if value == "" else OFF
+    path = _path(value, info)
+    if path is None or (path.exists() and not path.is_dir()):
+        raise ValueError('expected the path of a folder, or "off"')
+    return path
+
+
 def _list_file(value: object, info: ValidationInfo) -> Path | Literal["*"] | None:
     if value == ALL:
         return ALL
@@ -259,6 +269,7 @@ def _care_units(value: object, info: ValidationInfo) -> Path | Literal["*"]:
     return chosen
 
 
+SpoolDir = Annotated[Path | Literal["", "off"], PlainValidator(_spool_dir)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]

@@ -8,6 +8,7 @@ mistakes.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
@@ -16,6 +17,7 @@ from relay.settings import kinds
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding
 from relay.settings.outboxes import Place, place_of
+from relay.settings.spool import spool_folder
 
 
 class _Table(BaseModel):
@@ -220,6 +222,13 @@ class Settings(_Table):
         16,
         description="Lanes and outboxes that one worker serves at once; they mostly wait for a network.",
     )
+    spool_dir: kinds.SpoolDir = Field(
+        "",
+        description="A folder where a worker keeps that a call was accepted until the database has it: a small file a "
+        "call, without personal data, so that not even a killed worker forgets it. It should outlive the process. Left "
+        "out: under systemd in its StateDirectory, with SQLite beside the database, else in the folder for temporary "
+        'files; "off": nowhere.',
+    )
     log_level: kinds.LogLevel = Field("INFO", description="The least severe log line that is written.")
     log_format: Literal["json", "text"] = Field(
         "json", description="json: one object a line, for machines. text: for people."
@@ -263,6 +272,11 @@ class Settings(_Table):
     def names_a_broker(self) -> bool:
         """Whether a broker_url was given: one process needs none, and the default does not say that there is one."""
         return "broker_url" in self.model_fields_set
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where acceptances are kept, a folder of this relay's own; None: nowhere."""
+        return spool_folder(self.spool_dir, self.database_url)
 
     def outbox_url_of(self, source: Source) -> str:
         """The database that holds the source's outbox."""

@@ -159,11 +159,19 @@ def close_call(tx: Transaction, taken: TakenLane, **changes: object) -> None:
     _write(tx, taken, open_call=None, lease_until=tx.now, **changes)
 
 
+def close_call_of(tx: Transaction, lane_id: int, token: int, **changes: object) -> bool:
+    """The same for a lease of a process that is no more; False where somebody else has taken the lane since."""
+    return _written(tx, lane_id, token, open_call=None, lease_until=tx.now, **changes)
+
+
 def _write(tx: Transaction, taken: TakenLane, **values: object) -> None:
-    mine = and_(lane.c.id == bindparam("lane"), lane.c.lease_token == bindparam("token"))
-    parameters = {"lane": taken.id, "token": taken.lease.token}
-    if tx.run(update(lane).where(mine).values(**values), parameters).rowcount == 0:
+    if not _written(tx, taken.id, taken.lease.token, **values):
         raise LeaseLost(f"the lease on lane {taken.name} was taken by another worker")
+
+
+def _written(tx: Transaction, lane_id: int, token: int, **values: object) -> bool:
+    mine = and_(lane.c.id == bindparam("lane"), lane.c.lease_token == bindparam("token"))
+    return tx.run(update(lane).where(mine).values(**values), {"lane": lane_id, "token": token}).rowcount > 0
 
 
 def blocked(tx: Transaction) -> list[tuple[LaneName, datetime]]:
