@@ -148,7 +148,9 @@ class Relay:
     def _engine(self, url: str) -> Engine:
         engine = self._engines.get(url)
         if engine is None:
-            engine = self._engines[url] = connect(url, self.settings.worker_threads, self._bounds)
+            engine = self._engines[url] = connect(
+                url, self.settings.worker_threads, self._bounds, private=url == self.settings.database_url
+            )
         return engine
 
     def _room(self, source: Source) -> SourceRoom:
