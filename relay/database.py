@@ -46,10 +46,10 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, priva
         **({"isolation_level": level} if level else {}),
     )
     bound(engine, bounds)
+    if private and engine.name == "sqlite" and parsed.database:
+        event.listen(engine, "do_connect", _private(Path(parsed.database)))  # before whoever connects
     event.listen(engine, "do_connect", _bounded(bounds.silence) if engine.name == "postgresql" else _told_apart)
     if parsed.get_backend_name() == "sqlite":
-        if private and parsed.database:
-            event.listen(engine, "do_connect", _private(Path(parsed.database)), insert=True)
         event.listen(engine, "connect", _sqlite(bounds.lock))
         event.listen(engine, "begin", _begin_immediate)
     return engine

@@ -19,6 +19,7 @@ import redis
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel, SentinelChannel, SentinelTransport, Transport
 from kombu.utils.json import dumps
+from redis.credentials import CredentialProvider
 
 from relay.broker.messages import QUEUE_FULL, Foreign, Reader
 from relay.observe import metrics
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 1000  # a hint for each lane and ten sources is far less; a worker takes as many in a second
 READER: Final = "reader"  # the option of the transport that has the Reader
+PASSWORD_FILE: Final = "password_file"  # noqa: S105 - and the one that has who reads the password
 
 
 class _Client(redis.Redis):
@@ -52,9 +54,20 @@ class _Guarded:
     """What both kinds of channel have in common."""
 
     from_transport_options: tuple[str, ...]
-    reader: Reader
+    reader: Reader | None = None  # None: of one who only publishes, or asks whether the server is there
+    password_file: CredentialProvider | None = None
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
+        if self.password_file is not None:
+            parameters["credential_provider"] = self.password_file
+            parameters.pop("username", None)
+            parameters.pop("password", None)
+        return parameters
 
     def _get_client(self) -> Any:
+        if self.reader is None:
+            return redis.Redis
         return type("Client", (_Client,), {"reader": self.reader})
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
@@ -84,13 +97,13 @@ class _Guarded:
 class GuardedChannel(_Guarded, Channel):
     """The channel of one server."""
 
-    from_transport_options = (*Channel.from_transport_options, READER)
+    from_transport_options = (*Channel.from_transport_options, READER, PASSWORD_FILE)
 
 
 class GuardedSentinelChannel(_Guarded, SentinelChannel):
     """The channel of a server that Sentinel names."""
 
-    from_transport_options = (*SentinelChannel.from_transport_options, READER)
+    from_transport_options = (*SentinelChannel.from_transport_options, READER, PASSWORD_FILE)
 
 
 class GuardedTransport(Transport):

@@ -217,6 +217,18 @@ class Settings(_Table):
         "`rediss://` is encrypted, and its certificate verified: `?ssl_ca_certs=/path` names its authority.",
         repr=False,
     )
+    broker_sentinel_master: str = Field(
+        "", description="What the Sentinels call the servers that are the broker; required with sentinel://."
+    )
+    broker_sentinel_user: str = Field("", description="The account at the Sentinels themselves, where it has a name.")
+    broker_sentinel_password: SecretStr = Field(
+        SecretStr(""), description="The password of the Sentinels themselves; that of the servers stands in broker_url."
+    )
+    broker_password_file: kinds.FilePath = Field(
+        None,
+        description="A file with the password of the broker's servers, instead of one in broker_url. Read at each "
+        "connection, so a new password needs no restart.",
+    )
     poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")
     worker_threads: kinds.Count = Field(
         16,
@@ -254,6 +266,13 @@ class Settings(_Table):
     source: Annotated[tuple[Source, ...], Field(min_length=1)] = Field(
         description="The booking systems' outboxes: one [[source]] each."
     )
+
+    @field_validator("broker_sentinel_master")
+    @classmethod
+    def _required_for_sentinel(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "sentinel" in str(info.data.get("broker_url", "")).partition("://")[0]:
+            raise ValueError("required, since broker_url names Sentinels: expected what they call the servers")
+        return value
 
     _warnings: tuple[Finding, ...] = PrivateAttr(())
 
