@@ -6,8 +6,11 @@ statement, a lock and a forgotten transaction each end by themselves.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
@@ -22,8 +25,9 @@ POOL_SECONDS: Final = 10  # waiting for one of our own connections
 RECYCLE_SECONDS: Final = 1800  # a firewall forgets quiet connections
 
 
-def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None) -> Engine:
-    """An engine for `url`; nothing is connected yet.
+def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, private: bool = False) -> Engine:
+    """An engine for `url`; nothing is connected yet. `private`: a SQLite file that holds the relay's own tables, with
+    the personal data in them, is made readable for its owner alone.
 
     Exceptions of it never quote parameters (`hide_parameters`); their text can still hold values the server
     quotes, so it is never logged as it stands.
@@ -42,6 +46,8 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None) -> Engin
         **({"isolation_level": level} if level else {}),
     )
     bound(engine, bounds)
+    if private and engine.name == "sqlite" and parsed.database:
+        event.listen(engine, "do_connect", _private(Path(parsed.database)))  # before whoever connects
     event.listen(engine, "do_connect", _bounded(bounds.silence) if engine.name == "postgresql" else _told_apart)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _sqlite(bounds.lock))
@@ -80,16 +86,42 @@ def _told_apart(dialect: Dialect, _record: ConnectionPoolEntry, args: list[Any],
         raise ArgumentError(f"{dialect.driver} does not take what the URL says: {type(error).__name__}") from None
 
 
+def _private(file: Path) -> Any:
+    """SQLite gives its other files (-wal, -shm) the rights of the database."""
+
+    def do_connect(_dialect: Dialect, _record: ConnectionPoolEntry, _args: list[Any], _options: dict[str, Any]) -> None:
+        make_private(file)
+
+    return do_connect
+
+
+def make_private(file: Path) -> None:
+    """Make an empty file that is its owner's alone, or take from others what rights they have on one that is there.
+    A group that was given the right to write, as a booking system may need it, keeps its rights."""
+    with suppress(OSError):  # whatever is wrong with the file, SQLite tells
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            mode = stat.S_IMODE(file.stat().st_mode)
+            for each in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+                if mode & 0o007 or (mode & 0o070 and not mode & stat.S_IWGRP):
+                    each.chmod(mode & (0o770 if mode & stat.S_IWGRP else 0o700))
+
+
 def _sqlite(lock_seconds: int) -> Any:
     """Transactions that begin with their lock (or two readers who both write lose an update), and bytes that
-    are no UTF-8 as lone surrogates, which fail the row that has them instead of the whole read."""
+    are no UTF-8 as lone surrogates, which fail the row that has them instead of the whole read.
+
+    Each commit is synced (`synchronous=FULL`): an outbox is marked, or the index told, right after it, and a power cut
+    must not take back what they were told of.
+    """
 
     def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         raw: Any = connection
         raw.isolation_level = None
         raw.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         cursor = raw.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={lock_seconds * 1000}",
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={lock_seconds * 1000}",
                        "foreign_keys=ON"):  # fmt: skip
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -8,12 +8,17 @@ the next tick.
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 from celery import Celery
 from celery.apps.worker import Worker
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import beat_init, setup_logging
 
+from relay.broker.address import address_of
+from relay.broker.messages import Reader
+from relay.broker.transport import READER, register
 from relay.flow.retention import HINT
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
@@ -45,20 +50,18 @@ class RelayCelery(Celery):
 
 def make_app(settings: Settings) -> Celery:
     """The app for these settings."""
+    register()
+    names = Reader(frozenset(s.name for s in settings.source), frozenset(settings.engagement_index))
+    address = address_of(settings, **{READER: names})
     app = RelayCelery("ei-relay", include=["workers.tasks", "workers.health"])
     app.conf.update(
-        broker_url=settings.broker_url,
+        broker_url=address.url,
         broker_connection_retry_on_startup=True,
+        broker_channel_error_retry=True,  # whatever it answers, it may answer otherwise soon
         broker_connection_max_retries=None,  # a broker that is away is waited for, however long
         broker_pool_limit=settings.worker_threads,
-        broker_transport_options={
-            "socket_timeout": 10,  # without it one dead connection hangs the worker's loop for ever
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 5,
-            "visibility_timeout": 300,
-            "unacked_restore_interval": 10,
-        },
+        broker_transport_options=address.options,
+        broker_use_ssl=address.tls,
         broker_transport_retry_policy={"max_retries": 1},
         task_acks_late=False,  # a hint is worth nothing once it was heard; redelivery would only double it
         task_ignore_result=True,
@@ -106,6 +109,7 @@ app = make_app(settings)
 @setup_logging.connect
 def _set_up_logging(**_options: object) -> None:
     configure(settings.log_level, settings.log_format)
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # at each reconnection, of Celery's future
     for name in ("celery.beat", "celery.worker.request"):
         logging.getLogger(name).addFilter(_without_stack)
 

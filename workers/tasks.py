@@ -1,6 +1,7 @@
 """The tasks: each hears names and makes the step for them.
 
 tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
+  ├────▶ probe(lane, why) ────▶   of a lane that is failing or blocked
   ├────▶ look_again(source) ──▶
   ├───────────────────────────▶
   └────▶ units(source)
@@ -23,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.follow import follow
-from relay.flow.hands import Hands
+from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.heartbeat import Heartbeat
 from relay.flow.intake import intake as intake_step
 from relay.flow.parting import Parting, longest_stop
@@ -97,6 +98,10 @@ def _ring() -> None:
         _hint(look_again, source)
     for lane in work.lanes:
         _hint(deliver, lane)
+    for lane in work.failing:
+        _hint(probe, lane, FAILING)
+    for lane in work.blocked:
+        _hint(probe, lane, BLOCKED)
     for source in work.policies:
         _hint(units, source)
 
@@ -149,13 +154,24 @@ def _take(source: str) -> None:
 @app.task(name="workers.deliver")
 @_step
 def deliver(lane: str) -> None:
-    """Make a lane's next call, then ring for the one after it."""
+    """Make the next call of a lane that is known to work, then ring for the one after it."""
     name = LaneName.parse(lane)
     with _hands.on(lane, name.engagement_index) as free:
-        verdict = deliver_step(_relay, name) if free else None
+        verdict = deliver_step(_relay, name, troubled=False) if free else None
     if free:
         for each in _hands.to_ring(lane, name.engagement_index, more=verdict is not None):
             _hint(deliver, each)
+
+
+@app.task(name="workers.probe")
+@_step
+def probe(lane: str, trouble: str) -> None:
+    """Make the next call of a lane that is failing or blocked; if it works again, it goes on as others do."""
+    name = LaneName.parse(lane)
+    with _hands.on(lane, name.engagement_index, trouble) as free:
+        verdict = deliver_step(_relay, name) if free else None
+    if verdict is not None:
+        _hint(deliver, lane)
 
 
 @app.task(name="workers.prune")
@@ -173,11 +189,13 @@ def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = Fa
     """Send posts again as they are, as `ei-relay reprocess` does, with its options as keywords: source, unit, booking,
     state (one or a list), code, since, until.
 
+    `who` is what the message says, and nobody has checked it: the audit log says so.
     Gives {"matched", "resent", "waiting"}. No results are kept in the broker: what came of it is in the log and in the
     audit log, as "reprocess ended". Raises SelectionError for what cannot be understood and for an empty selection.
     """
     chosen = selection(datetime.now(UTC), **selector)
-    done = reprocess_step(_relay.store, chosen, Request(who, "reprocess", reason), dry_run=dry_run)
+    request = Request(f"{who[:64]} (claimed by the message)", "reprocess", reason)
+    done = reprocess_step(_relay.store, chosen, request, dry_run=dry_run)
     log.info("reprocess ended", extra={"selection": str(chosen), "dry_run": dry_run, **done})
     return done
 

@@ -59,7 +59,7 @@ def settings() -> Settings:
 
 def open_store(loaded: Settings) -> Store:
     """The relay's own database, at the version this program needs. Raises DatabaseNotReady."""
-    engine = connect(loaded.database_url)
+    engine = connect(loaded.database_url, private=True)
     check(engine)
     return Store(engine)
 

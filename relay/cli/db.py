@@ -25,5 +25,5 @@ def upgrade() -> None:
 
     Safe to run again, and by several at once. Workers of the version before may go on meanwhile.
     """
-    before, after = migrate.upgrade(connect(settings().database_url, bounds=_PATIENCE))
+    before, after = migrate.upgrade(connect(settings().database_url, bounds=_PATIENCE, private=True))
     click.echo(f"already at version {after}" if before == after else f"from version {before or 'none'} to {after}")

@@ -30,7 +30,7 @@ def exporter(port: int | None) -> None:
     """
     loaded = settings()
     relay = Relay(loaded)
-    broker = partial(ping_broker, loaded.broker_url) if loaded.names_a_broker else None
+    broker = partial(ping_broker, loaded) if loaded.names_a_broker else None
     looks = Looks(relay, broker)
     registry = CollectorRegistry()
     registry.register(Families(looks))

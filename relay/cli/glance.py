@@ -114,7 +114,7 @@ def _backlog(relay: Relay, source: str) -> tuple[Backlog | None, str | None]:
 def _broker(loaded: Settings) -> Facts | None:
     if not loaded.names_a_broker:
         return None
-    seen = verdict("broker_url", partial(ping_broker, loaded.broker_url), PATIENCE.statement)
+    seen = verdict("broker_url", partial(ping_broker, loaded), PATIENCE.statement)
     return {"ok": seen.ok, "text": seen.text}
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kombu import Connection
 from sqlalchemy import Column, NullPool, create_engine, make_url, select, text
 from sqlalchemy import table as table_named
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from relay.broker.address import connection_to, refuse_cluster
 from relay.settings import EngagementIndex, Settings
 from relay.settings.files import tls_context
 from relay.settings.finding import mask_url
@@ -42,7 +42,7 @@ def probes(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """What can be tried, by key. Each returns what it saw, or raises."""
     yield "database_url", partial(_database, settings.database_url)
     if settings.names_a_broker:
-        yield "broker_url", partial(ping_broker, settings.broker_url)
+        yield "broker_url", partial(ping_broker, settings)
     for source in settings.source:
         url, table = settings.outbox_url_of(source), source.outbox_table
         yield f"source.{source.name}.outbox_url", partial(_outbox, url, table)
@@ -101,11 +101,12 @@ def _refuse_absent_sqlite_file(url: str) -> None:
         raise SQLAlchemyError(f"there is no file {file} yet; `ei-relay db upgrade` makes the relay's own")
 
 
-def ping_broker(url: str) -> str:
-    """Open one connection, without trying again; raises what the client raises."""
-    options = {"socket_connect_timeout": SECONDS, "socket_timeout": SECONDS}
-    with Connection(url, transport_options=options) as connection:
-        connection.channel()  # opening one pings the server, and does not try again
+def ping_broker(settings: Settings) -> str:
+    """Open one connection as workers do, without trying again; raises what the client raises."""
+    with connection_to(settings, socket_connect_timeout=SECONDS, socket_timeout=SECONDS) as connection:
+        channel = connection.channel()  # opening one pings the server, and does not try again
+        if hasattr(channel, "client"):
+            refuse_cluster(channel.client)
     return "answers"
 
 

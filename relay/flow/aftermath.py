@@ -70,9 +70,9 @@ def lane_after(
         changes["next_split_at"] = now + pace.split_call_interval
     match verdict.kind:
         case Kind.ACCEPTED:
-            changes |= _open_again(now) | {"last_success_at": now}
+            changes |= open_again(now) | {"last_success_at": now}
         case Kind.CONTENT:
-            changes |= _open_again(now)
+            changes |= open_again(now)
         case Kind.CONFIGURATION:
             changes |= {"blocked_code": verdict.code, "blocked_text": verdict.text}
             # Somebody answered: the lane waits for people, and not any more because a peer may still be busy.
@@ -86,5 +86,6 @@ def lane_after(
     return changes
 
 
-def _open_again(now: datetime) -> dict[str, object]:
+def open_again(now: datetime) -> dict[str, object]:
+    """The columns of a lane whose call was answered as it should be."""
     return {"failures": 0, "next_call_at": now, "blocked_code": None, "blocked_text": None, "blocked_since": None}

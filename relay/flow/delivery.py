@@ -23,13 +23,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.backoff import pause
 from relay.flow.aftermath import lane_after, posts_after
 from relay.flow.relay import Relay
+from relay.flow.spool import KeptAnswer
 from relay.index.client import IndexClient
 from relay.index.message import MessageError
 from relay.index.verdict import Kind, Verdict
 from relay.observe import metrics
 from relay.post import Transaction as EngagementTransaction
 from relay.settings import EngagementIndex
-from relay.store import calls, lanes, posts
+from relay.store import calls, lanes, lease, posts
 from relay.store.lanes import LaneName, TakenLane
 from relay.store.lease import LeaseLost, LeaseTooShort, lease_end, steady_seconds
 from relay.store.posts import DuePost
@@ -50,11 +51,12 @@ class Outgoing:
     due: list[DuePost]
 
 
-def deliver(relay: Relay, name: LaneName) -> Verdict | None:
-    """Make the lane's next call, if it may call and has something to say; None where it made none."""
+def deliver(relay: Relay, name: LaneName, *, troubled: bool = True) -> Verdict | None:
+    """Make the lane's next call, if it may call and has something to say; None where it made none. With `troubled`
+    false it makes none for a lane that is blocked or failing: those have threads of their own."""
     index = relay.index_of(name)
     client = relay.client(name.engagement_index)  # before the lane is taken: one that cannot be made blocks nothing
-    outgoing = begin(relay, name, index)
+    outgoing = begin(relay, name, index, troubled=troubled)
     if outgoing is None:
         return None
     started = steady_seconds()
@@ -72,14 +74,14 @@ def deliver(relay: Relay, name: LaneName) -> Verdict | None:
     return verdict
 
 
-def begin(relay: Relay, name: LaneName, index: EngagementIndex) -> Outgoing | None:
+def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: bool = True) -> Outgoing | None:
     """Take the lane and its due posts, and write the call down as open."""
     length = index.call_timeout + LEASE_MARGIN
     ends = lease_end(length)
     correlation_id = str(uuid.uuid4())
 
     def work(tx: Transaction) -> Outgoing | None:
-        lane = lanes.take(tx, name, length, ends, index.retry_after_fault)
+        lane = lanes.take(tx, name, length, ends, index.retry_after_fault, troubled=troubled)
         if lane is None:
             return None
         if lane.open_call is not None:
@@ -92,8 +94,10 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex) -> Outgoing | No
         if not due:
             lanes.close_call(tx, lane)
             return None
-        ids, environment = [p.id for p in due], relay.settings.environment
-        call_id = calls.begin(tx, lane.id, correlation_id, ids, length, environment)
+        call_id = calls.begin(
+            tx, lane.id, correlation_id, [p.id for p in due], length, {p.id: p.wanted for p in due},
+            environment=relay.settings.environment,
+        )  # fmt: skip
         lanes.open_call(tx, lane, call_id)
         return Outgoing(lane, call_id, correlation_id, due)
 
@@ -132,10 +136,13 @@ def unsayable(error: MessageError) -> Verdict:
 def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> None:
     """Write down what came back and give the lane back. Raises LeaseLost, and then nothing is written.
 
-    An answer comes once, so a database that is away just then is waited for while the lease lasts: nobody else
-    works for the lane meanwhile. Raises SQLAlchemyError when that was not enough; the posts are in doubt then.
+    An answer comes once, so a database that is away just then, or refuses, is waited for while the lease lasts: nobody
+    else works for the lane meanwhile. An acceptance is kept in the spool until it is written down, for whoever is
+    killed meanwhile. Raises SQLAlchemyError when that was not enough; the posts are in doubt then, unless the spool has
+    it and nobody else has taken the lane when the database is well again.
     """
     lane, due = outgoing.lane, outgoing.due
+    kept = relay.spool.keep(answer_of(outgoing, index, verdict)) if verdict.kind is Kind.ACCEPTED else None
     jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
 
     def work(tx: Transaction) -> None:
@@ -146,10 +153,23 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
 
     try:
         relay.store.transact(work, keep_trying=lane.lease.lasts)
+        relay.spool.forget(kept)
+    except LeaseLost:
+        relay.spool.forget(kept)
+        raise
     except SQLAlchemyError:
         facts = _facts(outgoing) | {"verdict": verdict.kind.value, "code": verdict.code, "text": verdict.text}
         log.error("a call's outcome could not be written down while its lease lasted", extra=facts)
         raise
+
+
+def answer_of(outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> KeptAnswer:
+    """What the spool is to know of a call that was accepted just now."""
+    began = outgoing.lane.lease.ends - (index.call_timeout + LEASE_MARGIN).total_seconds()
+    return KeptAnswer(
+        outgoing.call_id, outgoing.correlation_id, str(outgoing.lane.name), outgoing.lane.lease.token, verdict.code,
+        lease.steady_seconds() - began,
+    )  # fmt: skip
 
 
 def give_back(relay: Relay, outgoing: Outgoing) -> None:

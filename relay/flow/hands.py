@@ -9,6 +9,9 @@ milliseconds, and is then dropped too: it comes again at the next tick. A party 
 waiting, until one of its own is done: hundreds of moments a second would be all the threads there are. A lane that is
 turned away because its index's share is used is remembered (`turned_away`), for whoever ends a call to ring for it
 before ringing for itself: else the lanes that came first would keep the share until they have nothing more to say.
+Of an index's share, lanes that are failing or blocked get at most half, and blocked ones at most half of that: however
+many they are and however long their calls hang, lanes that are known to work go on beside them. They are not
+remembered: the schedule asks again.
 
 What this does not bound: several servers that begin to hang in the same second may hold all threads between them,
 until the first of them are given up (`relay.sessions.Bounds`). From then on they are in doubt, and one party.
@@ -22,6 +25,9 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
+FAILING: Final = "failing"  # what is the matter with a lane, as messages say it
+BLOCKED: Final = "blocked"
+
 MOMENT_SECONDS: Final = 0.1  # that an intake waits for its share
 
 
@@ -30,6 +36,7 @@ class Hands:
 
     def __init__(self, threads: int, indexes: int) -> None:
         self._index_share = max(threads // (indexes + 1), 1)  # one share for each index and one for everything else
+        self._troubled_share = {FAILING: max(self._index_share // 2, 1), BLOCKED: max(self._index_share // 4, 1)}
         self._outbox_share = max(threads // 4, 1)
         self._busy: set[str] = set()
         self._refused: set[str] = set()
@@ -39,11 +46,39 @@ class Hands:
         self._changed = Condition()
 
     @contextmanager
-    def on(self, what: str, index: str | None = None) -> Iterator[bool]:
-        """Within it `what` is being worked on; it gives False where it already was, or its index's share is used."""
+    def on(self, what: str, index: str | None = None, trouble: str | None = None) -> Iterator[bool]:
+        """Within it `what` is being worked on; it gives False where it already was, or its index's share is used, or
+        that of the lanes with this `trouble` (FAILING, BLOCKED)."""
         party = None if index is None else _party_of(index)
-        with self._working(what, party, self._index_share, 0.0) as free:
+        if party is None or trouble is None:
+            with self._working(what, party, self._index_share, 0.0) as free:
+                yield free
+            return
+        with self._changed:
+            free = what not in self._busy and self._has_room(party, trouble)
+            if free:
+                self._busy.add(what)
+                self._count(party, trouble, 1)
+        try:
             yield free
+        finally:
+            if free:
+                with self._changed:
+                    self._busy.discard(what)
+                    self._count(party, trouble, -1)
+                    self._changed.notify_all()
+
+    def _has_room(self, party: str, trouble: str) -> bool:
+        """An index whose share is a single thread lends it to none of them: they get one beside it."""
+        held = self._held[f"{party} {trouble}"]
+        both = self._held[f"{party} {FAILING}"] + self._held[f"{party} {BLOCKED}"]
+        room = self._index_share == 1 or self._held[party] < self._index_share
+        return room and held < self._troubled_share[trouble] and both < self._troubled_share[FAILING]
+
+    def _count(self, party: str, trouble: str, change: int) -> None:
+        self._held[f"{party} {trouble}"] += change
+        if self._index_share > 1:
+            self._held[party] += change
 
     @contextmanager
     def on_outbox(self, source: str, party: str) -> Iterator[bool]:

@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from sqlalchemy import Engine, make_url
 from relay.database import connect
 from relay.flow.clockwatch import ClockWatch
 from relay.flow.policies import PolicyFiles
+from relay.flow.spool import Spool, write_down
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
 from relay.outbox.reader import OutboxReader
@@ -64,6 +66,7 @@ class Relay:
         self._clients: dict[str, IndexClient] = {}
         self._rooms: dict[str, SourceRoom] = {}
         self.store = Store(self._engine(settings.database_url), clock)
+        self.spool = Spool(settings.spool_folder)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self._sources = {source.name: source for source in settings.source}
@@ -102,7 +105,16 @@ class Relay:
             if not self._prepared:
                 check(self.store.engine)
                 self.store.transact(self._make_rows)
+                self.replay()
                 self._prepared = True
+
+    def replay(self) -> None:
+        """Write down the acceptances that the spool has kept, where that can still be done."""
+        for answer in self.spool.kept():
+            index = self.settings.engagement_index.get(LaneName.parse(answer.lane).engagement_index)
+            if index is not None:
+                self.store.transact(partial(write_down, answer=answer, index=index))
+            self.spool.forget(answer)
 
     def _make_rows(self, tx: Transaction) -> None:
         identities = {
@@ -163,7 +175,9 @@ class Relay:
     def _engine(self, url: str) -> Engine:
         engine = self._engines.get(url)
         if engine is None:
-            engine = self._engines[url] = connect(url, self.settings.worker_threads, self._bounds)
+            engine = self._engines[url] = connect(
+                url, self.settings.worker_threads, self._bounds, private=url == self.settings.database_url
+            )
         return engine
 
     def _room(self, source: Source) -> SourceRoom:

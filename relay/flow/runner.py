@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.delivery import deliver
 from relay.flow.follow import follow
-from relay.flow.hands import Hands
+from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.retention import HINT, prune
@@ -65,6 +65,10 @@ class Runner:
             self._submit(self._intake, name)
         for lane in work.lanes:
             self._submit(self._deliver, lane)
+        for lane in work.failing:
+            self._submit(self._probe_failing, lane)
+        for lane in work.blocked:
+            self._submit(self._probe_blocked, lane)
         for name in work.policies:
             self._submit(self._follow, name)
 
@@ -84,10 +88,22 @@ class Runner:
 
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:
-            verdict = deliver(self._relay, lane) if free else None
+            verdict = deliver(self._relay, lane, troubled=False) if free else None
         if free:  # it rings for itself until it has nothing more to say
             for each in self._hands.to_ring(str(lane), lane.engagement_index, more=verdict is not None):
                 self._submit(self._deliver, LaneName.parse(each))
+
+    def _probe_failing(self, lane: LaneName) -> None:
+        self._probe(lane, FAILING)
+
+    def _probe_blocked(self, lane: LaneName) -> None:
+        self._probe(lane, BLOCKED)
+
+    def _probe(self, lane: LaneName, trouble: str) -> None:
+        with self._hands.on(str(lane), lane.engagement_index, trouble) as free:
+            verdict = deliver(self._relay, lane) if free else None
+        if verdict is not None:  # it may work again
+            self._submit(self._deliver, lane)
 
     def _prune(self, _what: str) -> None:
         prune(self._relay, self._stop.is_set)

@@ -27,6 +27,9 @@ class Work(NamedTuple):
     """The outboxes to look at, by those that one may look at in turn; the lanes that have something to say; and the
     sources whose lists are to be looked at or whose bookings are being weighed again.
 
+    `lanes` are those that are known to work. `failing` and `blocked` are a few of those that are not, to be asked about
+    with threads of their own (`relay.flow.hands`).
+
     `troubled` are the outboxes that are noted as not answering, each to be looked at alone, so that no other waits for
     it. Who finds that one answers clears the note, so whoever is sent to look must hear of it.
     """
@@ -34,6 +37,8 @@ class Work(NamedTuple):
     outboxes: list[tuple[str, ...]]
     troubled: list[str]
     lanes: list[LaneName]
+    failing: list[LaneName]
+    blocked: list[LaneName]
     policies: list[str]
 
 
@@ -46,18 +51,20 @@ def due_work(relay: Relay) -> Work:
             log.info("posts expired", extra={"posts": expired})
         here = [source for source in sources.due(tx) if source.name in relay.source_names]
         due = [
-            name
+            lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
             for index, settings in relay.settings.engagement_index.items()
-            for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
         ]
         look = [source for source in here if source.look]
         return Work(
             outboxes=in_turns([source.name for source in look if not source.troubled]),
             troubled=[source.name for source in look if source.troubled],
-            lanes=due,
+            lanes=[name for each in due for name in each.working],
+            failing=[name for each in due for name in each.failing],
+            blocked=[name for each in due for name in each.blocked],
             policies=[source.name for source in here if source.check],
         )
 
+    relay.replay()  # before anybody finds an open call and holds its posts in doubt
     found = relay.store.transact(work)
     relay.troubled.update(found.troubled)
     return found

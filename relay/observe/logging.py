@@ -3,6 +3,10 @@
 The *finished* line is masked, in the formatter: so nothing slips past, be it in the message, in extras, in
 an exception's text or in a traceback, whichever library wrote it. A filter would miss tracebacks, and those
 put on a logger are not asked about the records of its children.
+
+Left alone are only the extras that the relay makes itself (`GENERATED`), in its own records and in the form that they
+must have: of random UUIDs one in 250 has ten digits in it that could be an identity's, and a call whose correlation id
+is masked can be found nowhere.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import contextlib
 import json
 import logging
 import math
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -40,7 +45,29 @@ CAPPED: Final = (
 )
 
 # All through an outage these would say the same thing, several times a second.
-SELDOM: Final = ("relay.store.transaction", "relay.flow.runner", "workers.tasks", "celery.beat")
+SELDOM: Final = (
+    "relay.store.transaction",
+    "relay.flow.runner",
+    "workers.tasks",
+    "relay.broker.transport",
+    "celery.beat",
+    "celery.worker.consumer.consumer",
+)
+
+_NUMBER: Final = re.compile(r"[0-9]{1,19}")
+_SLUG: Final = re.compile(r"[a-z0-9-]{1,64}")
+# What the relay gives its own events, and what it looks like. Where it looks otherwise, it is masked as all else.
+GENERATED: Final = {
+    "correlation_id": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    "lane": re.compile(r"[A-Za-z0-9_-]{1,64}:[A-Za-z]{2}[\x21-\x7e]{1,62}"),  # an HSA-id begins with its country
+    "source": _SLUG,
+    "call": _NUMBER,
+    "row": _NUMBER,
+    "posts": _NUMBER,
+    "bookings": _NUMBER,
+    "left_out": _NUMBER,
+}
+_OURS: Final = ("relay", "workers")
 
 _STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName"})
 
@@ -92,13 +119,15 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": _message(record),
         }
-        for key, value in _extras(record).items():
+        generated, others = _told_apart(record)
+        for key, value in others.items():
             fields.setdefault(key, value)
         if exception := _exception(self, record):
             fields["exception"] = exception
         # Masked before as well as after: a number that is masked must become a text for the JSON to hold.
         # No \u escapes: their digits would stand before an identity's and hide where it begins.
-        return mask(json.dumps(_masked(fields), ensure_ascii=False))
+        line = mask(json.dumps(_masked(fields), ensure_ascii=False))
+        return f"{line[:-1]}, {json.dumps(generated)[1:]}" if generated else line
 
 
 class TextFormatter(logging.Formatter):
@@ -107,13 +136,15 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The masked line, or lines where there is a traceback."""
         time = f"{_time(record):%Y-%m-%dT%H:%M:%SZ}"
-        extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
+        generated, others = _told_apart(record)
+        extras = "".join(f" {key}={value}" for key, value in others.items())
         line = f"{time} {record.levelname} {record.name}: {_message(record)}{extras}"
         # Escaped, so that nobody can forge a line; masked before, as the n of \n would hide where an identity
         # begins.
         line = mask(line).replace("\r", "\\r").replace("\n", "\\n")
+        line = mask(line) + "".join(f" {key}={value}" for key, value in generated.items())
         exception = _exception(self, record)
-        return mask(f"{line}\n{exception}" if exception else line)
+        return f"{line}\n{mask(exception)}" if exception else line
 
 
 def _time(record: logging.LogRecord) -> datetime:
@@ -130,6 +161,21 @@ def _message(record: logging.LogRecord) -> str:
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _told_apart(record: logging.LogRecord) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The extras that the relay has made itself, and all others."""
+    extras = _extras(record)
+    if record.name.partition(".")[0] not in _OURS:
+        return {}, extras
+    generated = {key: value for key, value in extras.items() if _is_generated(key, value)}
+    return generated, {key: value for key, value in extras.items() if key not in generated}
+
+
+def _is_generated(key: str, value: object) -> bool:
+    form = GENERATED.get(key)
+    fits = isinstance(value, str | int) and not isinstance(value, bool)
+    return form is not None and fits and form.fullmatch(str(value)) is not None
 
 
 def _exception(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import Counter, Histogram, disable_created_metrics
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 
 def _make_folder_of_counts() -> None:
@@ -49,6 +49,16 @@ DELIVERY_DELAY: Final = Histogram(
     "From a change's registration in the booking system to the index's acceptance (at most an hour, R-33).",
     ["source"],
     buckets=(0.5, 1, 1.5, 2, 5, 15, 60, 300, 360, 600, 900, 1800, 2700, 3600, 7200),
+)
+MESSAGES_DROPPED: Final = Counter(
+    "ei_relay_broker_messages_dropped_total",
+    "Messages that were dropped: not ours, or put on a queue that nobody empties (queue-full).",
+    ["reason"],
+)
+SPOOL_FILES: Final = Gauge(
+    "ei_relay_spool_files",
+    "Acceptances that this host has kept in files until they are written down; more than a few: see the log.",
+    multiprocess_mode="max",
 )
 
 

@@ -2,6 +2,10 @@
 
 A health check is asked and answers None for well, or in one line why not. `/healthz` means: restarting me would
 help. `/readyz` means: what I say is worth reading.
+
+Whoever can reach the port can keep it from nobody: there are at most MOST_CONNECTIONS at a time, each has
+REQUEST_SECONDS from its beginning to its end and HEADER_BYTES for its request, and a new one takes the place of the
+oldest that has not said yet what it wants.
 """
 
 from __future__ import annotations
@@ -9,11 +13,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app, multiprocess
@@ -25,7 +32,9 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[], str | None]
 
-_SOCKET_SECONDS: Final = 10.0  # a client that says nothing holds a thread no longer
+MOST_CONNECTIONS: Final = 16
+REQUEST_SECONDS: Final = 5.0
+HEADER_BYTES: Final = 8 * 1024
 
 
 def well() -> str | None:
@@ -98,7 +107,76 @@ def _text(start_response: Callable[..., Any], status: str, line: str) -> list[by
     return [f"{line}\n".encode()]
 
 
+class _Connections:
+    """The connections that are open, the oldest first, and which of them have said what they want."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._since: dict[socket.socket, float] = {}
+        self._heard: set[socket.socket] = set()
+
+    def add(self, connection: socket.socket) -> bool:
+        """Whether there is room for it, maybe in place of another."""
+        with self._lock:
+            if len(self._since) >= MOST_CONNECTIONS:
+                silent = next((each for each in self._since if each not in self._heard), None)
+                if silent is None:
+                    return False
+                self._drop(silent)
+            self._since[connection] = time.monotonic()
+            return True
+
+    def heard(self, connection: socket.socket) -> None:
+        """Its request has come."""
+        with self._lock:
+            self._heard.add(connection)
+
+    def remove(self, connection: socket.socket) -> None:
+        """It is over."""
+        with self._lock:
+            self._since.pop(connection, None)
+            self._heard.discard(connection)
+
+    def end_old(self) -> None:
+        """Break off those whose time is up."""
+        with self._lock:
+            for each in [c for c, since in self._since.items() if time.monotonic() - since > REQUEST_SECONDS]:
+                self._drop(each)
+
+    def _drop(self, connection: socket.socket) -> None:
+        """Its thread wakes up and ends: it reads an end, or cannot write."""
+        del self._since[connection]
+        self._heard.discard(connection)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Head:
+    """What a request is read from, no further than HEADER_BYTES."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self._left = HEADER_BYTES
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The next line. Raises ConnectionError where the request is too long."""
+        line = self._file.readline(min(limit, self._left + 1) if limit >= 0 else self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise ConnectionError("the request is too long")
+        return line
+
+    def read(self, _size: int = -1) -> bytes:
+        """No request has a body."""
+        return b""
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._file.close()
+
+
 class _Server(ThreadingWSGIServer):
+    request_queue_size = 128  # a burst of connections is let in and cut down, instead of waiting with the others
     # both families from one socket: in a cluster of IPv6 alone, probes and scrapes come by that
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
@@ -112,12 +190,45 @@ class _Server(ThreadingWSGIServer):
         self.server_name, self.server_port = "localhost", self.server_address[1]
         self.setup_environ()
 
+    def server_activate(self) -> None:
+        """Begin to listen."""
+        self.connections = _Connections()
+        super().server_activate()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, if there is room."""
+        if self.connections.add(request):
+            super().process_request(request, client_address)
+        else:
+            super().shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """It is over."""
+        self.connections.remove(request)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Twice a second."""
+        self.connections.end_old()
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hung up is no event of ours."""
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = _SOCKET_SECONDS
+    timeout = REQUEST_SECONDS
+    server: _Server
+
+    def setup(self) -> None:
+        """Bound what is read."""
+        super().setup()
+        self.rfile = cast(BufferedReader, _Head(self.rfile))
+
+    def parse_request(self) -> bool:
+        """Read the request."""
+        well_formed = super().parse_request()
+        self.server.connections.heard(self.connection)
+        return well_formed
 
     def log_message(self, format: str, *args: Any) -> None:
         """A scrape is no event."""

@@ -22,6 +22,7 @@ from relay.settings.duration import EXPECTED as EXPECTED_DURATION
 from relay.settings.duration import parse_duration
 
 ALL: Final = "*"
+OFF: Final = "off"
 
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -29,6 +30,7 @@ _TABLE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,2}")
 _BIGGEST_COUNT: Final = 10**9 - 1  # far more than anything here counts, and nothing that a database cannot hold
 _NATIONAL: Final = ("191212121212", "198001802384", "22120129TF12")  # one of each kind that may be sent (R-07)
 _BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "socket", "memory")
+_SENTINEL_SCHEMES: Final = ("sentinel", "redis+sentinel", "rediss+sentinel")
 _RELAY_DRIVERS: Final = ("postgresql", "postgresql+psycopg", "sqlite", "sqlite+pysqlite")
 _OUTBOX_BACKENDS: Final = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
 
@@ -157,6 +159,8 @@ def _optional_http_url(value: str) -> str:
 
 
 def _broker_url(value: str) -> str:
+    if value.partition("://")[0] in _SENTINEL_SCHEMES:
+        return _sentinel_url(value)
     scheme, separator, rest = value.partition("://")
     if not separator or scheme not in _BROKER_SCHEMES or not _is_plain(rest):
         raise ValueError(
@@ -164,6 +168,19 @@ def _broker_url(value: str) -> str:
             "(reserved characters in a password are written as %40 and the like)"
         )
     return _verified(value) if scheme == "rediss" else value
+
+
+def _sentinel_url(value: str) -> str:
+    """One URL for each Sentinel, all of one scheme."""
+    first = value.partition("://")[0]
+    for each in value.split(";"):
+        scheme, separator, rest = each.strip().partition("://")
+        if not separator or scheme != first or not _is_plain(rest) or not _has_host(f"//{rest}"):
+            raise ValueError(
+                "expected the Sentinels, such as sentinel://one:26379;sentinel://two:26379;sentinel://three:26379/0, "
+                "all of one scheme (reserved characters in a password are written as %40 and the like)"
+            )
+    return value
 
 
 def _verified(url: str) -> str:
@@ -249,6 +266,15 @@ def _path(value: object, info: ValidationInfo) -> Path | None:
     return folder / value if value else None
 
 
+def _spool_dir(value: object, info: ValidationInfo) -> Path | Literal["", "off"]:
+    if value in ("", OFF):
+        return "" if value == "" else OFF
+    path = _path(value, info)
+    if path is None or (path.exists() and not path.is_dir()):
+        raise ValueError('expected the path of a folder, or "off"')
+    return path
+
+
 def _list_file(value: object, info: ValidationInfo) -> Path | Literal["*"] | None:
     if value == ALL:
         return ALL
@@ -269,6 +295,7 @@ def _care_units(value: object, info: ValidationInfo) -> Path | Literal["*"]:
     return chosen
 
 
+SpoolDir = Annotated[Path | Literal["", "off"], PlainValidator(_spool_dir)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]

@@ -8,6 +8,7 @@ mistakes.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
@@ -16,6 +17,7 @@ from relay.settings import kinds
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding
 from relay.settings.outboxes import Place, place_of
+from relay.settings.spool import spool_folder
 
 
 class _Table(BaseModel):
@@ -238,10 +240,29 @@ class Settings(_Table):
         "`rediss://` is encrypted, and its certificate verified: `?ssl_ca_certs=/path` names its authority.",
         repr=False,
     )
+    broker_sentinel_master: str = Field(
+        "", description="What the Sentinels call the servers that are the broker; required with sentinel://."
+    )
+    broker_sentinel_user: str = Field("", description="The account at the Sentinels themselves, where it has a name.")
+    broker_sentinel_password: SecretStr = Field(
+        SecretStr(""), description="The password of the Sentinels themselves; that of the servers stands in broker_url."
+    )
+    broker_password_file: kinds.FilePath = Field(
+        None,
+        description="A file with the password of the broker's servers, instead of one in broker_url. Read at each "
+        "connection, so a new password needs no restart.",
+    )
     poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")
     worker_threads: kinds.Count = Field(
         16,
         description="Lanes and outboxes that one worker serves at once; they mostly wait for a network.",
+    )
+    spool_dir: kinds.SpoolDir = Field(
+        "",
+        description="A folder where a worker keeps that a call was accepted until the database has it: a small file a "
+        "call, without personal data, so that not even a killed worker forgets it. It should outlive the process. Left "
+        "out: under systemd in its StateDirectory, with SQLite beside the database, else in the folder for temporary "
+        'files; "off": nowhere.',
     )
     log_level: kinds.LogLevel = Field("INFO", description="The least severe log line that is written.")
     log_format: Literal["json", "text"] = Field(
@@ -273,6 +294,13 @@ class Settings(_Table):
         description="The booking systems' outboxes: one [[source]] each."
     )
 
+    @field_validator("broker_sentinel_master")
+    @classmethod
+    def _required_for_sentinel(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "sentinel" in str(info.data.get("broker_url", "")).partition("://")[0]:
+            raise ValueError("required, since broker_url names Sentinels: expected what they call the servers")
+        return value
+
     _warnings: tuple[Finding, ...] = PrivateAttr(())
 
     @property
@@ -290,6 +318,11 @@ class Settings(_Table):
     def names_a_broker(self) -> bool:
         """Whether a broker_url was given: one process needs none, and the default does not say that there is one."""
         return "broker_url" in self.model_fields_set
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where acceptances are kept, a folder of this relay's own; None: nowhere."""
+        return spool_folder(self.spool_dir, self.database_url)
 
     def outbox_url_of(self, source: Source) -> str:
         """The database that holds the source's outbox."""

@@ -67,6 +67,7 @@ _KINDS: Final = {  # by the annotation in the model
     "kinds.DataController": "organisation number or HSA-id",
     "kinds.TableName": "name of a table",
     "kinds.FilePath": "path of a file",
+    "kinds.SpoolDir": "path of a folder, or `off`",
     "kinds.CareUnitsFile": "path of a file, or `*`",
     "kinds.ResidentsFile": "path of a file, or `*`",
     "Annotated[tuple[kinds.HsaId, ...], Field(min_length=1)]": "list of HSA-ids",

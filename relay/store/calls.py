@@ -8,9 +8,9 @@ to be written for a crash to be survived.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import insert, select, update
 
@@ -22,34 +22,54 @@ NOT_MADE: Final = "not made"  # the verdict on a call that was written down and 
 
 
 def begin(
-    tx: Transaction,
-    lane_id: int,
-    correlation_id: str,
-    post_ids: Sequence[int],
-    lease: timedelta,
-    environment: str | None = None,
-) -> int:
-    """Open a call that carries these posts, made in this environment; its id."""
+    tx: Transaction, lane_id: int, correlation_id: str, post_ids: Sequence[int], lease: timedelta,
+    said: Mapping[int, str] | None = None, *, environment: str | None = None,
+) -> int:  # fmt: skip
+    """Open a call that carries these posts, made in this environment; its id.
+
+    `said`: what it says of each post, for whoever may have to write down later that it was accepted.
+    """
+    contents = said or {}
     values = {
         "lane_id": lane_id,
         "correlation_id": correlation_id,
         "started_at": tx.now,
         "lease_until": tx.now + lease,
         "posts": len(post_ids),
-        "post_ids": json.dumps([{"id": i} for i in post_ids]),
+        "post_ids": json.dumps([{"id": i, "wanted": contents[i]} if i in contents else {"id": i} for i in post_ids]),
         "environment": environment,
     }
     call_id: int = tx.run(insert(call).values(**values).returning(call.c.id)).scalar_one()
     return call_id
 
 
-def end(tx: Transaction, call_id: int, verdict: str, code: str, text: str) -> None:
-    """Record what came back."""
+def end(tx: Transaction, call_id: int, verdict: str, code: str, text: str, at: datetime | None = None) -> None:
+    """Record what came back, just now or at another time."""
     tx.run(
         update(call)
         .where(call.c.id == call_id)
-        .values(ended_at=tx.now, verdict=verdict, code=code, text=text, post_ids=None)
+        .values(ended_at=at or tx.now, verdict=verdict, code=code, text=text, post_ids=None)
     )
+
+
+class OpenCall(NamedTuple):
+    """A call whose answer is not recorded."""
+
+    lane_id: int
+    started_at: datetime
+    said: dict[int, str]  # by post; without those of which a worker of an older version did not write it down
+
+
+def still_open(tx: Transaction, call_id: int, correlation_id: str) -> OpenCall | None:
+    """The call, while nobody has ended it."""
+    asked = select(call.c.lane_id, call.c.started_at, call.c.post_ids).where(
+        call.c.id == call_id, call.c.correlation_id == correlation_id, call.c.ended_at.is_(None)
+    )
+    row = tx.run(asked).one_or_none()
+    if row is None:
+        return None
+    said = {each["id"]: each["wanted"] for each in json.loads(row.post_ids or "[]") if "wanted" in each}
+    return OpenCall(row.lane_id, row.started_at, said)
 
 
 def lost(tx: Transaction, call_id: int) -> tuple[str, datetime]:

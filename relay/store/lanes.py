@@ -6,7 +6,12 @@ call is one whose worker died, and its call is in doubt.
 
 Lanes of one index share one fate when the index itself is away. From `WIDE_TROUBLE` lanes on that have failed
 since the index last took a call, the index counts as away, and then only one lane at a time asks after it, a
-pause apart: so fifty sources knock no harder than one (R-35). One lane's own trouble never gets that far.
+pause apart: so fifty sources ask no more often than one (R-35). One lane's own trouble never gets that far.
+
+Lanes that are blocked have no part in that. What they hear says nothing of the index, so they neither make it count as
+away nor keep another lane from asking; they themselves ask only when no lane at all has done so lately. And lanes that
+are known to work never stand behind those that are not: `due` tells the three apart, and gives only a few at a time of
+the blocked and the failing.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, true, update
 
@@ -25,8 +30,15 @@ from relay.store.schema import lane
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
-_KNOCKING: Final = 0x6B6E6F63  # "knoc": the first half of an advisory lock's name, the index is the second
+_ASKING: Final = (
+    0x6B6E6F63  # the same number in every version: the first half of an advisory lock's name, the index is the second
+)
 WIDE_TROUBLE: Final = 3  # lanes that failed since the last success, from which on the index itself counts as away
+FAILING_AT_ONCE: Final = 16  # after an outage of the index every lane is one: two hundred are through in a few looks
+BLOCKED_AT_ONCE: Final = 4  # they wait for people; one that was resumed is soon heard all the same
+
+# Whoever takes a lane with an open call makes no call, but ends that of a worker that died.
+_WORKING: Final = or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), lane.c.failures == 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,14 @@ class LaneName:
         """The inverse of str(). Index names have no colon."""
         index, _, system = text.partition(":")
         return cls(index, system)
+
+
+class Due(NamedTuple):
+    """Lanes that somebody should take now, those that wait longest first."""
+
+    working: list[LaneName]
+    failing: list[LaneName]  # their last call brought nothing; at most FAILING_AT_ONCE
+    blocked: list[LaneName]  # at most BLOCKED_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +106,12 @@ def of_source(tx: Transaction, source: str, *, hold: bool = True) -> dict[LaneNa
     return {LaneName(row.engagement_index, row.source_system): row.id for row in rows}
 
 
-def due(tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: timedelta) -> list[LaneName]:
+def due(tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: timedelta) -> Due:
     """The lanes of an index that somebody should take now. `rest` is as in `take`."""
     allowed = posts.Allowed(tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
     waiting = posts.first_due(lane.c.id, allowed).is_not(None)
     rows = tx.run(
-        select(lane.c.source_system)
+        select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
         .where(
             lane.c.engagement_index == engagement_index,
             _free(tx.now, engagement_index, rest),
@@ -99,11 +119,17 @@ def due(tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: ti
         )
         .order_by(lane.c.next_call_at)
     )
-    return [LaneName(engagement_index, system) for (system,) in rows]
+    due = Due([], [], [])
+    for row in rows:
+        chosen = due.working if row.working else due.failing if row.blocked_code is None else due.blocked
+        chosen.append(LaneName(engagement_index, row.source_system))
+    return Due(due.working, due.failing[:FAILING_AT_ONCE], due.blocked[:BLOCKED_AT_ONCE])
 
 
-def take(tx: Transaction, name: LaneName, length: timedelta, ends: float, rest: timedelta) -> TakenLane | None:
-    """Lease the lane, if it is free and may call.
+def take(
+    tx: Transaction, name: LaneName, length: timedelta, ends: float, rest: timedelta, *, troubled: bool = True
+) -> TakenLane | None:
+    """Lease the lane, if it is free and may call; with `troubled` false only if it is known to work.
 
     `ends` is `lease_end(length)`, asked before `tx` began; `rest` the least time between two calls to an index
     that is away.
@@ -113,7 +139,7 @@ def take(tx: Transaction, name: LaneName, length: timedelta, ends: float, rest: 
     row = tx.run(
         update(lane)
         .where(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
-        .where(_free(tx.now, name.engagement_index, rest))
+        .where(_free(tx.now, name.engagement_index, rest), *(() if troubled else (_WORKING,)))
         .values(lease_token=lane.c.lease_token + 1, lease_until=tx.now + length)
         .returning(lane)
     ).one_or_none()
@@ -133,11 +159,19 @@ def close_call(tx: Transaction, taken: TakenLane, **changes: object) -> None:
     _write(tx, taken, open_call=None, lease_until=tx.now, **changes)
 
 
+def close_call_of(tx: Transaction, lane_id: int, token: int, **changes: object) -> bool:
+    """The same for a lease of a process that is no more; False where somebody else has taken the lane since."""
+    return _written(tx, lane_id, token, open_call=None, lease_until=tx.now, **changes)
+
+
 def _write(tx: Transaction, taken: TakenLane, **values: object) -> None:
-    mine = and_(lane.c.id == bindparam("lane"), lane.c.lease_token == bindparam("token"))
-    parameters = {"lane": taken.id, "token": taken.lease.token}
-    if tx.run(update(lane).where(mine).values(**values), parameters).rowcount == 0:
+    if not _written(tx, taken.id, taken.lease.token, **values):
         raise LeaseLost(f"the lease on lane {taken.name} was taken by another worker")
+
+
+def _written(tx: Transaction, lane_id: int, token: int, **values: object) -> bool:
+    mine = and_(lane.c.id == bindparam("lane"), lane.c.lease_token == bindparam("token"))
+    return tx.run(update(lane).where(mine).values(**values), {"lane": lane_id, "token": token}).rowcount > 0
 
 
 def blocked(tx: Transaction) -> list[tuple[LaneName, datetime]]:
@@ -168,18 +202,19 @@ def pause(tx: Transaction, names: Iterable[LaneName], *, paused: bool) -> None:
 def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
     may_call = or_(
         lane.c.open_call.is_not(None),
-        and_(lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_knock(now, engagement_index, rest))),
+        and_(lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_ask(now, engagement_index, rest))),
     )
     return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call)
 
 
 def _is_there(engagement_index: str) -> ColumnElement[bool]:
-    """Whether fewer than `WIDE_TROUBLE` lanes have failed since the index last took a call."""
+    """Whether fewer than `WIDE_TROUBLE` lanes have failed since the index last took a call. Blocked ones do not count:
+    they may have failed for what blocks them."""
     peer, other = lane.alias("peer"), lane.alias("other")
     took = select(func.max(other.c.last_success_at)).where(other.c.engagement_index == engagement_index)
     failed_since = (
         select(func.count())
-        .where(peer.c.engagement_index == engagement_index, peer.c.failures > 0)
+        .where(peer.c.engagement_index == engagement_index, peer.c.failures > 0, peer.c.blocked_code.is_(None))
         .where(or_(took.scalar_subquery().is_(None), peer.c.failed_at > took.scalar_subquery()))
     )
     return failed_since.scalar_subquery() < WIDE_TROUBLE
@@ -188,21 +223,23 @@ def _is_there(engagement_index: str) -> ColumnElement[bool]:
 def _is_first(tx: Transaction, engagement_index: str) -> bool:
     """Whether nobody else is, in this very moment, taking a lane of an index that is away; none is until commit.
 
-    No two who look at the same time could see that the other one is going to ask (`_may_knock`). SQLite has one
+    No two who look at the same time could see that the other one is going to ask (`_may_ask`). SQLite has one
     writer at a time.
     """
     if tx.dialect != "postgresql":
         return True
-    alone = func.pg_try_advisory_xact_lock(_KNOCKING, func.hashtext(engagement_index))
+    alone = func.pg_try_advisory_xact_lock(_ASKING, func.hashtext(engagement_index))
     first: bool = tx.run(select(case((_is_there(engagement_index), true()), else_=alone))).scalar_one()
     return first
 
 
-def _may_knock(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
-    """Whether nobody is asking after the index right now, nor has asked within `rest`."""
-    peer = lane.alias("knocker")
+def _may_ask(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
+    """Whether nobody is asking after the index right now, nor has asked within `rest`. What blocked lanes do is nothing
+    to those that are not."""
+    peer = lane.alias("asker")
     lately = or_(peer.c.lease_until > now, peer.c.failed_at > now - rest)
-    return ~exists().where(peer.c.engagement_index == engagement_index, lately)
+    counts = or_(peer.c.blocked_code.is_(None), lane.c.blocked_code.is_not(None))
+    return ~exists().where(peer.c.engagement_index == engagement_index, lately, counts)
 
 
 def _taken(row: Row[Any], name: LaneName, ends: float, now: datetime) -> TakenLane:

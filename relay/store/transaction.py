@@ -27,6 +27,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TRIES: Final = 3
+_READ_ONLY: Final = "25006"
 _RETRIED_STATES: Final = ("40001", "40P01", "55P03")  # serialization, deadlock, lock not available
 
 
@@ -74,18 +75,27 @@ class Store:
         self._clock = clock or DatabaseClock()
 
     def transact(self, work: Callable[[Transaction], T], keep_trying: Callable[[], bool] = lambda: False) -> T:
-        """Run `work` in one transaction and commit (see the module); at most `TRIES` times, and beyond that for as
-        long as `keep_trying` says so: for work that cannot come again."""
+        """Run `work` in one transaction and commit (see the module); at most `TRIES` times, and beyond that, whatever
+        the database says is wrong, for as long as `keep_trying` says so: for work that cannot come again."""
         for attempt in Retrying(
             stop=lambda state: state.attempt_number >= TRIES and not keep_trying(),
             wait=wait_random_exponential(multiplier=0.1, max=2),
-            retry=retry_if_exception(is_passing),
+            retry=retry_if_exception(lambda error: is_passing(error) or (_is_the_database_s(error) and keep_trying())),
             before_sleep=_say,
             reraise=True,
         ):
             with attempt, self.engine.begin() as connection:
-                return work(Transaction(connection, self._clock.now(connection)))
+                try:
+                    return work(Transaction(connection, self._clock.now(connection)))
+                except DBAPIError as error:
+                    if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+                        connection.invalidate()  # it leads to what was the primary; a new one may find what is now
+                    raise
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _is_the_database_s(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError | PoolTimeoutError)
 
 
 def is_passing(error: BaseException) -> bool:

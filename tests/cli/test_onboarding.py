@@ -83,7 +83,7 @@ def accept_a_call(folder: Path, environment: str = "qa") -> None:
     store.transact(lambda tx: lanes.ensure(tx, [(LANE, "tidbok")]))
     (lane_id,) = store.transact(lambda tx: lanes.of_source(tx, "tidbok")).values()
     call_id = store.transact(
-        lambda tx: calls.begin(tx, lane_id, "c0ffee", range(7), timedelta(seconds=70), environment)
+        lambda tx: calls.begin(tx, lane_id, "c0ffee", range(7), timedelta(seconds=70), environment=environment)
     )
     store.transact(lambda tx: calls.end(tx, call_id, "accepted", "OK", ""))
     store.engine.dispose()

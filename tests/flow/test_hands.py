@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from relay.flow.hands import Hands
+import pytest
+
+from relay.flow.hands import BLOCKED, FAILING, Hands
 
 
 def test_one_party_is_worked_on_once_at_a_time() -> None:
@@ -49,6 +51,33 @@ def test_who_was_turned_away_from_an_index_is_told_in_turn() -> None:
     assert hands.turned_away("another index") is None
     assert hands.turned_away("index") == "lane 4"
     assert hands.turned_away("index") is None
+
+
+def test_lanes_that_do_not_work_leave_most_of_the_share_to_those_that_do() -> None:
+    """R-33: the hour of a healthy lane is not spent on the calls of a blocked one."""
+    # given a share of eight, and more blocked and failing lanes than that, whose calls do not come back
+    hands = Hands(threads=16, indexes=1)
+    blocked = [hands.on(f"blocked {n}", "index", BLOCKED) for n in range(20)]
+    failing = [hands.on(f"failing {n}", "index", FAILING) for n in range(20)]
+    assert sum(turn.__enter__() for turn in blocked) == 2
+    assert sum(turn.__enter__() for turn in failing) == 2
+    # then the working ones get the rest, and all of it when the others are through
+    working = [hands.on(f"working {n}", "index") for n in range(20)]
+    assert sum(turn.__enter__() for turn in working) == 4
+    assert hands.turned_away("index") == "working 4"
+    for turn in [*working, *blocked, *failing]:
+        turn.__exit__(None, None, None)
+    again = [hands.on(f"working {n}", "index") for n in range(20)]
+    assert sum(turn.__enter__() for turn in again) == 8
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 6])
+def test_a_working_lane_has_a_thread_beside_blocked_ones_however_few_there_are(threads: int) -> None:
+    hands = Hands(threads=threads, indexes=1)
+    held = [hands.on(f"lane {n} {why}", "index", why) for why in (BLOCKED, FAILING) for n in range(9)]
+    assert sum(turn.__enter__() for turn in held) >= 1
+    with hands.on("working", "index") as free:
+        assert free
 
 
 def test_with_one_thread_an_index_still_gets_it() -> None:

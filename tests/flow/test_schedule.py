@@ -100,14 +100,14 @@ def test_given_files_whose_clock_is_ahead_then_a_blocked_lane_asks_once(relay: R
         alter_lane(relay.store, lane_id, blocked_code="VP007", failed_at=clock.at, next_call_at=later)
 
     refuse()
-    assert due_work(relay).lanes == []
+    assert due_work(relay).blocked == []
 
     clock.at = datetime.fromtimestamp(bundle.stat().st_ctime, UTC) + timedelta(seconds=1)
     with recorded(relay.store.engine) as statements:
-        assert due_work(relay).lanes == [lane]
+        assert due_work(relay).blocked == [lane]
     lanes_at, posts_at = (
         next(n for n, each in enumerate(statements) if f"UPDATE {table}" in each) for table in ("ei_lane", "ei_post")
     )
     assert lanes_at < posts_at  # as the recording of a call does it: or each could wait for the other
     refuse()
-    assert due_work(relay).lanes == []
+    assert due_work(relay).blocked == []

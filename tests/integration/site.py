@@ -117,8 +117,12 @@ class Site:
         """`ei-relay run`."""
         return self._start("run", "-m", "relay", "run")
 
+    def environment(self) -> dict[str, str]:
+        """What a process of the site is started with."""
+        return environment(self.config) | self._quiet()
+
     def _start(self, name: str, *arguments: str) -> Process:
-        process = Process(name, list(arguments), self.folder, environment(self.config) | self._quiet())
+        process = Process(name, list(arguments), self.folder, self.environment())
         self.processes.append(process)
         return process.start()
 

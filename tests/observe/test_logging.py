@@ -7,13 +7,15 @@ import json
 import logging
 import sys
 import threading
+import uuid
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from relay.observe.logging import CAPPED, LogFormat, configure
+from relay.identity import mask
+from relay.observe.logging import CAPPED, GENERATED, LogFormat, configure
 
 _IDENTITY = "191212121212"
 _SHAPES = ["191212121212", "19121212-1212", "1212121212", "121212+1212", "20121212TF12"]
@@ -236,3 +238,46 @@ def test_an_interrupt_is_left_to_python(capsys: pytest.CaptureFixture[str]) -> N
 
     assert stream.getvalue() == ""
     assert "KeyboardInterrupt" in capsys.readouterr().err
+
+
+# --- what the relay makes itself
+
+
+@pytest.mark.parametrize("format", _BOTH)
+def test_no_correlation_id_is_masked(format: LogFormat) -> None:
+    ids = [str(uuid.UUID(int=number * 0x5DEECE66D5DEECE66D5DEECE66D % 2**128, version=4)) for number in range(10_000)]
+    assert sum(mask(each) != each for each in ids) > 5  # as free text they would be
+    stream = written(format)
+    logger = logging.getLogger("relay.flow.delivery")
+    for each in ids:
+        logger.info("call ended", extra={"correlation_id": each})
+    assert [each in line for each, line in zip(ids, stream.getvalue().splitlines(), strict=True)] == [True] * len(ids)
+
+
+@pytest.mark.parametrize("format", _BOTH)
+def test_ids_and_names_of_ours_are_left_as_they_are_and_texts_are_not(format: LogFormat) -> None:
+    stream = written(format)
+    facts = {
+        "call": 1212121212, "row": 191212121212, "posts": 1212121212, "source": "tidbok-1212121212",
+        "lane": "national:SE1212121212-1212", "text": f"refused for {_IDENTITY}", "reason": _IDENTITY,
+    }  # fmt: skip
+    logging.getLogger("workers.tasks").info(f"for {_IDENTITY}", extra=facts)
+    line = stream.getvalue()
+    for name in GENERATED.keys() & facts.keys():
+        assert str(facts[name]) in line
+    assert line.count("[identity]") == 3
+    if format == "json":
+        assert event(stream)["call"] == 1212121212
+
+
+@pytest.mark.parametrize("format", _BOTH)
+@pytest.mark.parametrize("name", sorted(GENERATED))
+def test_what_only_bears_the_name_of_such_a_field_is_masked(format: LogFormat, name: str) -> None:
+    """A text in its place, an identity in its place, or the extra of a library."""
+    stream = written(format)
+    for shape in (f"of {_IDENTITY}", "19121212-1212", "20121212TF12"):
+        logging.getLogger("relay.x").info("x", extra={name: shape})
+    for shape in _SHAPES:
+        logging.getLogger("some.library").info("x", extra={name: shape})
+    output = stream.getvalue()
+    assert output.count("[identity]") == 3 + len(_SHAPES) - (name == "source")  # a slug may have a hyphen

@@ -4,7 +4,10 @@ import logging
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ import requests
 from prometheus_client import CollectorRegistry, Gauge
 
 from relay.observe import progress
-from relay.observe.server import MetricsServer, process_registry
+from relay.observe.server import HEADER_BYTES, MOST_CONNECTIONS, REQUEST_SECONDS, MetricsServer, process_registry
+from tests.waiting import wait_until
 
 
 class Health:
@@ -111,3 +115,55 @@ def test_what_other_processes_counted_is_added_up_whenever_they_died(
 
     with MetricsServer(0, process_registry(), lambda: None) as server:
         assert "ei_relay_seen_total 4.0" in get(server, "/metrics").text
+
+
+# --- clients that take their time
+
+
+def threads() -> int:
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
+def dial(server: MetricsServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def test_300_clients_that_say_next_to_nothing_leave_it_answering_with_a_few_threads(server: MetricsServer) -> None:
+    with ExitStack() as clients:
+        for _ in range(300):
+            client = clients.enter_context(dial(server))
+            client.sendall(b"G")
+            assert threads() <= MOST_CONNECTIONS + 8  # those that are about to end, on a busy machine
+        for _ in range(20):
+            assert get(server, "/healthz").text == "ok\n"
+            assert "ei_relay_answer" in get(server, "/metrics").text
+    wait_until(lambda: threads() == 0, "the end of every thread")
+
+
+def test_a_client_that_drips_is_ended_when_its_time_is_up(server: MetricsServer) -> None:
+    with dial(server) as client:
+        began = time.monotonic()
+        with suppress(OSError):
+            while client.send(b"G") and time.monotonic() - began < 60:
+                time.sleep(0.2)
+        assert REQUEST_SECONDS - 1 < time.monotonic() - began < 60
+    wait_until(lambda: threads() == 0, "the end of its thread")
+
+
+def test_a_client_that_does_not_read_its_answer_is_ended_too(health: Health) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("ei_relay_many", "Many.", ["number"], registry=registry)
+    for number in range(100_000):
+        gauge.labels(str(number)).set(1)
+    with MetricsServer(0, registry, lambda: health.healthy) as server, dial(server) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: threads() == 1, "its thread")
+        wait_until(lambda: threads() == 0, "the end of its thread")
+
+
+@pytest.mark.parametrize("head", [b"GET /" + b"x" * HEADER_BYTES, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * HEADER_BYTES])
+def test_a_request_that_is_too_long_is_not_answered(server: MetricsServer, head: bytes) -> None:
+    with dial(server) as client, suppress(ConnectionError):
+        client.sendall(head + b"\r\n\r\n")
+        assert client.recv(100)[:12] in (b"", b"HTTP/1.0 431")
+    assert get(server, "/healthz").status_code == 200

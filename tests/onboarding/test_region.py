@@ -160,7 +160,7 @@ class Region:
             (lane,) = store.transact(lambda tx, s=source: lanes.of_source(tx, s)).values()  # type: ignore[misc]
             call = store.transact(
                 lambda tx, lane=lane: calls.begin(  # type: ignore[misc]
-                    tx, lane, "c", range(2), timedelta(seconds=70), self.environment
+                    tx, lane, "c", range(2), timedelta(seconds=70), environment=self.environment
                 )
             )
             store.transact(lambda tx, call=call: calls.end(tx, call, "accepted", "OK", ""))  # type: ignore[misc]

@@ -124,7 +124,12 @@ def test_settings_can_be_printed_without_their_secrets(document: Document, index
         ("broker_url", "redis://:p/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "redis://:12/w@broker/0", '"redis://:***@broker/0"', "expected the URL of a Redis"),
         ("broker_url", "rediss://b/0?ssl_cert_reqs=bogus", '"rediss://b/0?ssl_cert_reqs=bogus"', "expected required,"),
-        ("broker_url", "sentinel://broker", '"sentinel://broker"', "expected the URL of a Redis"),
+        (
+            "broker_url",
+            "sentinel://broker;redis://broker",
+            '"sentinel://broker;redis://broker"',
+            "expected the Sentinels",
+        ),
         ("broker_url", "amqp://broker", '"amqp://broker"', "expected the URL of a Redis or Valkey server"),
         ("poll_interval", "0s", '"0s"', "expected more than zero"),
         ("poll_interval", 1, "1", _DURATION),
@@ -381,3 +386,12 @@ def test_every_setting_says_what_it_is_for(model: type[Settings | EngagementInde
     for name, field in model.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+
+
+def test_sentinels_need_the_name_of_what_they_keep(document: Document) -> None:
+    document["broker_url"] = "sentinel://:word@one:26379;sentinel://two:26379/0"
+    mistake = the_mistake_of(document)
+    assert mistake.key == "broker_sentinel_master"
+    assert "broker_url names Sentinels" in mistake.expected
+    document["broker_sentinel_master"] = "ei-broker"
+    assert parse(document).broker_sentinel_master == "ei-broker"

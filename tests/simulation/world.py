@@ -174,7 +174,7 @@ class World:
             work = due_work(self.relay)
             for name in work.policies:
                 follow(self.relay, name)
-            lanes = list(work.lanes)
+            lanes = [*work.lanes, *work.failing, *work.blocked]
             for name in chain(work.troubled, *work.outboxes):
                 while (taken := intake(self.relay, name)).more:
                     pass

@@ -92,7 +92,8 @@ def alter_lane(store: Store, lane_id: int, **values: object) -> None:
 
 def due(store: Store, index: str = "national") -> list[LaneName]:
     """The lanes somebody should take now."""
-    return store.transact(lambda tx: lanes.due(tx, index, SPACING, REST))
+    found = store.transact(lambda tx: lanes.due(tx, index, SPACING, REST))
+    return [*found.working, *found.failing, *found.blocked]
 
 
 def ids_as_json(*post_ids: int) -> str:

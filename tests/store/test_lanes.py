@@ -244,6 +244,43 @@ def test_a_lane_s_own_trouble_stays_its_own(store: Store, fifty: list[LaneName],
 # --- what people do
 
 
+def test_blocked_lanes_have_no_part_in_whether_an_index_is_away(
+    store: Store, fifty: list[LaneName], clock: SetClock
+) -> None:
+    """R-33: what they hear, and that they hear nothing, holds no other lane back."""
+    ids = store.transact(lambda tx: lanes.of_source(tx, SOURCE))
+    for name in fifty[:40]:  # refused lately, and those that asked while the index was away have failed too
+        alter_lane(store, ids[name], blocked_code="VP007", failed_at=clock.at, failures=2, next_call_at=clock.at)
+    found = store.transact(lambda tx: lanes.due(tx, "national", LENGTH, REST))
+    assert (set(found.working), found.failing) == (set(fifty[40:]), [])
+    assert len(set(found.blocked) & set(fifty[:40])) == len(found.blocked) == lanes.BLOCKED_AT_ONCE
+
+    # given an index that is away, and blocked lanes that keep asking
+    for name in fifty[40:43]:
+        end(store, name, clock, failures=1)
+    clock.advance(minutes=5)
+    for name in fifty[:40]:
+        alter_lane(store, ids[name], failed_at=clock.at - timedelta(seconds=1))
+    # then the others may ask, and the blocked ones wait for whoever did
+    found = store.transact(lambda tx: lanes.due(tx, "national", LENGTH, REST))
+    assert (len(found.working), len(found.failing), found.blocked) == (7, 3, [])
+    assert end(store, fifty[45], clock, failures=1)
+    assert due(store) == []
+
+
+def test_lanes_known_to_work_can_be_taken_alone(store: Store, lane_id: int) -> None:
+    def taken() -> bool:
+        ends = lease_end(LENGTH)
+        return store.transact(lambda tx: lanes.take(tx, LANE, LENGTH, ends, REST, troubled=False)) is not None
+
+    want(store, lane_id, "b-1")
+    for trouble in ({"failures": 1}, {"failures": 0, "blocked_code": "TLS"}):
+        alter_lane(store, lane_id, **trouble)
+        assert not taken()
+    alter_lane(store, lane_id, open_call=7)  # of a worker that died: to be ended, not made
+    assert taken()
+
+
 def test_a_lane_is_paused_and_resumed(store: Store, lane_id: int, clock: SetClock) -> None:
     want(store, lane_id, "b-1")
     store.transact(lambda tx: lanes.pause(tx, [LANE], paused=True))

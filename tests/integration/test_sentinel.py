@@ -1,0 +1,46 @@
+"""A broker that Sentinel keeps: passwords for both, an account with few rights, and a server that dies under load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import TIDBOK, NewDatabase
+from tests.integration.sentinels import MASTER, SENTINEL_PASSWORD, Sentinels
+from tests.integration.site import Site
+from tests.integration.test_broker import book, is_indexed
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_death_of_the_server_that_is_written_to_ends_no_process(tmp_path: Path, new_database: NewDatabase) -> None:
+    with Sentinels(tmp_path) as broker, Site(tmp_path, new_database(), [TIDBOK], broker_url=broker.url) as site:
+        asked = f'broker_sentinel_master = "{MASTER}"\nbroker_sentinel_password = "{SENTINEL_PASSWORD}"\n'
+        site.config.write_text(asked + site.config.read_text(encoding="utf-8"), encoding="utf-8")
+        site.prepare()
+        processes = [site.start_worker(), site.start_worker("another"), site.start_beat()]
+        assert "ok     broker_url" in site.command("config", "check", "--connect").stdout
+        book(site, "before")
+        wait_until(lambda: is_indexed(site, "before"), "the site up")
+
+        # when it dies while bookings are made
+        before = broker.first()
+        for number in range(60):
+            if number == 20:
+                broker.kill(before)
+            book(site, f"b-{number}")
+        wait_until(lambda: broker.first() != before, "another server")
+        lasted = wait_until(
+            lambda: all(is_indexed(site, f"b-{number}") for number in range(60)), "all bookings in the index", 60
+        )
+
+        # then all work on with the other one, which refused nothing that they asked
+        print("seconds after the other server took over:", round(lasted, 1))
+        assert all(process.is_alive for process in processes)
+        assert not any("Unrecoverable error" in text for text in site.logs().values())
+        denied = {entry["object"] for entry in broker.server(broker.first()).acl_log()}
+        assert denied == set()
+        assert site.index.breaches() == []
+        assert not any(secret in text for text in site.logs().values() for secret in ("of the servers", "of the sent"))
