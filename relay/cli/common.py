@@ -6,14 +6,16 @@ import getpass
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
 import click
 
 from relay.database import connect
 from relay.flow.relay import Relay
+from relay.identity import mask
 from relay.observe.logging import configure
 from relay.settings import Settings, Source, load
 from relay.store.migrate import check
@@ -75,8 +77,15 @@ def chosen_sources(loaded: Settings, only: str | None) -> list[Source]:
     """The source of that name, or every source; exits with the code for it where there is none."""
     chosen = [source for source in loaded.source if only in (None, source.name)]
     if not chosen:
-        nothing_matched(f"no source is called {only}")
+        no_such_source(only or "", [source.name for source in loaded.source])
     return chosen
+
+
+def no_such_source(name: str, there: Iterable[str]) -> NoReturn:
+    """Say that no source has this name, and which one may be meant; exits with the code for it."""
+    near = get_close_matches(name, there := sorted(there), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+    nothing_matched(f"no source is called {mask(name)}; {hint}")
 
 
 def who() -> str:

@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
     "units": ("relay.cli.units", "units", "The connected care units of each source."),
+    "why": ("relay.cli.why", "why", "Why a booking is, or is not, in the index."),
 }
 
 

@@ -12,6 +12,7 @@
     receipt   what became of each outbox row, so that a row read twice gets one outcome
     snapshot  a source's full list of bookings, while it is compared and applied; snapshot_run: who is at it, and when
               it was last heard
+    run       a mass resend by a command: how far it has come, and whether it was cancelled
     audit     who changed what by a command, and why
     chore     what is done now and then by one worker: when it is next due
 
@@ -156,6 +157,8 @@ post = Table(
     Column("parked_text", String(500)),
     Column("parked_at", Instant),
     Column("call_id", BigInteger),  # the last call that carried it
+    Column("run_id", BigInteger),  # the run that last had it sent again (ei_run), and what was known of it before:
+    Column("known_before", String(14)),  # so a run that is cancelled can give back what was not sent yet
     UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
 )
 
@@ -206,6 +209,17 @@ receipt = Table(
     Column("outcome", String(20), nullable=False),
     Column("reason", String(500)),
     Column("settled_at", Instant, nullable=False),
+    Column("booking_id", String(128)),  # only where the row was not taken
+    Column("by_row", BigInteger),  # of a superseded row: the row that stood,
+    Column("by_version", BigInteger),  # and the highest version taken
+)
+_not_taken = receipt.c.booking_id.is_not(None)
+Index(
+    "ei_receipt_booking",
+    receipt.c.source,
+    receipt.c.booking_id,
+    postgresql_where=_not_taken,
+    sqlite_where=_not_taken,
 )
 _took = receipt.c.event_id.is_not(None)
 Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)
@@ -246,6 +260,23 @@ audit = Table(
     Column("command", String(64), nullable=False),
     Column("subject", String(255), nullable=False),
     Column("reason", String(500)),
+)
+
+run = Table(
+    "ei_run",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("command", String(64), nullable=False),
+    Column("selection", String(500), nullable=False),  # what was asked for; names no person
+    Column("who", String(128), nullable=False),
+    Column("reason", String(500)),
+    Column("started_at", Instant, nullable=False),
+    Column("heard_at", Instant, nullable=False),  # when it last did something
+    Column("ended_at", Instant),
+    Column("cancelled_at", Instant),
+    Column("matched", BigInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("undone", BigInteger, nullable=False, server_default="0"),
 )
 
 chore = Table(
