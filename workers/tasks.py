@@ -17,13 +17,14 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from celery import Task
-from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_ready, worker_shutdown, worker_shutting_down
 from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.follow import follow
 from relay.flow.hands import Hands
+from relay.flow.heartbeat import Heartbeat
 from relay.flow.intake import intake as intake_step
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 _relay = Relay(settings)
 _hands = Hands(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
+_heartbeat = Heartbeat(_relay)
 _parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
 
 
@@ -188,6 +190,11 @@ def _count_hands(instance: Any, **_options: object) -> None:
     _hands = Hands(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
 
 
+@worker_ready.connect
+def _report(**_options: object) -> None:
+    _heartbeat.start()  # not before the pool has its processes, where it has some
+
+
 @worker_shutting_down.connect
 def _begin_to_stop(**_options: object) -> None:
     global _stopping
@@ -198,4 +205,5 @@ def _begin_to_stop(**_options: object) -> None:
 
 @worker_shutdown.connect
 def _let_go(**_options: object) -> None:
+    _heartbeat.stop()
     _relay.close()

@@ -7,6 +7,7 @@ import signal
 import click
 
 from relay.cli.common import settings
+from relay.flow.heartbeat import Heartbeat
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
@@ -31,7 +32,10 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     server = serve_own_metrics(relay.settings.worker_metrics_port, relay.source_names)
+    heartbeat = Heartbeat(relay)
+    heartbeat.start()
     runner.run()
+    heartbeat.stop()
     relay.close()
     if server is not None:
         server.close()

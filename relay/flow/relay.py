@@ -6,7 +6,10 @@ but its own work.
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -45,6 +48,7 @@ class Relay:
 
     def __init__(self, settings: Settings, clock: Clock | None = None, bounds: Bounds | None = None) -> None:
         self.settings = settings
+        self.instance = f"{socket.gethostname()[:128]}:{os.getpid()}:{time.time_ns() // 1000}"  # no other has this name
         self._bounds = bounds  # how long databases are waited for; None: as workers do
         self._lock = Lock()
         self._preparing = Lock()

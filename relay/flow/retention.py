@@ -19,7 +19,7 @@ from relay.database import describe
 from relay.flow.relay import Relay
 from relay.outbox.cleaner import OutboxCleaner
 from relay.settings import Settings
-from relay.store import figures, overview
+from relay.store import figures, overview, workers
 from relay.store import retention as store
 from relay.store.transaction import Transaction
 
@@ -72,6 +72,7 @@ def _batches(settings: Settings, sources: Iterable[str]) -> Iterator[tuple[str, 
     yield "calls", kept.calls, store.drop_calls
     yield "audit", kept.audit, store.drop_audit
     yield "snapshots", ABANDONED, store.drop_snapshots
+    yield "workers", workers.KEPT, workers.drop_silent
 
 
 def _receipts(tx: Transaction, before: datetime, *, source: str) -> int:

@@ -5,6 +5,10 @@
 
     source    one row a configured source: the lock of its intake, how its outbox answers, and what its bookings are
               weighed by
+    worker    one row a process that does the relay's work, for a day: its host, its clock, what its lists say
+    ground    what a source's bookings were or are judged by, by fingerprint
+    held_change   a change that would have touched many posts at once, and waits for somebody's word; held_booking: the
+              bookings it keeps as they were
     lane      one row an (index, source system): the lease, when it may call again, and why not now
     booking   what the booking system last said of each booking
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
@@ -87,7 +91,64 @@ source = Table(
     Column("seen", String(32)),  # another ground that the last check found, and the next one may begin to weigh by
     Column("next_check_at", Instant, nullable=False, server_default=_LONG_AGO),
     Column("policy_error", String(500)),  # why its lists cannot be read; null: they can
+    Column("agreed", String(32)),  # the ground that stands (`ground`): what its bookings are judged by; null: none yet
+    Column("surge", Text),  # JSON; the posts that were removed and made within the last hour (relay.surge)
 )
+
+worker = Table(
+    "ei_worker",
+    metadata,
+    Column("instance", String(200), primary_key=True),  # host:process id:start
+    Column("host", String(128), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started_at", Instant, nullable=False),  # by the database's clock, as all times here
+    Column("seen_at", Instant, nullable=False),
+    Column("clock_offset_ms", BigInteger),  # the worker's own clock less the database's; null: not compared
+    Column("lists", Text),  # JSON {source: fingerprint of the ground that its files make}
+)
+
+ground = Table(
+    "ei_ground",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("fingerprint", String(32), primary_key=True),
+    Column("said", Text, nullable=False),  # JSON; all that the fingerprint was made of
+    Column("noted_at", Instant, nullable=False),
+    Column("agreed_at", Instant),  # when it last became the one that stands; null: never
+    Column("returns", Integer, nullable=False, server_default="0"),  # times in a row it came back within a day
+)
+
+held_change = Table(
+    "ei_held_change",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("kind", String(20), nullable=False),  # lists, removals, arrivals
+    Column("status", String(20), nullable=False),  # held, approved, rejected, withdrawn
+    Column("ground", String(32)),  # of lists: what would be followed
+    Column("held_at", Instant, nullable=False),
+    Column("grown_at", Instant, nullable=False),
+    Column("present", BigInteger, nullable=False),  # the source's present posts when it was held
+    Column("removed", BigInteger, nullable=False, server_default="0"),  # bookings; as the next three
+    Column("moved", BigInteger, nullable=False, server_default="0"),
+    Column("created", BigInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("why", String(500), nullable=False),
+    Column("details", Text),  # JSON; of lists: the numbers by care unit
+    Column("decided_at", Instant),
+    Column("decided_by", String(128)),
+    Column("reason", String(500)),
+    Column("ended_at", Instant),  # null: it still keeps something back
+)
+
+held_booking = Table(
+    "ei_held_booking",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("booking_id", String(128), primary_key=True),
+    Column("change_id", BigInteger, nullable=False),  # what its posts should be is not followed because of this one
+)
+Index("ei_held_booking_change", held_booking.c.change_id, held_booking.c.booking_id)
 
 lane = Table(
     "ei_lane",

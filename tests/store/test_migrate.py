@@ -70,6 +70,7 @@ def test_the_partial_indexes_are_partial(empty: Engine) -> None:
     assert {name: " WHERE " in sql for name, sql in there.items()} == {
         "ei_booking_over": True,
         "ei_call_started": False,
+        "ei_held_booking_change": False,
         "ei_post_absent": True,
         "ei_post_expiry": True,
         "ei_post_parked": True,
