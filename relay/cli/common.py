@@ -18,6 +18,7 @@ from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.observe.logging import configure
 from relay.settings import Settings, Source, load
+from relay.store import overview
 from relay.store.migrate import check
 from relay.store.transaction import Store
 
@@ -79,6 +80,14 @@ def chosen_sources(loaded: Settings, only: str | None) -> list[Source]:
     if not chosen:
         no_such_source(only or "", [source.name for source in loaded.source])
     return chosen
+
+
+def demand_source(loaded: Settings, store: Store, name: str | None) -> set[str]:
+    """Every source that is configured or ever was; exits with the code for it where `name` is none of them."""
+    there = {source.name for source in loaded.source} | {row.name for row in store.transact(overview.sources)}
+    if name is not None and name not in there:
+        no_such_source(name, there)
+    return there
 
 
 def no_such_source(name: str, there: Iterable[str]) -> NoReturn:

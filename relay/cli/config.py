@@ -1,4 +1,4 @@
-"""`ei-relay config check`: everything that is wrong with the configuration, before anything is started."""
+"""`ei-relay config`: everything that is wrong with the configuration, before anything is started, and what it says."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import asdict
 
 import click
 
+from relay.cli.common import as_json as dumped
+from relay.cli.common import json_option, table
 from relay.cli.probe import Verdict, probes, verdict
 from relay.settings import Finding, Settings, SettingsError, load
+from relay.settings.effective import effective
 from relay.settings.files import check_files
 
 
@@ -31,6 +34,17 @@ def check(as_json: bool, connect: bool) -> None:
     ok = not mistakes and all(each.ok for each in verdicts)
     click.echo(_json(ok, mistakes, warnings, verdicts) if as_json else _text(mistakes, warnings, verdicts))
     raise SystemExit(0 if ok else 1)
+
+
+@config.command("show")
+@json_option
+def show_(json_: bool) -> None:
+    """Show every setting as it takes effect and where it came from: the file, the environment or the default.
+
+    Passwords and secrets are not shown.
+    """
+    facts = [asdict(each) for each in effective()]
+    click.echo(dumped(facts) if json_ else table(facts))
 
 
 def _examine() -> tuple[tuple[Finding, ...], tuple[Finding, ...], Settings | None]:

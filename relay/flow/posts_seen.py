@@ -9,10 +9,11 @@ from sqlalchemy import Row
 from relay.flow.relay import Relay
 from relay.post import ABSENT, WantedPost
 from relay.store import lanes as lane_store
-from relay.store import story
+from relay.store import overview, story
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
 from relay.story.facts import Call, Lane, Pace, Post
+from relay.story.words import coded
 
 
 def posts_seen(
@@ -66,7 +67,7 @@ def _post(
         parked_code=row.parked_code,
         parked_text=row.parked_text,
         parked_at=row.parked_at,
-        lane=_lane(relay, name, lane, lanes, out, last),
+        lane=_lane(tx, relay, name, lane, lanes, out),
         pace=pace,
         call=_call(last),
         out=_call(out) if story.carries(out, row.id) else None,
@@ -84,17 +85,18 @@ def _is(row: Row[Any], lane: Row[Any], wanted: WantedPost) -> bool:
 
 
 def _lane(
+    tx: Transaction,
     relay: Relay,
     name: LaneName,
     lane: Row[Any],
     lanes: dict[int, Row[Any]],
     out: Row[Any] | None,
-    last: Row[Any] | None,
 ) -> Lane:
     peers = [each for each in lanes.values() if each.engagement_index == lane.engagement_index]
     took = max((each.last_success_at for each in peers if each.last_success_at), default=None)
-    failed = [e for e in peers if e.failures > 0 and e.failed_at and (took is None or e.failed_at > took)]
-    said = f"{last.code}: {last.text}" if last is not None and last.verdict != "accepted" else None
+    away = [e for e in peers if e.failures > 0 and e.failed_at and (took is None or e.failed_at > took)]
+    failed = overview.last_failures(tx, [lane]).get(lane.id)
+    said = coded(failed.code, failed.text) if failed is not None else None
     return Lane(
         name=str(name),
         index=lane.engagement_index,
@@ -110,7 +112,7 @@ def _lane(
         next_split_at=lane.next_split_at,
         next_bulk_at=lane.next_bulk_at,
         busy_until=out.lease_until if out is not None else None,
-        away=len(failed),
+        away=len(away),
     )
 
 

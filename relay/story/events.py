@@ -11,7 +11,7 @@ from relay.story.cause import Cause
 from relay.story.causes import of_post, of_rows
 from relay.story.facts import Call, Facts, Post, Row
 from relay.story.of_booking import BOOKING
-from relay.story.words import HOW_TO_WRITE, clock, content, fields_of, plain
+from relay.story.words import HOW_TO_WRITE, clock, coded, content, fields_of, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _why(row: Row) -> str:
             fields = fields_of(row.reason or "")
             right = "; ".join(f"{name} is written as {HOW_TO_WRITE[name]}" for name in fields)
             masked = "; each digit is shown as 9, each letter as A" if "resident_id" in fields else ""
-            return f": {plain(row.reason)}{masked}" + (f". {right[:1].upper()}{right[1:]}" if right else "")
+            return f": {plain(row.reason)}{masked}" + (f"; {right}" if right else "")
         case _:
             return f" ({plain(row.reason)})" if row.reason else ""
 
@@ -80,11 +80,10 @@ def _calls(f: Facts) -> Iterator[Event]:
                 seen.setdefault(call.id, []).append(post)
     for call in calls.values():
         keys = ", ".join(str(post.key) for post in seen[call.id])
-        ended = f"{call.verdict} {call.code}" if call.verdict else "no answer yet"
-        said = f": {plain(call.text)}" if call.text and call.verdict != "accepted" else ""
+        ended = f"{call.verdict}, {coded(call.code, call.text)}" if call.verdict else "no answer yet"
         yield Event(
             "call",
-            f"call {call.id} carried post {keys} with {call.posts} posts in all: {ended}{said} "
+            f"call {call.id} carried post {keys} ({call.posts} in all): {ended} "
             f"(correlation id {call.correlation_id})",
             call.ended_at or call.started_at,
             {"call": call.id, "correlation_id": call.correlation_id, "verdict": call.verdict, "code": call.code,
@@ -127,7 +126,7 @@ def _booking(f: Facts) -> Iterator[Event]:
     version = f", version {booking.version}" if booking.version is not None else ""
     yield Event(
         "booking",
-        f"the booking is {details.kind.value.replace('_', ' ')} at care unit {plain(details.care_unit)}, {said}, "
+        f"the booking is {_article(details.kind.value)} at care unit {plain(details.care_unit)}, {said}, "
         f"presentable {str(details.presentable).lower()}, as row {booking.row_id} said{version}",
         None,
         {"row": booking.row_id, "version": booking.version, "care_unit": plain(details.care_unit)},
@@ -179,3 +178,7 @@ def _cause(f: Facts, cause: Cause, post: Post | None = None) -> Event:
     when = f" (until about {clock(cause.until, f.now, seconds=True)})" if cause.until else f"; {cause.do}"
     facts = {"reason": cause.code, "do": cause.do, "until": cause.until}
     return Event("cause", f"{of}{cause.because}{when}", None, facts | ({"post": post.key} if post else {}))
+
+
+def _article(kind: str) -> str:
+    return f"{'a' if kind[0] not in 'aeiou' else 'an'} {kind.replace('_', ' ')}"

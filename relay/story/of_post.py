@@ -12,7 +12,7 @@ from typing import Final
 from relay.post import DISCARDED, UNKNOWN
 from relay.story.cause import A_CALL, Cause, no_worker
 from relay.story.facts import Facts, Post
-from relay.story.words import clock, plain
+from relay.story.words import clock, coded, plain
 
 
 def _discarded(f: Facts, p: Post) -> Cause | None:
@@ -32,8 +32,7 @@ def _parked(f: Facts, p: Post) -> Cause | None:
     at = f" at {clock(p.parked_at, f.now)}" if p.parked_at else ""
     return Cause(
         "parked",
-        f"post {p.key} is parked: the index refused it for its content{at} with {p.parked_code}: "
-        f"{plain(p.parked_text)}",
+        f"post {p.key} is parked: the index refused it for its content{at} with {coded(p.parked_code, p.parked_text)}",
         f"correct the booking, or send it again with `ei-relay parked retry {p.key}`",
     )
 
@@ -63,7 +62,7 @@ def _blocked(f: Facts, p: Post) -> Cause | None:
     probe = f"; next probe {clock(max(lane.next_call_at, f.now), f.now)}" if lane.next_call_at else ""
     return Cause(
         "lane_blocked",
-        f"the lane {lane.name} is blocked{since} by {lane.blocked_code}: {plain(lane.blocked_text)}{probe}",
+        f"the lane {lane.name} is blocked{since} by {coded(lane.blocked_code, lane.blocked_text)}{probe}",
         f"mend what {lane.blocked_code} says (docs/runbook.md), then `ei-relay lanes resume {lane.name}`",
     )
 

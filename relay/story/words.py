@@ -71,5 +71,11 @@ def plain(text: str | None) -> str:
     return line.rstrip(".")
 
 
+def coded(code: str | None, text: str | None) -> str:
+    """A code and its text, in which the code often stands already: VP007: not authorised."""
+    said = plain(text)
+    return said if code and said.startswith(code) else f"{code}: {said}".removesuffix(": ")
+
+
 def _number(number: int, name: str) -> str:
     return f"{number} {name}{'' if number == 1 else 's'}"

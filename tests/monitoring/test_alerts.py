@@ -80,7 +80,7 @@ def test_every_command_of_the_runbook_exists(line: str) -> None:
     words = shlex.split(line)[1:]
     context = click.Context(cli)
     command: click.Command | None = cli
-    while isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0)
         command = command.get_command(context, name)
         assert command is not None, f"there is no command {name}"
