@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
+from relay.cli import certificates
 from relay.cli.common import as_json as dumped
 from relay.cli.common import json_option, table
 from relay.cli.probe import Verdict, probes, verdict
@@ -53,7 +55,8 @@ def _examine() -> tuple[tuple[Finding, ...], tuple[Finding, ...], Settings | Non
         settings = load()
     except SettingsError as error:
         return error.mistakes, (), None
-    return tuple(check_files(settings)), settings.warnings, settings
+    ending = certificates.warnings(settings, datetime.now(UTC))
+    return tuple(check_files(settings)), (*settings.warnings, *ending), settings
 
 
 def _json(ok: bool, mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]) -> str:

@@ -11,9 +11,10 @@ from sqlalchemy import Row
 
 from relay.exporter.census import Census
 from relay.exporter.round import Round
+from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import figures
+from relay.store import figures, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -31,6 +32,8 @@ class Standing:
     parked: list[tuple[int, str, int]]  # (lane id, code, number)
     outbox_errors: Mapping[str, datetime]  # {source: since}
     rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
+    workers: int  # processes that have reported within a minute
+    looked: Mapping[str, datetime]  # {source: when a worker last looked after it}; not there: never
 
 
 class Looks:
@@ -78,7 +81,16 @@ class Looks:
 def _standing(tx: Transaction) -> Standing:
     waiting, parked = figures.waiting(tx), figures.parked(tx)
     lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
-    return Standing(tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx))
+    return Standing(
+        tx.now,
+        lanes,
+        waiting,
+        parked,
+        figures.outbox_errors(tx),
+        figures.rejected(tx),
+        len(workers.alive(tx)),
+        {name: checked - CHECK for name, checked in figures.next_checks(tx).items() if checked.year > 1970},
+    )
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

@@ -61,6 +61,7 @@ def test_an_alert_is_tested_and_says_what_and_where_to_read(alert: dict[str, dic
     assert alert["labels"]["severity"] in ("page", "ticket")
     assert alert["annotations"]["summary"]
     assert alert["annotations"]["runbook"] == f"docs/runbook.md#{str(alert['alert']).lower()}"
+    assert alert["annotations"]["runbook_url"] == f"https://ei-relay.example/{alert['annotations']['runbook']}"
 
 
 @pytest.mark.parametrize("link", sorted(set(links())))
