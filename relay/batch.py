@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from relay.booking import REMOVED, Booking, Withheld, succeed
-from relay.change import Change, OutboxRow, Rejected, event_id_of
+from relay.change import Change, OutboxRow, Rejected, booking_id_of, event_id_of
 from relay.post import WantedPost
 
 TAKEN: Final = "taken"
@@ -29,6 +29,9 @@ class Receipt(NamedTuple):
     event_id: str | None  # None: the row took none
     outcome: str
     reason: str | None
+    booking_id: str | None = None  # only of a row that was not taken: whoever asks for the booking finds it by this
+    by_row: int | None = None  # of a superseded row: the row that stands
+    by_version: int | None = None  # and the highest version that was taken
 
 
 class Changed(NamedTuple):
@@ -96,7 +99,10 @@ def settle(
         takes_event = event_id if outcome in (TAKEN, SUPERSEDED) else None
         if takes_event is not None:
             events.add(takes_event)
-        receipt = Receipt(row.id, fingerprint, takes_event, outcome, reason)
+        about = None if outcome == TAKEN else booking_id_of(row)
+        standing = current.get(about) if about is not None and outcome == SUPERSEDED else None
+        by = (standing.row_id, standing.version) if standing is not None else (None, None)
+        receipt = Receipt(row.id, fingerprint, takes_event, outcome, reason, about, *by)
         result.receipts.append(receipt)
         result.fresh.append(receipt)
     return result

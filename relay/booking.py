@@ -7,7 +7,7 @@ order changes arrive in. `wanted_post` says which post a booking should have at 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -61,6 +61,12 @@ class Withheld(NamedTuple):
 
 
 REMOVED = Withheld("removed")
+RETIRED = Withheld("not published: the source is retired")
+LOCAL = Withheld("not published: resident_id is a local reserve identity")
+NOT_ALLOWED = Withheld("not published: resident_id is not one of the test identities allowed here")
+NOT_CONNECTED = Withheld("not published: care_unit is not an active unit")
+HIDDEN = Withheld("not published: presentable is false")
+PAST = Withheld("not published: its time has passed")
 
 
 def succeed(current: Booking | None, change: Change) -> Booking | None:
@@ -93,23 +99,11 @@ def _is_superseded(current: Booking, change: Change) -> bool:
 
 def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost | Withheld:
     """The post that `booking` should have at `now` (aware UTC), or why it should have none."""
+    if (reason := next(withheld(booking, policy, now), None)) is not None:
+        return reason
     details = booking.details
-    if details is None:
-        return REMOVED
-    if policy.retired:
-        return Withheld("not published: the source is retired")
+    assert details is not None
     unit = policy.units.get(details.care_unit) if policy.units is not None else None
-    if _is_local(details.resident_id, policy):
-        return Withheld("not published: resident_id is a local reserve identity")
-    if policy.residents is not None and details.resident_id not in policy.residents:
-        return Withheld("not published: resident_id is not one of the test identities allowed here")
-    if policy.units is not None and (unit is None or not unit.active):
-        return Withheld("not published: care_unit is not an active unit")
-    if not details.presentable:
-        return Withheld("not published: presentable is false")
-    expires_at = expiry(details)
-    if expires_at is not None and expires_at <= now:
-        return Withheld("not published: its time has passed")
     unit_controller = unit.data_controller if unit is not None else None
     key = PostKey(
         resident_id=details.resident_id,
@@ -118,7 +112,29 @@ def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost |
         source_system=booking.source_system,
         data_controller=details.data_controller or unit_controller or policy.data_controller,
     )
-    return WantedPost(key, content_of(details), expires_at)
+    return WantedPost(key, content_of(details), expiry(details))
+
+
+def withheld(booking: Booking, policy: Policy, now: datetime) -> Iterator[Withheld]:
+    """Every reason for which `booking` should have no post at `now`, the one that decides first; none: it should."""
+    details = booking.details
+    if details is None:
+        yield REMOVED
+        return
+    if policy.retired:
+        yield RETIRED
+    if _is_local(details.resident_id, policy):
+        yield LOCAL
+    elif policy.residents is not None and details.resident_id not in policy.residents:
+        yield NOT_ALLOWED
+    unit = policy.units.get(details.care_unit) if policy.units is not None else None
+    if policy.units is not None and (unit is None or not unit.active):
+        yield NOT_CONNECTED
+    if not details.presentable:
+        yield HIDDEN
+    expires_at = expiry(details)
+    if expires_at is not None and expires_at <= now:
+        yield PAST
 
 
 def _is_local(resident_id: str, policy: Policy) -> bool:

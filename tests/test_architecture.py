@@ -26,6 +26,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "flow": 5,
     "onboarding": 5,
     "listing": 1,
+    "story": 1,
     "snapshot": 1,
     "sandbox": 3,
     "exporter": 6,

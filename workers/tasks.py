@@ -32,7 +32,7 @@ from relay.flow.relay import Relay
 from relay.flow.retention import prune as prune_step
 from relay.flow.schedule import due_work
 from relay.flow.selector import selection
-from relay.flow.steer import Request
+from relay.flow.steer import Cancelled, Request
 from relay.flow.steer import reprocess as reprocess_step
 from relay.observe import progress
 from relay.outbox.trouble import in_general
@@ -190,12 +190,17 @@ def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = Fa
     state (one or a list), code, since, until.
 
     `who` is what the message says, and nobody has checked it: the audit log says so.
-    Gives {"matched", "resent", "waiting"}. No results are kept in the broker: what came of it is in the log and in the
-    audit log, as "reprocess ended". Raises SelectionError for what cannot be understood and for an empty selection.
+    Gives {"matched", "resent", "waiting", "run"}; nothing where `ei-relay reprocess cancel` stopped it. No results are
+    kept in the broker: what came of it is in the log and in the audit log, as "reprocess ended". Raises SelectionError
+    for what cannot be understood and for an empty selection.
     """
     chosen = selection(datetime.now(UTC), **selector)
-    request = Request(f"{who[:64]} (claimed by the message)", "reprocess", reason)
-    done = reprocess_step(_relay.store, chosen, request, dry_run=dry_run)
+    try:
+        request = Request(f"{who[:64]} (claimed by the message)", "reprocess", reason)
+        done = reprocess_step(_relay.store, chosen, request, dry_run=dry_run)
+    except Cancelled as error:
+        log.warning("reprocess was cancelled", extra={"selection": str(chosen), "run": error.run})
+        return {}
     log.info("reprocess ended", extra={"selection": str(chosen), "dry_run": dry_run, **done})
     return done
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 import click
 
 from relay.cli.common import table
 from relay.difference import Difference, Tally
+from relay.flow import republish
 from relay.flow.republish import GroundChanged
 from relay.identity import mask
+from relay.store import bookings
 from relay.store.transaction import Store, Transaction
 
 _UNITS_SHOWN = 50
+QUIET_SECONDS: Final = 3.0  # without a word to whoever waits
 
 
 def show(pages: Iterable[Difference]) -> dict[str, Tally]:
@@ -23,6 +28,20 @@ def show(pages: Iterable[Difference]) -> dict[str, Tally]:
             units.setdefault(unit, Tally())
             units[unit] += tally
     return units
+
+
+def told(store: Store, source: str, pages: Iterable[Difference]) -> Iterator[Difference]:
+    """The pages of a source's bookings, with how far it is on stderr: a line every few seconds, none for what is done
+    at once. A million bookings take a minute."""
+    total = 0
+    began = last = time.monotonic()
+    for number, page in enumerate(pages, start=1):
+        yield page
+        if time.monotonic() - last >= QUIET_SECONDS:
+            last = time.monotonic()
+            total = total or store.transact(lambda tx: bookings.number(tx, source))
+            done = min(number * republish.PAGE, total)
+            click.echo(f"{source}: {done} of {total} bookings after {last - began:.0f} s", err=True)
 
 
 def facts(units: dict[str, Tally]) -> list[dict[str, object]]:
@@ -56,11 +75,13 @@ def agree(yes: bool) -> None:
         click.confirm("Do this?", abort=True)
 
 
-def do(store: Store, begin: Callable[[Transaction], None], pages: Callable[[], Iterable[Difference]]) -> str:
+def do(
+    store: Store, source: str, begin: Callable[[Transaction], None], pages: Callable[[], Iterable[Difference]]
+) -> str:
     """Begin in one transaction, then go through the pages; what was done, in words. Exits where it could not go on."""
     store.transact(begin)
     try:
-        return in_words(show(pages()))
+        return in_words(show(told(store, source, pages())))
     except GroundChanged as error:
         raise click.ClickException(f"{error}; see `ei-relay status`") from None
 

@@ -6,16 +6,19 @@ import getpass
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
 import click
 
 from relay.database import connect
 from relay.flow.relay import Relay
+from relay.identity import mask
 from relay.observe.logging import configure
 from relay.settings import Settings, Source, load
+from relay.store import overview
 from relay.store.migrate import check
 from relay.store.transaction import Store
 
@@ -75,8 +78,23 @@ def chosen_sources(loaded: Settings, only: str | None) -> list[Source]:
     """The source of that name, or every source; exits with the code for it where there is none."""
     chosen = [source for source in loaded.source if only in (None, source.name)]
     if not chosen:
-        nothing_matched(f"no source is called {only}")
+        no_such_source(only or "", [source.name for source in loaded.source])
     return chosen
+
+
+def demand_source(loaded: Settings, store: Store, name: str | None) -> set[str]:
+    """Every source that is configured or ever was; exits with the code for it where `name` is none of them."""
+    there = {source.name for source in loaded.source} | {row.name for row in store.transact(overview.sources)}
+    if name is not None and name not in there:
+        no_such_source(name, there)
+    return there
+
+
+def no_such_source(name: str, there: Iterable[str]) -> NoReturn:
+    """Say that no source has this name, and which one may be meant; exits with the code for it."""
+    near = get_close_matches(name, there := sorted(there), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+    nothing_matched(f"no source is called {mask(name)}; {hint}")
 
 
 def who() -> str:

@@ -1,4 +1,4 @@
-"""`ei-relay config check`: everything that is wrong with the configuration, before anything is started."""
+"""`ei-relay config`: everything that is wrong with the configuration, before anything is started, and what it says."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.cli.common import open_store, who
+from relay.cli import certificates
+from relay.cli.common import as_json as dumped
+from relay.cli.common import json_option, open_store, table, who
 from relay.cli.probe import Verdict, probes, verdict
 from relay.onboarding.process import CONNECT_CHECK
 from relay.onboarding.steps import FAILED, PASSED
 from relay.settings import Finding, Settings, SettingsError, load
+from relay.settings.effective import effective
 from relay.settings.files import check_files
 from relay.store import onboarding
 from relay.store.migrate import DatabaseNotReady
@@ -59,13 +62,25 @@ def _remember(settings: Settings, ok: bool) -> None:
         store.engine.dispose()
 
 
+@config.command("show")
+@json_option
+def show_(json_: bool) -> None:
+    """Show every setting as it takes effect and where it came from: the file, the environment or the default.
+
+    Passwords and secrets are not shown.
+    """
+    facts = [asdict(each) for each in effective()]
+    click.echo(dumped(facts) if json_ else table(facts))
+
+
 def _examine() -> tuple[tuple[Finding, ...], tuple[Finding, ...], Settings | None]:
     """Mistakes, warnings, and the settings where they could be made."""
     try:
         settings = load()
     except SettingsError as error:
         return error.mistakes, (), None
-    return tuple(check_files(settings)), settings.warnings, settings
+    ending = certificates.warnings(settings, datetime.now(UTC))
+    return tuple(check_files(settings)), (*settings.warnings, *ending), settings
 
 
 def _json(ok: bool, mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]) -> str:

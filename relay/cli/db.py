@@ -6,10 +6,10 @@ from typing import Final
 
 import click
 
-from relay.cli.common import settings
+from relay.cli.common import as_json, json_option, settings
 from relay.database import connect
 from relay.sessions import Bounds
-from relay.store import migrate
+from relay.store import condition, migrate
 
 _PATIENCE: Final = Bounds(statement=3600)  # an index over a large table takes its time
 
@@ -27,3 +27,18 @@ def upgrade() -> None:
     """
     before, after = migrate.upgrade(connect(settings().database_url, bounds=_PATIENCE, private=True))
     click.echo(f"already at version {after}" if before == after else f"from version {before or 'none'} to {after}")
+
+
+@db.command()
+@json_option
+def status(json_: bool) -> None:
+    """Show what the database is: its version and the one that is needed, its size, its encoding, its clock.
+
+    Exits with 1 where it is not at the version that this program needs.
+    """
+    found = condition.look(connect(settings().database_url))
+    facts = found._asdict() | {"ok": found.ok}
+    click.echo(as_json(facts) if json_ else "\n".join(f"{name:24}{value}" for name, value in facts.items()))
+    if not found.ok:
+        click.echo("run `ei-relay db upgrade`, or the version of the program that belongs to it", err=True)
+        raise SystemExit(1)

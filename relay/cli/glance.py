@@ -15,20 +15,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.changes import change_facts
 from relay.cli.common import open_store
-from relay.cli.lanes import lane_facts
+from relay.cli.lanes import lane_facts, read_lanes
 from relay.cli.probe import ping_broker, verdict
 from relay.cli.standing import Facts, Standing
+from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
+from relay.identity import mask
 from relay.index.certificate import validity
 from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
-from relay.store import changes, figures, overview
+from relay.store import changes, figures, overview, workers
 from relay.store.transaction import Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
+LanesRead = tuple[list[Row[Any]], dict[int, Row[Any]], datetime]
 _LEFT: Final = (None, "is no longer in the configuration")
 _RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
 
@@ -40,7 +43,8 @@ def look(loaded: Settings) -> Standing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, lanes, sources, rejected, held = store.transact(_read)
+            now, states, (lanes, failed, _), sources, rejected, held = store.transact(_read)
+            processes = store.transact(workers.every)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
@@ -51,8 +55,9 @@ def look(loaded: Settings) -> Standing:
                     )
                     for name in sorted({*known, *asked})
                 ],
-                lanes=[lane_facts(row, now) for row in lanes],
+                lanes=[lane_facts(row, now, failed.get(row.id)) for row in lanes],
                 broker=broker.result(),
+                workers=[_worker(row, now) for row in processes],
                 certificates=[
                     _certificate(name, str(index.client_certificate))
                     for name, index in loaded.engagement_index.items()
@@ -67,9 +72,9 @@ def look(loaded: Settings) -> Standing:
 
 def _read(
     tx: Transaction,
-) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int], list[Row[Any]]]:
+) -> tuple[datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]]]:
     return (
-        tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx),
+        tx.now, overview.posts_by_state(tx), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
         changes.every(tx),
     )  # fmt: skip
 
@@ -98,9 +103,14 @@ def _source(
         "pending": counts.get("pending", 0),
         "parked": counts.get("parked", 0),
         "rejected_last_hour": rejected,
+        "last_look_at": row.next_check_at - CHECK if row is not None and row.next_check_at.year > 1970 else None,
         "error": noted or error,
         "error_since": row.error_since if row is not None else None,
     }
+
+
+def _worker(row: Row[Any], now: datetime) -> Facts:
+    return {"host": mask(row.host), "alive": row.seen_at > now - workers.ALIVE, "seen_at": row.seen_at}
 
 
 def _backlog(relay: Relay, source: str) -> tuple[Backlog | None, str | None]:

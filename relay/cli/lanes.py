@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import click
 from sqlalchemy import Row
 
 from relay.cli.common import (
+    as_json,
     json_option,
     nothing_matched,
     open_store,
@@ -22,6 +23,9 @@ from relay.store import audit, indexes, overview
 from relay.store import lanes as lane_store
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
+from relay.story.words import clock
+
+FIVE_MINUTES: Final = timedelta(minutes=5)  # what R-35 asks for, where the lane's index is not configured any more
 
 
 @click.group()
@@ -33,8 +37,8 @@ def lanes() -> None:
 @json_option
 def list_(json_: bool) -> None:
     """Show every lane: its state, what waits, and why it does not call."""
-    rows, now = open_store(settings()).transact(lambda tx: (overview.lanes(tx), tx.now))
-    facts = [lane_facts(row, now) for row in rows]
+    rows, failed, now = open_store(settings()).transact(read_lanes)
+    facts = [lane_facts(row, now, failed.get(row.id)) for row in rows]
     show_list(facts, json_, "there are no lanes yet: they are made when a worker first starts")
 
 
@@ -44,16 +48,45 @@ def list_(json_: bool) -> None:
 @reason_option
 def pause(names: tuple[str, ...], all_: bool, reason: str | None) -> None:
     """Keep lanes from calling until they are resumed, also over restarts. Intake goes on."""
-    _set_paused(names, all_, reason, paused=True)
+    chosen = _pause(names, all_, reason)
+    if not chosen:
+        nothing_matched("there are no lanes yet: they are made when a worker first starts")
+    for name in chosen:
+        click.echo(f"{name} is paused")
 
 
 @lanes.command()
 @click.argument("names", nargs=-1, metavar="LANE…")
 @click.option("--all", "all_", is_flag=True, help="Every lane.")
+@click.option("--force", is_flag=True, help="A resting lane calls at once, sooner than R-35 allows; needs --reason.")
 @reason_option
-def resume(names: tuple[str, ...], all_: bool, reason: str | None) -> None:
-    """Let lanes call again, at once. A blocked lane sends a probe; its success opens it."""
-    _set_paused(names, all_, reason, paused=False)
+@json_option
+def resume(names: tuple[str, ...], all_: bool, force: bool, reason: str | None, json_: bool) -> None:
+    """Let lanes call again, and say what each does now.
+
+    A paused lane goes on. A blocked one sends a probe at once; its success opens it. One that rests after failures
+    calls as soon as retry_after_fault has passed since the last of them (R-35): the platform may still be at that
+    call. --force calls at once, for whoever has made sure that it is not.
+    """
+    if force and not reason:
+        raise click.UsageError("with --force say why with --reason: R-35 forbids a repeat within five minutes")
+    loaded = settings()
+
+    def work(tx: Transaction) -> list[dict[str, object]]:
+        chosen = _chosen(tx, names, all_)
+        before = {LaneName(r.engagement_index, r.source_system): r for r in overview.lanes(tx)}
+        lane_store.pause(tx, chosen, paused=False)
+        for name in chosen:
+            index = loaded.engagement_index.get(name.engagement_index)
+            lane_store.end_rest(tx, name, index.retry_after_fault if index else FIVE_MINUTES, force=force)
+            audit.note(tx, who(), "lanes resume --force" if force else "lanes resume", str(name), reason)
+        after = {LaneName(r.engagement_index, r.source_system): r for r in overview.lanes(tx)}
+        return [_resumed(name, before[name], after[name], tx.now) for name in chosen]
+
+    done = open_store(loaded).transact(work)
+    if not done:
+        nothing_matched("there are no lanes yet: they are made when a worker first starts")
+    click.echo(as_json(done) if json_ else "\n".join(f"{each['lane']} {each['done']}" for each in done))
 
 
 @lanes.command()
@@ -85,9 +118,35 @@ def rename(old: str, new: str, reason: str) -> None:
     click.echo(f"{number} lanes of {old} are now of {new}")
 
 
-def lane_facts(row: Row[Any], now: datetime) -> dict[str, object]:
-    """What lists say of a lane, as `overview.lanes` gives it."""
+def _resumed(name: LaneName, before: Row[Any], after: Row[Any], now: datetime) -> dict[str, object]:
+    """What a resume did to a lane, in words."""
+    was = overview.state_of_lane(before, now)
+    waits = after.next_call_at if after.next_call_at > now else None
+    may = f"may call at {clock(waits, now, seconds=True)}" if waits else "may call"
+    paused = "was paused and " if before.paused else ""
+    if after.blocked_code is not None:
+        done = f"{paused}is blocked by {after.blocked_code}: a probe goes out now, and its success opens the lane"
+    elif after.failures and before.next_call_at > now:
+        calls = f"{after.failures} failed calls" if after.failures > 1 else "a failed call"
+        sooner = "" if waits is None else ", as soon as R-35 allows after the last one (--force calls at once)"
+        done = f"{paused}rested after {calls}: it {may}{sooner}"
+    elif before.paused:
+        done = f"was paused: it {may}"
+    else:
+        done = f"was not held: it {may}"
+    return {"lane": str(name), "was": was, "next_call_at": waits, "done": done}
+
+
+def read_lanes(tx: Transaction) -> tuple[list[Row[Any]], dict[int, Row[Any]], datetime]:
+    """The lanes, the last failures of those that rest, and when this was."""
+    rows = overview.lanes(tx)
+    return rows, overview.last_failures(tx, rows), tx.now
+
+
+def lane_facts(row: Row[Any], now: datetime, failed: Row[Any] | None = None) -> dict[str, object]:
+    """What lists say of a lane, as `overview.lanes` gives it; of one that rests, what its last call ended with."""
     since = row.oldest_pending_since
+    resting = overview.state_of_lane(row, now) == "resting"
     return {
         "lane": str(LaneName(row.engagement_index, row.source_system)),
         "source": row.source,
@@ -96,30 +155,29 @@ def lane_facts(row: Row[Any], now: datetime) -> dict[str, object]:
         "oldest_pending_seconds": round((now - since).total_seconds()) if since else None,
         "next_call_at": row.next_call_at if row.next_call_at > now else None,
         "failures": row.failures,
-        "code": row.blocked_code,
-        "since": row.blocked_since,
-        "text": row.blocked_text,
+        "code": failed.code if resting and failed is not None else row.blocked_code,
+        "since": row.failed_at if resting else row.blocked_since,
+        "text": failed.text if resting and failed is not None else row.blocked_text,
         "last_success_at": row.last_success_at,
     }
 
 
-def _set_paused(names: tuple[str, ...], all_: bool, reason: str | None, *, paused: bool) -> None:
-    if bool(names) == all_:
-        raise click.UsageError("name lanes, or say --all")
-
+def _pause(names: tuple[str, ...], all_: bool, reason: str | None) -> list[LaneName]:
     def work(tx: Transaction) -> list[LaneName]:
-        rows = overview.lanes(tx)
-        there = {str(name): name for name in (LaneName(row.engagement_index, row.source_system) for row in rows)}
-        if unknown := [name for name in names if name not in there]:
-            nothing_matched(f"no such lane: {', '.join(unknown)}; nothing was changed, see `ei-relay lanes list`")
-        chosen = list(there.values()) if all_ else [there[name] for name in names]
-        lane_store.pause(tx, chosen, paused=paused)
+        chosen = _chosen(tx, names, all_)
+        lane_store.pause(tx, chosen, paused=True)
         for name in chosen:
-            audit.note(tx, who(), "lanes pause" if paused else "lanes resume", str(name), reason)
+            audit.note(tx, who(), "lanes pause", str(name), reason)
         return chosen
 
-    chosen = open_store(settings()).transact(work)
-    if not chosen:
-        nothing_matched("there are no lanes yet: they are made when a worker first starts")
-    for name in chosen:
-        click.echo(f"{name} {'is paused' if paused else 'may call'}")
+    return open_store(settings()).transact(work)
+
+
+def _chosen(tx: Transaction, names: tuple[str, ...], all_: bool) -> list[LaneName]:
+    """The lanes that are named, or all; exits where one is not there."""
+    if bool(names) == all_:
+        raise click.UsageError("name lanes, or say --all")
+    there = {str(name): name for name in (LaneName(r.engagement_index, r.source_system) for r in overview.lanes(tx))}
+    if unknown := [name for name in names if name not in there]:
+        nothing_matched(f"no such lane: {', '.join(unknown)}; nothing was changed, see `ei-relay lanes list`")
+    return list(there.values()) if all_ else [there[name] for name in names]

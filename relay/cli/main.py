@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Final
@@ -29,16 +30,28 @@ _COMMANDS: Final = {
     "parked": ("relay.cli.parked", "parked", "Posts that the index refused for what they say."),
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
     "reprocess": ("relay.cli.reprocess", "reprocess", "Send posts again as they are."),
+    "rows": ("relay.cli.rows", "rows", "Outbox rows that were rejected."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
     "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),
     "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
     "units": ("relay.cli.units", "units", "The connected care units of each source."),
+    "why": ("relay.cli.why", "why", "Why a booking is, or is not, in the index."),
+    "workers": ("relay.cli.workers", "workers", "The processes that do the work."),
 }
 
 
 class _Commands(click.Group):
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = arguments[0]
+        if not name.startswith("-") and name not in _COMMANDS:
+            near = get_close_matches(name, _COMMANDS, n=1)
+            context.fail(f"No such command {name!r}. " + (f"Did you mean {near[0]!r}?" if near else "See --help."))
+        return super().resolve_command(context, arguments)
+
     def list_commands(self, _context: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 

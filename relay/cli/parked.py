@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from relay.cli.common import (
     NOTHING_MATCHED,
     as_json,
+    demand_source,
     json_option,
     nothing_matched,
     open_store,
@@ -28,7 +29,7 @@ from relay.identity import mask
 from relay.store import overview
 from relay.store import parked as store_parked
 from relay.store.selection import BIGGEST_KEY, Selection
-from relay.store.transaction import Transaction
+from relay.store.transaction import Store, Transaction
 
 _KEYS = click.argument("keys", nargs=-1, type=int, metavar="[KEY]…")
 _ALL = click.option("--all", "all_", is_flag=True, help="Every parked post.")
@@ -50,7 +51,7 @@ def list_(limit: int, json_: bool, **asked: Any) -> None:
     def work(tx: Transaction) -> tuple[list[Row[Any]], list[Row[Any]]]:
         return store_parked.counts(tx, chosen), store_parked.listed(tx, chosen, limit)
 
-    counts, rows = open_store(settings()).transact(work)
+    counts, rows = _store(chosen).transact(work)
     by_code: list[Mapping[str, object]] = [dict(row._mapping) for row in counts]
     shown = [_line(row) for row in rows]
     total = sum(row.posts for row in counts)
@@ -89,7 +90,7 @@ def retry(keys: tuple[int, ...], all_: bool, bulk: bool, reason: str | None, **a
     A discarded post is retried where it is named by KEY or --booking.
     """
     chosen = _chosen(keys, all_, asked)
-    number = steer.retry(open_store(settings()), chosen, Request(who(), "parked retry", reason), bulk=bulk)
+    number = steer.retry(_store(chosen), chosen, Request(who(), "parked retry", reason), bulk=bulk)
     _tell(number, "will be sent again")
 
 
@@ -105,8 +106,16 @@ def discard(keys: tuple[int, ...], all_: bool, reason: str, **asked: Any) -> Non
     time passes, the difference is sent. `posts show` says "discarded" of it.
     """
     chosen = _chosen(keys, all_, asked)
-    number = steer.discard(open_store(settings()), chosen, Request(who(), "parked discard", reason))
+    number = steer.discard(_store(chosen), chosen, Request(who(), "parked discard", reason))
     _tell(number, "discarded")
+
+
+def _store(chosen: Selection) -> Store:
+    """The relay's database; exits where the source that is asked for is not there."""
+    loaded = settings()
+    store = open_store(loaded)
+    demand_source(loaded, store, chosen.source)
+    return store
 
 
 def _chosen(keys: tuple[int, ...], all_: bool, asked: Mapping[str, Any]) -> Selection:

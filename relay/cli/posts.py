@@ -13,11 +13,22 @@ from typing import Any
 import click
 from sqlalchemy import Row
 
-from relay.cli.common import NOTHING_MATCHED, as_json, json_option, nothing_matched, open_store, settings, table
+from relay.cli.common import (
+    NOTHING_MATCHED,
+    as_json,
+    demand_source,
+    json_option,
+    nothing_matched,
+    open_store,
+    settings,
+    show_list,
+    table,
+)
+from relay.cli.selecting import selected, selecting
 from relay.identity import mask
 from relay.post import ABSENT, UNKNOWN
 from relay.store import overview
-from relay.store.selection import BIGGEST_KEY
+from relay.store.selection import BIGGEST_KEY, STATES, listed
 from relay.store.transaction import Transaction
 
 _IN_WORDS = {ABSENT: "absent", UNKNOWN: "unknown"}
@@ -45,7 +56,10 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
         rows = overview.post_by_id(tx, number) if number is not None else []
         return rows, [known for row in rows for known in overview.bookings(tx, row.booking_id, row.source)]
 
-    rows, known = open_store(settings()).transact(work)
+    loaded = settings()
+    store = open_store(loaded)
+    demand_source(loaded, store, source)
+    rows, known = store.transact(work)
     shown = [post_facts(row) for row in rows]
     if json_:
         click.echo(as_json({"bookings": [_booking(row) for row in known], "posts": shown}))
@@ -60,6 +74,41 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
         click.echo("\n".join(f"{name:20}{in_a_cell(value)}" for name, value in post.items()))
     if not shown:
         click.echo("it has no post and never had one")
+
+
+@posts.command("list")
+@selecting
+@click.option("--state", type=click.Choice(STATES), multiple=True, help="Posts in this state; left out: every state.")
+@click.option("--lane", metavar="INDEX:SYSTEM", help="Posts of this lane.")
+@click.option("--after", type=click.IntRange(0, BIGGEST_KEY), default=0, help="Go on after this key: the last shown.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many posts.")
+@json_option
+def list_(after: int, limit: int, json_: bool, **asked: Any) -> None:
+    """Show posts by source, unit, state, lane, code or time, in the order of their keys."""
+    chosen = selected(**asked)
+    loaded = settings()
+    store = open_store(loaded)
+    demand_source(loaded, store, chosen.source)
+    found = listed(store, chosen, after, limit)
+    show_list([_line(row) for row in found], json_, "no post matches")
+    if len(found) == limit:
+        click.echo(f"there may be more: --after {found[-1].id}", err=True)
+
+
+def _line(row: Row[Any]) -> Mapping[str, object]:
+    return {
+        "key": row.id,
+        "source": row.source,
+        "lane": f"{row.engagement_index}:{row.source_system}",
+        "booking_id": mask(row.booking_id),
+        "care_unit": mask(row.care_unit),
+        "state": row.state,
+        "wanted": _IN_WORDS.get(row.wanted, row.wanted),
+        "known": _IN_WORDS.get(row.known, row.known),
+        "wanted_since": row.wanted_since,
+        "sent_at": row.sent_at,
+        "code": row.parked_code or row.code,
+    }
 
 
 def _number(key: str) -> int | None:

@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from relay.catalogue import CatalogueError
-from relay.cli.common import as_json, json_option, nothing_matched, reason_option, settings, who
+from relay.cli.common import as_json, json_option, no_such_source, reason_option, settings, who
 from relay.flow import snapshot as flow
 from relay.flow.relay import Relay
 from relay.flow.snapshot import Applied, Progress, Rejection
@@ -74,7 +74,7 @@ def apply_(
     relay = Relay(settings())
     try:
         if source not in relay.source_names:
-            nothing_matched(f"no source is called {source}")
+            no_such_source(source, relay.source_names)
         relay.prepare()
         (_report if json_ else _talk)(relay, asked)
     except (CatalogueError, ListingError, RunIsOver) as error:

@@ -10,11 +10,12 @@ from sqlalchemy import Row
 
 from relay.cli import bulk
 from relay.cli.common import (
+    demand_source,
     json_option,
     nothing_matched,
     open_store,
     prepared,
-    required_reason_option,
+    reason_option,
     settings,
     show_list,
     who,
@@ -50,15 +51,16 @@ def list_(json_: bool) -> None:
 
 @sources.command()
 @click.argument("name")
-@required_reason_option
+@reason_option
 @_yes
 @_dry_run
-def retire(name: str, reason: str, yes: bool, dry_run: bool) -> None:
+def retire(name: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Have all posts of a source removed, as bulk; shows first what will happen.
 
     From then on its outbox rows end `taken` and are not published. It may stand in the configuration still, or not any
     more; its engagement_index must.
     """
+    _need_reason(reason, dry_run)
     relay = prepared(settings())
     _demand(relay, name)
     _carry_out(relay, retired(name), "sources retire", name, reason, yes, dry_run, now_retired=True)
@@ -66,11 +68,12 @@ def retire(name: str, reason: str, yes: bool, dry_run: bool) -> None:
 
 @sources.command()
 @click.argument("name")
-@required_reason_option
+@reason_option
 @_yes
 @_dry_run
-def restore(name: str, reason: str, yes: bool, dry_run: bool) -> None:
+def restore(name: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Undo `retire`: have the bookings of a source published again, as bulk; shows first what will happen."""
+    _need_reason(reason, dry_run)
     relay = prepared(settings())
     ground = _configured(relay, name)
     _carry_out(relay, ground, "sources restore", name, reason, yes, dry_run, now_retired=False)
@@ -80,16 +83,17 @@ def restore(name: str, reason: str, yes: bool, dry_run: bool) -> None:
 @click.argument("name")
 @click.option("--from", "old", required=True, metavar="HSA-ID", help="The source system that its bookings have now.")
 @click.option("--to", "new", required=True, metavar="HSA-ID", help="Its new one, one of its source_systems.")
-@required_reason_option
+@reason_option
 @_yes
 @_dry_run
-def move(name: str, old: str, new: str, reason: str, yes: bool, dry_run: bool) -> None:
+def move(name: str, old: str, new: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Move a source's bookings to another source system: each post is deleted and created, as bulk.
 
     Put the new HSA-id first in the source's source_systems, restart the workers, then move. Take the old one out of
     the configuration when no row of the outbox names it any more. Doing it again moves what came under the old one
     since.
     """
+    _need_reason(reason, dry_run)
     relay = prepared(settings())
     ground = _configured(relay, name)
     systems = relay.source(name).source_systems
@@ -105,7 +109,7 @@ def move(name: str, old: str, new: str, reason: str, yes: bool, dry_run: bool) -
     old = min(meant, key=lambda system: (system != old, system == new))
     if old == new:
         raise click.UsageError("--from and --to are the same")
-    plan = bulk.show(move_flow.plan(relay.store, ground, old, new))
+    plan = bulk.show(bulk.told(relay.store, name, move_flow.plan(relay.store, ground, old, new)))
     bulk.tell_plan(name, plan)
     if dry_run:
         return
@@ -114,14 +118,28 @@ def move(name: str, old: str, new: str, reason: str, yes: bool, dry_run: bool) -
     def begin(tx: Transaction) -> None:
         audit.note(tx, who(), "sources move", f"{name} {old} to {new}: {bulk.in_words(plan)}", reason)
 
-    done = bulk.do(relay.store, begin, partial(move_flow.move, relay.store, ground, old, new))
+    done = bulk.do(relay.store, name, begin, partial(move_flow.move, relay.store, ground, old, new))
     click.echo(f"{name}: done, {done}; they are sent in bulk")
 
 
+def _need_reason(reason: str | None, dry_run: bool) -> None:
+    """A change is made for a reason that is kept; a dry run makes none."""
+    if not dry_run and not reason:
+        raise click.UsageError("say why with --reason; it is kept in the audit log")
+
+
 def _carry_out(
-    relay: Relay, ground: Ground, command: str, name: str, reason: str, yes: bool, dry_run: bool, *, now_retired: bool
+    relay: Relay,
+    ground: Ground,
+    command: str,
+    name: str,
+    reason: str | None,
+    yes: bool,
+    dry_run: bool,
+    *,
+    now_retired: bool,
 ) -> None:
-    plan = bulk.show(republish.plan(relay.store, ground))
+    plan = bulk.show(bulk.told(relay.store, name, republish.plan(relay.store, ground)))
     bulk.tell_plan(name, plan)
     if dry_run:
         return
@@ -135,18 +153,18 @@ def _carry_out(
         source_store.begin_weighing(tx, name, ground.fingerprint)
         audit.note(tx, who(), command, f"{name}: {bulk.in_words(plan)}", reason)
 
-    done = bulk.do(relay.store, begin, partial(republish.republish_all, relay.store, ground))
+    done = bulk.do(relay.store, name, begin, partial(republish.republish_all, relay.store, ground))
     click.echo(f"{name}: done, {done}; they are sent in bulk")
 
 
 def _demand(relay: Relay, name: str) -> None:
-    if relay.store.transact(lambda tx: source_store.hold(tx, name)) is None:
-        nothing_matched(f"no source is called {name}: see `ei-relay sources list`")
+    demand_source(relay.settings, relay.store, name)
 
 
 def _configured(relay: Relay, name: str) -> Ground:
     if name not in relay.source_names:
-        nothing_matched(f"no source in the configuration is called {name}")
+        demand_source(relay.settings, relay.store, name)
+        nothing_matched(f"{name} is not in the configuration; see `ei-relay sources list`")
     return relay.source(name).policies.ground()
 
 

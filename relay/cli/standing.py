@@ -5,13 +5,14 @@ The thresholds are those of the alerts in config/prometheus: the two must not te
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 LATE_SECONDS: Final = 45 * 60  # three quarters of the hour that R-33 gives
 UNREAD_SECONDS: Final = 5 * 60
+UNATTENDED: Final = timedelta(minutes=3)
 CERTIFICATE_ENDS: Final = timedelta(days=30)
 
 Facts = Mapping[str, object]
@@ -28,6 +29,7 @@ class Standing:
     broker: Facts | None  # None: the configuration names none
     certificates: list[Facts]
     changes: list[Facts] = field(default_factory=list)  # held, or rejected and still in force
+    workers: Sequence[Facts] = ()  # those that reported within a day
 
 
 def wrong(seen: Standing) -> list[str]:
@@ -36,6 +38,7 @@ def wrong(seen: Standing) -> list[str]:
         *_reached(seen),
         *_held(seen.changes),
         *_untaken(seen.sources),
+        *_unattended(seen),
         *_lanes(seen.lanes),
         *_refused(seen.sources),
         *_certificates(seen),
@@ -64,6 +67,29 @@ def _untaken(sources: list[Facts]) -> Iterator[str]:
         if isinstance(age, int) and age > UNREAD_SECONDS and not source["error"]:
             waits = f"{source['unread']} rows wait to be taken, the oldest for {age // 60} minutes"
             yield f"source {source['source']}: {waits}: are workers and beat at work?"
+
+
+def _unattended(seen: Standing) -> Iterator[str]:
+    """Work waits, and nobody looks after its source: a worker does so every minute."""
+    silent = []
+    for source in seen.sources:
+        if "last_look_at" not in source:
+            continue
+        looked, age = source["last_look_at"], source["oldest_unread_seconds"]
+        told = isinstance(age, int) and age > UNREAD_SECONDS
+        if (source["unread"] or source["pending"]) and not told and not source["error"]:
+            since = seen.at - looked if isinstance(looked, datetime) else None
+            if since is None or since > UNATTENDED:
+                silent.append((source, since))
+    if not silent:
+        return
+    source, since = max(silent, key=lambda each: each[1] or timedelta.max)
+    more = f" (and {len(silent) - 1} more)" if len(silent) > 1 else ""
+    waits = f"{source['unread'] or 0} rows and {source['pending']} posts wait"
+    ago = f"for {since.total_seconds() // 60:.0f} minutes" if since is not None else "yet"
+    alive = sum(bool(worker["alive"]) for worker in seen.workers)
+    do = f"{alive} workers are alive: start their beat" if alive else "start the workers and their beat"
+    yield f"source {source['source']}{more}: {waits}, and no worker has looked after it {ago}: {do}"
 
 
 def _lanes(lanes: list[Facts]) -> Iterator[str]:

@@ -26,7 +26,9 @@ def status(all_: bool, json_: bool) -> None:
     seen = look(settings())
     lines = wrong(seen)
     if json_:
-        known = {name: getattr(seen, name) for name in ("sources", "lanes", "broker", "certificates", "changes")}
+        known = {
+            name: getattr(seen, name) for name in ("sources", "lanes", "broker", "certificates", "changes", "workers")
+        }
         click.echo(as_json({"ok": not lines, "wrong": lines, **known}))
         return
     most = None if all_ else LINES

@@ -7,12 +7,15 @@ from functools import partial
 
 import click
 
+from relay.catalogue import CareUnit, read_care_units
 from relay.cli import bulk
-from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, who
+from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, show_list, who
 from relay.difference import Tally
 from relay.flow import republish
 from relay.flow.ground import Ground, agree
 from relay.flow.policies import PolicyFiles
+from relay.identity import mask
+from relay.settings import ALL, Source
 from relay.store import audit, sources
 from relay.store.transaction import Store, Transaction
 
@@ -20,6 +23,39 @@ from relay.store.transaction import Store, Transaction
 @click.group()
 def units() -> None:
     """The connected care units of each source."""
+
+
+@units.command("list")
+@click.option("--source", "only", help="Only this source; left out, every source.")
+@click.option("--unit", metavar="HSA-ID", help="Only this care unit.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At most so many units."
+)
+@json_option
+def list_(only: str | None, unit: str | None, limit: int, json_: bool) -> None:
+    """Show the care units of each source's list: whether they are connected, and as whose their posts go."""
+    facts: list[dict[str, object]] = []
+    for source in chosen_sources(settings(), only):
+        if source.care_units == ALL:
+            click.echo(f'{source.name} publishes every unit (care_units = "*"): it has no list', err=True)
+            continue
+        listed = read_care_units(source.care_units).values()
+        facts += [_unit(source, each) for each in listed if unit is None or each.hsa_id == unit.upper()]
+    show_list(facts[:limit], json_, "no such care unit is on a list")
+    if len(facts) > limit:
+        click.echo(f"and {len(facts) - limit} more: see --limit", err=True)
+
+
+def _unit(source: Source, unit: CareUnit) -> dict[str, object]:
+    return {
+        "source": source.name,
+        "hsa_id": mask(unit.hsa_id),
+        "name": mask(unit.name),
+        "county": unit.county,
+        "connected": unit.active,
+        "data_controller": mask(unit.data_controller or source.data_controller),
+        "list": str(source.care_units),
+    }
 
 
 @units.command()
@@ -40,7 +76,9 @@ def apply(only: str | None, dry_run: bool, yes: bool, reason: str | None, json_:
     grounds = [PolicyFiles(loaded, source).ground() for source in chosen]
     store = prepared(loaded).store
     present = [ground for ground in grounds if not _is_retired(store, ground)]
-    plans = {ground.source: bulk.show(republish.plan(store, ground)) for ground in present}
+    plans = {
+        ground.source: bulk.show(bulk.told(store, ground.source, republish.plan(store, ground))) for ground in present
+    }
     if json_:
         click.echo(as_json([{"source": name, "units": bulk.facts(plan)} for name, plan in plans.items()]))
     else:
@@ -51,7 +89,10 @@ def apply(only: str | None, dry_run: bool, yes: bool, reason: str | None, json_:
     bulk.agree(yes or not any(plans.values()))
     for ground in present:
         done = bulk.do(
-            store, _begin(ground, plans[ground.source], reason), partial(republish.republish_all, store, ground)
+            store,
+            ground.source,
+            _begin(ground, plans[ground.source], reason),
+            partial(republish.republish_all, store, ground),
         )
         click.echo(f"{ground.source}: done, {done}; they are sent in bulk", err=json_)
 

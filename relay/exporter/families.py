@@ -41,7 +41,8 @@ class Families(Collector):
             yield _parked(standing)
             yield _last_success(standing)
             yield from self._beliefs(standing)
-        yield self._certificates()
+            yield from self._attended(standing)
+        yield from self._certificates()
 
     def _reachable(self) -> Iterator[GaugeMetricFamily]:
         looks = self._looks
@@ -128,7 +129,25 @@ class Families(Collector):
             clocks.add_metric([host], seconds)
         yield from (held, differ, clocks)
 
-    def _certificates(self) -> GaugeMetricFamily:
+    def _attended(self, standing: Standing) -> Iterator[GaugeMetricFamily]:
+        """From the database, so that the figures go on when the last worker is gone."""
+        workers = _gauge("workers", "Processes that do the relay's work and have reported within a minute.")
+        workers.add_metric([], standing.workers)
+        yield workers
+        looked = _gauge(
+            "source_last_look_timestamp_seconds",
+            "When a worker last looked after a source, in Unix time; it does so every minute. 0: never.",
+            "source",
+        )
+        for name in self._looks.outboxes:
+            at = standing.looked.get(name)
+            looked.add_metric([name], at.timestamp() if at is not None else 0)
+        yield looked
+
+    def _certificates(self) -> Iterator[GaugeMetricFamily]:
+        readable = _gauge(
+            "client_certificate_readable", "1 while the client certificate can be read from its file, else 0.", "index"
+        )
         family = _gauge(
             "client_certificate_expiry_timestamp_seconds",
             "When the client certificate that is used towards an index ends, in Unix time.",
@@ -137,7 +156,9 @@ class Families(Collector):
         for name, look in self._looks.certificates.items():
             if look.value is not None:
                 family.add_metric([name], look.value.timestamp())
-        return family
+            if look.looks:
+                readable.add_metric([name], look.is_up)
+        yield from (family, readable)
 
 
 def _lanes(standing: Standing) -> Iterator[GaugeMetricFamily]:

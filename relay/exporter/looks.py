@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from relay.exporter.census import Census
 from relay.exporter.round import Round
+from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
 from relay.store import changes, figures, workers
@@ -34,6 +35,8 @@ class Standing:
     changes_held: Mapping[str, int]  # {source: changes that wait for somebody's word}
     disagreeing: frozenset[str]  # the sources of which the workers' files say different things
     clocks: Mapping[str, float]  # {host: seconds that its clock is ahead of the database's}
+    workers: int  # processes that have reported within a minute
+    looked: Mapping[str, datetime]  # {source: when a worker last looked after it}; not there: never
 
 
 class Looks:
@@ -83,9 +86,18 @@ def _standing(tx: Transaction) -> Standing:
     lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
     at_work = workers.alive(tx)
     return Standing(
-        tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx), changes.waiting(tx),
-        workers.disagreeing(at_work), workers.clocks(at_work),
-    )  # fmt: skip
+        tx.now,
+        lanes,
+        waiting,
+        parked,
+        figures.outbox_errors(tx),
+        figures.rejected(tx),
+        changes.waiting(tx),
+        workers.disagreeing(at_work),
+        workers.clocks(at_work),
+        len(at_work),
+        {name: checked - CHECK for name, checked in figures.next_checks(tx).items() if checked.year > 1970},
+    )
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

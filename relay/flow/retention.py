@@ -71,6 +71,7 @@ def _batches(settings: Settings, sources: Iterable[str]) -> Iterator[tuple[str, 
         yield "receipts", receipts, partial(_receipts, source=source)
     yield "calls", kept.calls, store.drop_calls
     yield "audit", kept.audit, store.drop_audit
+    yield "runs", kept.audit, store.drop_runs
     yield "snapshots", ABANDONED, store.drop_snapshots
     yield "workers", workers.KEPT, workers.drop_silent
     yield "held bookings", ABANDONED, changes.drop_over

@@ -25,6 +25,7 @@ def selection(
     since: str | None = None,
     until: str | None = None,
     keys: Collection[int] = (),
+    lane: str | None = None,
 ) -> Selection:
     """The posts that are meant. `since` and `until` are times in ISO 8601, in UTC where they name no zone, or
     durations back from `now`: "2h". `keys` are numbers of posts. Raises SelectionError."""
@@ -43,13 +44,15 @@ def selection(
         booking=booking or None,
         state=states,
         code=code or None,
-        since=_instant("since", since, now),
-        until=_instant("until", until, now),
+        since=instant("since", since, now),
+        until=instant("until", until, now),
         keys=tuple(keys),
+        lane=lane or None,
     )
 
 
-def _instant(name: str, text: str | None, now: datetime) -> datetime | None:
+def instant(name: str, text: str | None, now: datetime) -> datetime | None:
+    """The time that was typed, or None for none. Raises SelectionError."""
     if not text:
         return None
     try:

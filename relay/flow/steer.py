@@ -2,7 +2,7 @@
 
 Each is worked through in pages (`relay.store.selection`), so it can be broken off anywhere and asked for again: what
 is done is done, and is not done twice. Two entries of the audit log frame it: what was asked for, written with the
-first page, and what came of it.
+first page, and what came of it. A mass resend is a run besides (`relay.store.runs`), which can be listed and cancelled.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from relay.flow.selector import SelectionError
-from relay.store import audit, parked
+from relay.store import audit, parked, runs
 from relay.store.selection import Selection, count, pages
 from relay.store.transaction import Store, Transaction
 
@@ -29,6 +29,14 @@ class Request:
     reason: str | None
 
 
+class Cancelled(Exception):
+    """Somebody cancelled the run, whose number this is, while it was under way."""
+
+    def __init__(self, run: int) -> None:
+        self.run = run
+        super().__init__(f"run {run} was cancelled")
+
+
 def to_reprocess(chosen: Selection) -> Selection:
     """The posts that a reprocess means: where no state is named, none that is absent or discarded.
 
@@ -40,19 +48,40 @@ def to_reprocess(chosen: Selection) -> Selection:
     return chosen if chosen.state else replace(chosen, state=RESENT_BY_DEFAULT)
 
 
-def reprocess(store: Store, chosen: Selection, request: Request, *, dry_run: bool = False) -> dict[str, int]:
-    """Send posts again as they are, at R-34's pace: {"matched", "resent", "waiting"}.
+def reprocess(
+    store: Store,
+    chosen: Selection,
+    request: Request,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int, int], object] = lambda _run, _matched: None,
+) -> dict[str, int]:
+    """Send posts again as they are, at R-34's pace: {"matched", "resent", "waiting"}, and "run", its number.
 
     `waiting` are those that were about to be sent anyway; a dry run counts them and changes nothing. Raises
-    SelectionError for an empty selection.
+    SelectionError for an empty selection, Cancelled where somebody cancels the run meanwhile. `progress` is told of
+    the run and how many posts it has come by.
     """
     chosen = to_reprocess(chosen)
     if dry_run:
         found = count(store, chosen)
         waiting = sum(number for (_, state, _), number in found.items() if state == "pending")
         return {"matched": found.total(), "resent": 0, "waiting": waiting}
-    matched, resent = _change(store, chosen, request, parked.forget, "resent")
-    return {"matched": matched, "resent": resent, "waiting": matched - resent}
+    begun = runs.Begun(request.command, str(chosen), request.who, request.reason)
+    run = store.transact(lambda tx: runs.begin(tx, begun))
+
+    def step(tx: Transaction, ids: Iterable[int]) -> int:
+        if not runs.goes_on(tx, run):
+            raise Cancelled(run)
+        page = list(ids)
+        runs.mark(tx, run, page)
+        done = parked.forget(tx, page)
+        runs.page(tx, run, len(page), done)
+        return done
+
+    matched, resent = _change(store, chosen, request, step, "resent", lambda number: progress(run, number))
+    store.transact(lambda tx: runs.end(tx, run))
+    return {"matched": matched, "resent": resent, "waiting": matched - resent, "run": run}
 
 
 def retry(store: Store, chosen: Selection, request: Request, *, bulk: bool) -> int:
@@ -73,6 +102,7 @@ def _change(
     request: Request,
     step: Callable[[Transaction, Iterable[int]], int],
     done: str,
+    progress: Callable[[int], object] = lambda _matched: None,
 ) -> tuple[int, int]:
     """How many posts were meant, and how many of them were changed."""
     matched = changed = 0
@@ -85,6 +115,7 @@ def _change(
     for size, number in pages(store, chosen, work):
         matched += size
         changed += number
+        progress(matched)
     ended = f"matched={matched} {done}={changed} {chosen}"
     store.transact(lambda tx: audit.note(tx, request.who, f"{request.command} ended", ended, request.reason))
     return matched, changed

@@ -84,6 +84,7 @@ class OutboxReader:
         self._dialect = engine.dialect.name
         self._table = outbox_table(table_name, self._dialect)
         self._mine = [self._table.c.outcome.is_(None), *self._share(own, others, first)]
+        self._own, self._others, self._first = own, others, first
         self._asked: Questions | None = None
         self.mark = (
             update(self._table)
@@ -115,6 +116,13 @@ class OutboxReader:
         with reading(self.engine) as connection:
             count, oldest = connection.execute(self._questions(connection).backlog).one()
             return Backlog(int(count), _age(oldest))
+
+    def takes(self, source_system: str | None) -> bool:
+        """Whether a row that names this system is this source's to take."""
+        system = source_system.upper() if source_system else None
+        if not self._others:
+            return True
+        return system not in self._others if self._first else system in self._own
 
     def _questions(self, connection: Connection) -> Questions:
         """The statements, written when the columns' types are known. Where they are asked for, that is once: a

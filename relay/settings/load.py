@@ -19,7 +19,14 @@ def load(path: str | None = None, environ: Mapping[str, str] | None = None) -> S
 
     Relative paths in either start at the file's folder. Raises SettingsError with every mistake at once.
     """
-    environ = os.environ if environ is None else environ
+    settings, _, _ = load_with_origins(path, os.environ if environ is None else environ)
+    return settings
+
+
+def load_with_origins(
+    path: str | None, environ: Mapping[str, str]
+) -> tuple[Settings, Mapping[str, Any], Mapping[str, str]]:
+    """As `load`, with the document of the file, and {key: the variable} of what came from the environment."""
     file = path or environ.get(CONFIG_VARIABLE, "")
     if not file:
         raise SettingsError([Finding(CONFIG_VARIABLE, MISSING, "required: the path of the configuration file")])
@@ -32,7 +39,7 @@ def load(path: str | None = None, environ: Mapping[str, str] | None = None) -> S
     mistakes = [*overlaid.mistakes, *(mistake for mistake in mistakes if mistake.key not in unread)]
     if settings is None or mistakes:
         raise SettingsError(mistakes)
-    return settings.with_warnings((*settings.warnings, *overlaid.warnings))
+    return settings.with_warnings((*settings.warnings, *overlaid.warnings)), document, overlaid.origins
 
 
 def _read(file: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, select
+from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, func, select
 
 from relay.booking import Booking, expiry
 from relay.change import Details, Kind
@@ -54,6 +54,13 @@ _PAGE: Final = (
     .order_by(booking.c.booking_id)
     .limit(bindparam("page_limit", type_=Integer()))
 )
+
+
+def number(tx: Transaction, source: str) -> int:
+    """How many bookings of a source are not removed: for a bar that shows how far something has come."""
+    there = select(func.count()).where(booking.c.source == source, booking.c.removed.is_(False))
+    counted: int = tx.run(there).scalar_one()
+    return counted
 
 
 def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> list[Booking]:

@@ -80,6 +80,11 @@ def outbox_errors(tx: Transaction) -> Mapping[str, datetime]:
     return {row.name: row.error_since for row in rows}
 
 
+def next_checks(tx: Transaction) -> Mapping[str, datetime]:
+    """{source: when a worker is next to look after it}, which it did a minute before that; 1970: none ever did."""
+    return {row.name: row.next_check_at for row in tx.run(select(source.c.name, source.c.next_check_at))}
+
+
 def last_post_id(tx: Transaction) -> int:
     """The highest id of a post; 0 where there is none."""
     return tx.run(select(func.max(post.c.id))).scalar_one() or 0

@@ -199,6 +199,17 @@ def pause(tx: Transaction, names: Iterable[LaneName], *, paused: bool) -> None:
             call_now(tx, name)
 
 
+def end_rest(tx: Transaction, name: LaneName, least: timedelta, *, force: bool) -> None:
+    """Let a lane that rests after failures call `least` after the last of them, as soon as R-35 allows; with `force` at
+    once. It never comes to call later than it would have."""
+    named = and_(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
+    rests = and_(named, lane.c.failures > 0, lane.c.next_call_at > tx.now)
+    row = tx.run(select(lane.c.failed_at, lane.c.next_call_at).where(rests)).one_or_none()
+    if row is not None:
+        earliest = tx.now if force or row.failed_at is None else max(row.failed_at + least, tx.now)
+        tx.run(update(lane).where(named).values(next_call_at=min(earliest, row.next_call_at)))
+
+
 def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
     may_call = or_(
         lane.c.open_call.is_not(None),

@@ -48,6 +48,12 @@ def check(engine: Engine) -> None:
         )
 
 
+def versions(engine: Engine) -> tuple[str | None, str]:
+    """The version the database is at (None: it has none of our tables), and the one that this code needs."""
+    with engine.connect() as connection:
+        return _version(connection), _scripts().get_current_head() or ""
+
+
 def _refuse_newer(version: str | None) -> None:
     scripts = _scripts()
     if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:

@@ -5,8 +5,9 @@ The counts read the partial indexes of what waits and what is parked; only `post
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, case, func, select
 
@@ -14,6 +15,8 @@ from relay.post import ABSENT, DISCARDED
 from relay.store.figures import read_no_table, waits_by_lane
 from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
+
+_LONGEST_CALL: Final = timedelta(minutes=10)
 
 STATE = case(
     (post.c.parked_code == DISCARDED, "discarded"),
@@ -52,6 +55,20 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
             .order_by(lane.c.engagement_index, lane.c.source_system)
         )
     )
+
+
+def last_failures(tx: Transaction, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
+    """{lane id: its last call that brought nothing} of those of the lanes that rest after one, where it is still kept.
+
+    Calls are found by when they were started, so only those of the time since the first of these failures are read.
+    """
+    resting = {row.id: row.failed_at for row in rows if row.failures and row.failed_at is not None}
+    if not resting:
+        return {}
+    since = min(resting.values()) - _LONGEST_CALL
+    asked = select(call.c.id, call.c.lane_id, call.c.code, call.c.text, call.c.correlation_id)
+    mine = and_(call.c.started_at >= since, call.c.lane_id.in_(sorted(resting)), call.c.ended_at.is_not(None))
+    return {row.lane_id: row for row in tx.run(asked.where(mine).order_by(call.c.id))}
 
 
 def sources(tx: Transaction) -> list[Row[Any]]:

@@ -33,9 +33,7 @@ def of_rows(tx: Transaction, source: str, row_ids: Iterable[int]) -> Mapping[int
 def _of_rows(dialect: str) -> Select[Any]:
     asked = given(dialect, receipt.c.row_id).c
     mine = (receipt.c.source == bindparam("source_name")) & receipt.c.row_id.in_(select(asked.row_id))
-    return select(
-        receipt.c.row_id, receipt.c.fingerprint, receipt.c.event_id, receipt.c.outcome, receipt.c.reason
-    ).where(mine)
+    return select(*(receipt.c[name] for name in Receipt._fields)).where(mine)
 
 
 def events_taken(tx: Transaction, source: str, event_ids: Iterable[str]) -> set[str]:

@@ -16,7 +16,7 @@ from sqlalchemy import Select, and_, delete, exists, null, or_, select, true, tu
 from relay.post import ABSENT, DISCARDED
 from relay.store import snapshots
 from relay.store.rows import as_json, given_select
-from relay.store.schema import audit, booking, call, chore, lane, post, receipt
+from relay.store.schema import audit, booking, call, chore, lane, post, receipt, run
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
@@ -121,6 +121,12 @@ def drop_audit(tx: Transaction, before: datetime) -> int:
     first = select(audit.c.id, audit.c.at).order_by(audit.c.id).limit(BATCH).subquery()
     old = select(first.c.id).where(first.c.at <= before)
     return len(tx.run(delete(audit).where(audit.c.id.in_(old)).returning(audit.c.id)).all())
+
+
+def drop_runs(tx: Transaction, before: datetime) -> int:
+    """Forget mass resends that were last heard of before a time."""
+    found = select(run.c.id).where(run.c.heard_at <= before).order_by(run.c.id).limit(BATCH)
+    return len(tx.run(delete(run).where(run.c.id.in_(found)).returning(run.c.id)).all())
 
 
 def _first(found: Select[Any]) -> Select[Any]:

@@ -17,6 +17,7 @@
     receipt   what became of each outbox row, so that a row read twice gets one outcome
     snapshot  a source's full list of bookings, while it is compared and applied; snapshot_run: who is at it, and when
               it was last heard
+    run       a mass resend by a command: how far it has come, and whether it was cancelled
     audit     who changed what by a command, and why
     chore     what is done now and then by one worker: when it is next due
     onboarding  what was said, seen and ordered on a source's way to being connected; only added to
@@ -158,6 +159,61 @@ index = Table(
     Column("identity", String(400), nullable=False),  # its logical address and the host of its URL
 )
 
+worker = Table(
+    "ei_worker",
+    metadata,
+    Column("instance", String(200), primary_key=True),  # host:process id:start
+    Column("host", String(128), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started_at", Instant, nullable=False),  # by the database's clock, as all times here
+    Column("seen_at", Instant, nullable=False),
+    Column("clock_offset_ms", BigInteger),  # the worker's own clock less the database's; null: not compared
+    Column("lists", Text),  # JSON {source: fingerprint of the ground that its files make}
+)
+
+ground = Table(
+    "ei_ground",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("fingerprint", String(32), primary_key=True),
+    Column("said", Text, nullable=False),  # JSON; all that the fingerprint was made of
+    Column("noted_at", Instant, nullable=False),
+    Column("agreed_at", Instant),  # when it last became the one that stands; null: never
+    Column("returns", Integer, nullable=False, server_default="0"),  # times in a row it came back within a day
+)
+
+held_change = Table(
+    "ei_held_change",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("kind", String(20), nullable=False),  # lists, removals, arrivals
+    Column("status", String(20), nullable=False),  # held, approved, rejected, withdrawn
+    Column("ground", String(32)),  # of lists: what would be followed
+    Column("held_at", Instant, nullable=False),
+    Column("grown_at", Instant, nullable=False),
+    Column("present", BigInteger, nullable=False),  # the source's present posts when it was held
+    Column("removed", BigInteger, nullable=False, server_default="0"),  # bookings; as the next three
+    Column("moved", BigInteger, nullable=False, server_default="0"),
+    Column("created", BigInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("why", String(500), nullable=False),
+    Column("details", Text),  # JSON; of lists: the numbers by care unit
+    Column("decided_at", Instant),
+    Column("decided_by", String(128)),
+    Column("reason", String(500)),
+    Column("ended_at", Instant),  # null: it still keeps something back
+)
+
+held_booking = Table(
+    "ei_held_booking",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("booking_id", String(128), primary_key=True),
+    Column("change_id", BigInteger, nullable=False),  # what its posts should be is not followed because of this one
+)
+Index("ei_held_booking_change", held_booking.c.change_id, held_booking.c.booking_id)
+
 lane = Table(
     "ei_lane",
     metadata,
@@ -226,6 +282,8 @@ post = Table(
     Column("parked_text", String(500)),
     Column("parked_at", Instant),
     Column("call_id", BigInteger),  # the last call that carried it
+    Column("run_id", BigInteger),  # the run that last had it sent again (ei_run), and what was known of it before:
+    Column("known_before", String(14)),  # so a run that is cancelled can give back what was not sent yet
     UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
 )
 
@@ -277,6 +335,17 @@ receipt = Table(
     Column("outcome", String(20), nullable=False),
     Column("reason", String(500)),
     Column("settled_at", Instant, nullable=False),
+    Column("booking_id", String(128)),  # only where the row was not taken
+    Column("by_row", BigInteger),  # of a superseded row: the row that stood,
+    Column("by_version", BigInteger),  # and the highest version taken
+)
+_not_taken = receipt.c.booking_id.is_not(None)
+Index(
+    "ei_receipt_booking",
+    receipt.c.source,
+    receipt.c.booking_id,
+    postgresql_where=_not_taken,
+    sqlite_where=_not_taken,
 )
 _took = receipt.c.event_id.is_not(None)
 Index("ei_receipt_event", receipt.c.source, receipt.c.event_id, postgresql_where=_took, sqlite_where=_took)
@@ -317,6 +386,23 @@ audit = Table(
     Column("command", String(64), nullable=False),
     Column("subject", String(255), nullable=False),
     Column("reason", String(500)),
+)
+
+run = Table(
+    "ei_run",
+    metadata,
+    Column("id", _id, Identity(), primary_key=True),
+    Column("command", String(64), nullable=False),
+    Column("selection", String(500), nullable=False),  # what was asked for; names no person
+    Column("who", String(128), nullable=False),
+    Column("reason", String(500)),
+    Column("started_at", Instant, nullable=False),
+    Column("heard_at", Instant, nullable=False),  # when it last did something
+    Column("ended_at", Instant),
+    Column("cancelled_at", Instant),
+    Column("matched", BigInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("undone", BigInteger, nullable=False, server_default="0"),
 )
 
 chore = Table(

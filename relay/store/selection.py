@@ -12,11 +12,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
 from relay.post import DISCARDED
-from relay.store.overview import STATE
-from relay.store.schema import call, lane, post
+from relay.store.figures import read_no_table
+from relay.store.overview import STATE, posts_with_calls
+from relay.store.schema import PENDING, call, lane, post
 from relay.store.transaction import Store, Transaction
 
 STATES: Final = ("indexed", "pending", "parked", "discarded", "absent")
@@ -42,6 +43,7 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     keys: tuple[int, ...] = ()
+    lane: str | None = None  # INDEX:SOURCE_SYSTEM
 
     def __bool__(self) -> bool:
         return any(getattr(self, each.name) for each in fields(self))
@@ -70,6 +72,35 @@ def pages(store: Store, chosen: Selection, work: Callable[[Transaction, list[int
         if ids:
             yield len(ids), done
         after = ids[-1] if len(ids) == PAGE else end
+
+
+def listed(store: Store, chosen: Selection, after: int, limit: int) -> list[Row[Any]]:
+    """The posts that are meant with a higher id than `after`, by id, at most `limit`, as `posts_with_calls` gives them.
+
+    Where an index holds just those that wait or are held back, it is read; else ids are looked through in windows, each
+    a question of its own, so that none takes long.
+    """
+    last: int = store.transact(lambda tx: tx.run(select(func.coalesce(func.max(post.c.id), 0))).scalar_one())
+    narrow: ColumnElement[bool] | None = PENDING if chosen.state == ("pending",) else None
+    if narrow is None and chosen.state and _HELD_BACK.issuperset(chosen.state):
+        narrow = post.c.parked_code.is_not(None)
+    if narrow is not None:
+        few = select(post.c.id).where(narrow).cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
+        asked = posts_with_calls().where(post.c.id.in_(select(few.c.id)), post.c.id > after, *conditions(chosen))
+
+        def narrowly(tx: Transaction) -> list[Row[Any]]:
+            read_no_table(tx)
+            return list(tx.run(asked.limit(limit)))
+
+        return store.transact(narrowly)
+    found: list[Row[Any]] = []
+    step = max(last, 1) if _is_narrow(chosen) else WINDOW
+    while after < last and len(found) < limit:
+        window = post.c.id.between(after + 1, after + step)
+        question = posts_with_calls().where(window, *conditions(chosen)).limit(limit - len(found))
+        found += store.transact(lambda tx, question=question: list(tx.run(question)))  # type: ignore[misc]
+        after += step
+    return found
 
 
 def count(store: Store, chosen: Selection) -> Counter[tuple[str, str, str | None]]:
@@ -123,6 +154,10 @@ def conditions(chosen: Selection) -> Iterator[ColumnElement[bool]]:
         yield at >= chosen.since
     if chosen.until:
         yield at < chosen.until
+    if chosen.lane:
+        index, _, system = chosen.lane.partition(":")
+        yield lane.c.engagement_index == index
+        yield lane.c.source_system == system
     if chosen.keys:
         yield post.c.id.in_(chosen.keys)
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 
 from relay.cli.config import config
@@ -91,3 +93,34 @@ def test_with_connect_each_target_has_a_verdict(file: Path, tmp_path: Path) -> N
         "connect  FAILED engagement_index.practice.url",
     ]
     assert not (tmp_path / "relay.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "says"),
+    [
+        (-10, 29, "in 28 days: renew it"),
+        (-10, -1, "it ended on "),
+        (2, 400, "it is not valid before "),
+    ],
+)
+def test_a_certificate_that_is_not_valid_for_another_month_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: int, ends: int, says: str
+) -> None:
+    now = datetime.now(UTC)
+    certificate = trustme.CA().issue_cert(
+        "relay.example", not_before=now + timedelta(days=begins), not_after=now + timedelta(days=ends)
+    )
+    (tmp_path / "tls.crt").write_bytes(certificate.cert_chain_pems[0].bytes())
+    (tmp_path / "tls.key").write_bytes(certificate.private_key_pem.bytes())
+    (tmp_path / "relay.toml").write_text(RIGHT.format(folder=tmp_path), encoding="utf-8")
+    monkeypatch.setenv("EI_RELAY_CONFIG", str(tmp_path / "relay.toml"))
+    for key in ("certificate", "key"):
+        path = str(tmp_path / f"tls.{'crt' if key == 'certificate' else key}")
+        monkeypatch.setenv(f"EI_RELAY_ENGAGEMENT_INDEX__PRACTICE__CLIENT_{key.upper()}", path)
+
+    done = CliRunner().invoke(config, ["check"])
+
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.output.splitlines() if "client_certificate" in line]
+    assert line.startswith("warning")
+    assert says in line

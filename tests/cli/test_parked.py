@@ -132,13 +132,14 @@ def test_a_reprocess_says_first_what_it_would_do(run: Run, store: Store, ids: li
         "dry_run": True,
         "matched": 1,
         "what": [{"source": SOURCE, "state": "indexed", "code": None, "posts": 1}],
+        "estimate": {"posts": 1, "calls": 1, "seconds": 5, "messages_to_residents_at_most": 0},
     }
     assert "1 posts would be sent again" in run("reprocess", "--booking", "b-3", "--dry-run").stdout
     assert row(store, ids[2]).known == CONTENT
 
     done = json.loads(run("reprocess", "--state", "indexed", "--reason", "restored", "--json").stdout)
 
-    assert done == {"dry_run": False, "matched": 1, "resent": 1, "waiting": 0}
+    assert done == {"dry_run": False, "matched": 1, "resent": 1, "waiting": 0, "run": 1}
     assert row(store, ids[2]).bulk
     assert [command for _, command, _ in audited(run)] == ["reprocess ended", "reprocess"]
 

@@ -175,7 +175,7 @@ def test_wrong_usage_is_told_before_anything_is_read(listed: Path, options: tupl
 def test_an_unknown_source_matches_nothing(listed: Path) -> None:
     result = CliRunner().invoke(cli, ["snapshot", "apply", str(listed), "--source", "tidbok-syd", "--dry-run"])
     assert result.exit_code == NOTHING_MATCHED
-    assert result.stderr == "no source is called tidbok-syd\n"
+    assert result.stderr == "no source is called tidbok-syd; did you mean tidbok-nord?\n"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from sqlalchemy import event, insert, text, update
 
 from relay.database import connect
 from relay.exporter.families import LANE_STATES
+from relay.flow.follow import CHECK
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
-from relay.store import lanes
+from relay.store import lanes, sources, workers
 from relay.store.lanes import LaneName
 from relay.store.schema import receipt
+from relay.store.transaction import Transaction
+from relay.store.workers import Report
 from tests.exporter.conftest import CERTIFICATE_ENDS, Serve
 from tests.made import OTHER_SYSTEM, RESIDENT, SYSTEM, UNIT
 from tests.store.steps import CONTENT, alter, alter_lane, rows
@@ -177,3 +181,29 @@ def test_a_lane_that_is_made_during_a_look_spoils_nothing(relay: Relay, served: 
 
     assert value(registry, "posts", source="syd", state="pending") == 0
     assert value(served(), "posts", source="syd", state="pending") == 1
+
+
+def test_workers_are_counted_in_the_database_and_sources_say_when_they_were_looked_after(
+    relay: Relay, served: Serve
+) -> None:
+    """Their own series end with them; these go on."""
+    registry = served()
+    assert registry.get_sample_value("ei_relay_workers") == 0
+    assert registry.get_sample_value("ei_relay_source_last_look_timestamp_seconds", {"source": "nord"}) == 0
+
+    def work(tx: Transaction) -> float:
+        workers.report(tx, Report("w", "host", "0.3.0", tx.now, 0, {}))
+        sources.checked(tx, "nord", None, None, tx.now + CHECK)
+        return tx.now.timestamp()
+
+    at = relay.store.transact(work)
+    registry = served()
+    assert registry.get_sample_value("ei_relay_workers") == 1
+    looked = registry.get_sample_value("ei_relay_source_last_look_timestamp_seconds", {"source": "nord"})
+    assert looked == pytest.approx(at)
+
+
+def test_a_certificate_that_cannot_be_read_is_told_of(served: Serve, tmp_path: Path) -> None:
+    assert served().get_sample_value("ei_relay_client_certificate_readable", {"index": "national"}) == 1
+    (tmp_path / "tls.crt").unlink()
+    assert served().get_sample_value("ei_relay_client_certificate_readable", {"index": "national"}) == 0

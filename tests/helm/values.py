@@ -59,7 +59,11 @@ EVERYTHING: Final[dict[str, Any]] = {
         "egress": [{"ports": [{"port": 5432, "protocol": "TCP"}]}],
     },
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {
+        "docsUrl": "https://wiki.example/ei-relay",
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+    },
     "dashboard": {"enabled": True, "annotations": {"grafana_folder": "EI"}},
     "extraEnv": [{"name": "TZ", "value": "Europe/Stockholm"}],
     "extraVolumes": [{"name": "postgres-ca", "configMap": {"name": "postgres-ca"}}],

@@ -53,8 +53,8 @@ def test_a_reprocess_gives_back_what_the_index_has_lost(world: World) -> None:
     again = steer.reprocess(world.relay.store, TIDBOK, BY)
 
     # then
-    assert done == {"matched": 3, "resent": 3, "waiting": 0}
-    assert again == {"matched": 3, "resent": 0, "waiting": 3}
+    assert done == {"matched": 3, "resent": 3, "waiting": 0, "run": 1}
+    assert again == {"matched": 3, "resent": 0, "waiting": 3, "run": 2}
     assert world.work() == 0, "the keys were sent a moment ago"
     world.advance(SPACING)
     world.settle()

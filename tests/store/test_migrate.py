@@ -75,6 +75,7 @@ def test_the_partial_indexes_are_partial(empty: Engine) -> None:
         "ei_post_expiry": True,
         "ei_post_parked": True,
         "ei_post_pending": True,
+        "ei_receipt_booking": True,
         "ei_receipt_event": True,
         "ei_receipt_rejected": True,
     }

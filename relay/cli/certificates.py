@@ -1,0 +1,33 @@
+"""What is to be said of client certificates: one that ends soon, has ended, or is not valid yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from relay.cli.standing import CERTIFICATE_ENDS
+from relay.index.certificate import validity
+from relay.settings import Finding, Settings
+from relay.settings.finding import show
+
+
+def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """A warning for each certificate that is not valid for another 30 days; one that cannot be read is a mistake, and
+    told of as such elsewhere."""
+    for name, index in settings.engagement_index.items():
+        if index.client_certificate is None:
+            continue
+        try:
+            valid = validity(str(index.client_certificate))
+        except (OSError, ValueError):
+            continue
+        key, shown = f"engagement_index.{name}.client_certificate", show(str(index.client_certificate))
+        if valid.not_after <= now:
+            yield Finding(key, shown, f"it ended on {valid.not_after:%Y-%m-%d}: renew it")
+        elif valid.not_before > now:
+            yield Finding(
+                key, shown, f"it is not valid before {valid.not_before:%Y-%m-%d %H:%M}Z: check the clock, or wait"
+            )
+        elif valid.not_after - now < CERTIFICATE_ENDS:
+            days = (valid.not_after - now).days
+            yield Finding(key, shown, f"it ends on {valid.not_after:%Y-%m-%d}, in {days} days: renew it")

@@ -1,0 +1,38 @@
+"""One cause that can keep a booking from the index, and what several tables of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from relay.story.facts import Facts
+from relay.story.words import lasting
+
+SILENT: Final = timedelta(minutes=3)  # a worker looks after each source every minute
+A_CALL: Final = timedelta(seconds=2)  # what one call of a full lane takes, for an estimate
+NOTHING_TO_DO: Final = "nothing to do"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause. `because` and `do` are parts of a sentence."""
+
+    code: str
+    because: str
+    do: str = NOTHING_TO_DO
+    until: datetime | None = None  # when it will have passed by itself; None: it will not, or nobody can say
+
+
+def no_worker(f: Facts) -> Cause | None:
+    """Whether nobody is at work for this source."""
+    seen = f.source.looked_at
+    if seen is not None and f.now - seen <= SILENT:
+        return None
+    because = (
+        f"no worker has looked at this source for {lasting(f.now - seen)}"
+        if seen is not None
+        else "no worker has looked at this source yet"
+    )
+    do = "start the workers and their beat (`ei-relay workers list`, `ei-relay status`)"
+    return Cause("no_worker", because, do)

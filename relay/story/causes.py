@@ -1,0 +1,38 @@
+"""The causes that can keep a booking from the index, or in it: a table for each thing that they are about.
+
+    ROWS      the booking system wrote something that was not taken (yet)
+    BOOKING   the booking should have no post (R-20, R-22)
+    POST      what is wanted of a post has not been sent, or not accepted
+
+Of the causes that hold, the first that does not pass by itself is the answer, which says what to do; where all pass,
+the one that passes last. A cause is added to its table and nowhere else.
+"""
+
+from __future__ import annotations
+
+from relay.story.cause import Cause
+from relay.story.facts import Facts, Post
+from relay.story.of_booking import BOOKING
+from relay.story.of_post import POST
+from relay.story.of_rows import ROWS
+
+
+def of_rows(f: Facts) -> Cause | None:
+    """Why the newest of what the booking system wrote is not taken; None: it is."""
+    return next((cause for _, find in ROWS if (cause := find(f)) is not None), None)
+
+
+def of_booking(f: Facts) -> Cause | None:
+    """Why the booking should have no post; None: it should have one."""
+    if not f.withheld:
+        return None
+    return BOOKING[f.withheld[0]](f)
+
+
+def of_post(f: Facts, post: Post) -> Cause | None:
+    """Why what is wanted of a post is not in the index yet; None: it is."""
+    if not post.pending:
+        return None
+    holding = [cause for _, find in POST if (cause := find(f, post)) is not None]
+    standing = (cause for cause in holding if cause.until is None)
+    return next(standing, None) or max(holding, key=lambda cause: cause.until or f.now, default=None)

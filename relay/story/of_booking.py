@@ -1,0 +1,108 @@
+"""The causes that lie in the booking: it should have no post (R-20 a, b and c, R-22, and what else decides).
+
+One for each reason that `relay.booking.withheld` can give; a test holds the two to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from relay.booking import HIDDEN, LOCAL, NOT_ALLOWED, NOT_CONNECTED, PAST, REMOVED, RETIRED, Withheld, expiry
+from relay.story.cause import Cause
+from relay.story.facts import Facts
+from relay.story.words import clock, plain
+from relay.wallclock import instant_of
+
+
+def _removed(f: Facts) -> Cause:
+    booking = f.next or f.booking
+    row = f" by row {booking.row_id}" if booking is not None and booking.row_id > 0 else ""
+    if f.over_at is not None and f.changed_at is not None and f.over_at > f.changed_at and f.next is f.booking:
+        return Cause("forgotten", f"it was over at {clock(f.over_at, f.now)} and its data have been deleted since")
+    late = f.rows[-1] if f.rows else None
+    if late is not None and late.outcome == "superseded":
+        version = f" with version {late.by_version}" if late.by_version is not None else ""
+        over = f" above {late.by_version}" if late.by_version is not None else ""
+        return Cause(
+            "superseded",
+            f"it was cancelled{f' by row {late.by_row}' if late.by_row else ''}{version}, and row {late.id} with "
+            f"version {late.version if late.version is not None else 'none'} came too late (superseded)",
+            f"if the booking stands, have the booking system write it again with a version{over}",
+        )
+    return Cause("cancelled", f"it was cancelled{row}")
+
+
+def _retired(f: Facts) -> Cause:
+    since = f" since {clock(f.source.retired_at, f.now)}" if f.source.retired_at else ""
+    do = f"`ei-relay sources restore {f.source.name}` publishes its bookings again"
+    return Cause("source_retired", f"the source {f.source.name} is retired{since}", do)
+
+
+def _local(_f: Facts) -> Cause:
+    return Cause(
+        "local_identity",
+        "resident_id is a local reserve identity, which is never sent (R-07)",
+        "have the booking system write it again when the resident has a national identity",
+    )
+
+
+def _not_allowed(f: Facts) -> Cause:
+    lists = f.lists
+    of = f" ({lists.residents}{_dated(lists.residents_at, f)})" if lists.residents else ""
+    return Cause(
+        "not_test_resident",
+        f"its resident is not one of the test identities allowed here{of} (R-55)",
+        "book for an approved test identity, or add this one to test_residents",
+    )
+
+
+def _not_connected(f: Facts) -> Cause:
+    booking = f.next or f.booking
+    unit = plain(booking.details.care_unit) if booking is not None and booking.details else "its care unit"
+    of = f"{f.lists.units or 'care_units'}{_dated(f.lists.units_at, f)}"
+    if f.lists.unit_listed:
+        return Cause(
+            "unit_inactive",
+            f"the care unit {unit} is not connected: {of} says that it is not active (R-20 c)",
+            "set active to true in the list when the unit is connected; workers follow within three minutes",
+        )
+    return Cause(
+        "unit_not_connected",
+        f"the care unit {unit} is not connected: it is not in {of} (R-20 c)",
+        "add the unit to the list when it is connected; workers follow within three minutes",
+    )
+
+
+def _hidden(_f: Facts) -> Cause:
+    return Cause(
+        "not_presentable",
+        "it is not presentable: presentable is false (R-20 b)",
+        "have the booking system write it with presentable true when it may be shown",
+    )
+
+
+def _past(f: Facts) -> Cause:
+    booking = f.next or f.booking
+    details = booking.details if booking is not None else None
+    ends = expiry(details) if details is not None else None
+    at = f" at {clock(ends, f.now)}" if ends else ""
+    if details is not None and details.valid_until is not None and ends == instant_of(details.valid_until):
+        return Cause("expired", f"it is past: its valid_until passed{at} (R-22)")
+    return Cause("past", f"it is past: its start time passed{at} (R-20 a, R-22)")
+
+
+def _dated(at: datetime | None, f: Facts) -> str:
+    return f" of {clock(at, f.now)}" if at is not None else ""
+
+
+BOOKING: Final[dict[Withheld, Callable[[Facts], Cause]]] = {
+    REMOVED: _removed,
+    RETIRED: _retired,
+    LOCAL: _local,
+    NOT_ALLOWED: _not_allowed,
+    NOT_CONNECTED: _not_connected,
+    HIDDEN: _hidden,
+    PAST: _past,
+}

@@ -1,0 +1,43 @@
+"""A booking in a world, and what is answered to whoever asks why it is or is not in the index."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from relay.flow.gather import gather
+from relay.flow.inquiry import Inquiry
+from relay.story.story import Story, as_text, tell
+from tests.simulation.world import World
+
+RESIDENT = "191212121212"
+UNIT = "SE2321000016-1HZ5"
+LANE = "national:SE2321000016-84GX"
+
+
+def book(world: World, booking: str = "B1", days: float = 30, **said: object) -> int:
+    """The booking system writes a booking; its row's id."""
+    starts_at = (world.now() + timedelta(days=days)).replace(tzinfo=None, microsecond=0)
+    row = {
+        "operation": "upsert", "booking_id": booking, "resident_id": RESIDENT, "care_unit": UNIT,
+        "starts_at": starts_at.isoformat(),
+    }  # fmt: skip
+    return world.write(**(row | said))
+
+
+def why(world: World, booking: str = "B1") -> Story:
+    """The story of a booking, told now."""
+    (found,) = Inquiry(world.relay).of_booking(booking)
+    story = tell(gather(world.relay, found))
+    assert RESIDENT not in as_text([story])
+    return story
+
+
+def last_line(world: World, booking: str = "B1") -> str:
+    """The answer, as whoever asks reads it."""
+    return as_text([why(world, booking)]).splitlines()[-1]
+
+
+def ask(world: World, statement: str, *values: Any) -> list[Any]:
+    """The rows of a statement on the relay's database."""
+    return list(world.outbox.execute(statement, values))
