@@ -6,6 +6,7 @@ but its own work.
 
 from __future__ import annotations
 
+import random
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -16,6 +17,7 @@ from threading import Lock
 from sqlalchemy import Engine, make_url
 
 from relay.database import connect
+from relay.flow.load import FRESH
 from relay.flow.policies import PolicyFiles
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
@@ -88,7 +90,9 @@ class Relay:
 
     def _make_rows(self, tx: Transaction) -> None:
         sources.ensure(tx, self._sources)
-        lanes.ensure(tx, self._source_of.items())
+        jitter = 0.5 + 0.5 * random.random()  # noqa: S311 - lanes that begin together are not to go on together
+        begin = {name: index.refresh_every * FRESH * jitter for name, index in self.settings.engagement_index.items()}
+        lanes.ensure(tx, self._source_of.items(), begin)
 
     def index_of(self, lane: LaneName) -> EngagementIndex:
         """The settings of the index a lane calls."""

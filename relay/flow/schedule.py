@@ -47,7 +47,9 @@ def due_work(relay: Relay) -> Work:
         due = [
             name
             for index, settings in relay.settings.engagement_index.items()
-            for name in lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
+            for name in lanes.due(
+                tx, index, settings.key_spacing, settings.retry_after_fault, refresh=bool(settings.refresh_every)
+            )
         ]
         look = [source for source in here if source.look]
         return Work(

@@ -47,6 +47,7 @@ _HAS_A_TABLE: Final = ("engagement_index", "region", "retention", "source")
 _KINDS: Final = {  # by the annotation in the model
     "kinds.Duration": "duration",
     "kinds.PositiveDuration": "duration, more than zero",
+    "kinds.DurationOrOff": "duration, or 0",
     "kinds.OptionalDuration": "duration, or nothing",
     "kinds.Count": "whole number, at least 1",
     "kinds.Port": "port number",

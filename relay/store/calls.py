@@ -8,7 +8,7 @@ to be written for a crash to be survived.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,15 +28,17 @@ def begin(
     post_ids: Sequence[int],
     lease: timedelta,
     environment: str | None = None,
+    again: Collection[int] = (),
 ) -> int:
-    """Open a call that carries these posts, made in this environment; its id."""
+    """Open a call that carries these posts, made in this environment, those of `again` as the index is known to have
+    them; its id."""
     values = {
         "lane_id": lane_id,
         "correlation_id": correlation_id,
         "started_at": tx.now,
         "lease_until": tx.now + lease,
         "posts": len(post_ids),
-        "post_ids": json.dumps([{"id": i} for i in post_ids]),
+        "post_ids": json.dumps([{"id": i, "again": True} if i in again else {"id": i} for i in post_ids]),
         "environment": environment,
     }
     call_id: int = tx.run(insert(call).values(**values).returning(call.c.id)).scalar_one()

@@ -24,6 +24,15 @@ class Pace:
     retry_after_fault_max: timedelta = timedelta(minutes=15)
     bulk_call_interval: timedelta = timedelta(seconds=5)
     split_call_interval: timedelta = timedelta(seconds=6)
+    key_spacing: timedelta = timedelta(minutes=5)
+    least_posts: int = 1
+
+
+@dataclass(frozen=True)
+class Before:
+    failures: int = 0
+    blocked: bool = False
+    say_again_at: datetime | None = None
 
 
 def post(id: int, **said: object) -> DuePost:
@@ -36,7 +45,7 @@ def verdict(kind: Kind, **said: object) -> Verdict:
 
 
 def after_lane(due: DuePost, of: Verdict, failures: int = 0, blocked: bool = False) -> dict[str, object]:
-    return lane_after([due], of, failures, blocked, Pace(), NOW, jitter=0.0)
+    return lane_after([due], of, Before(failures, blocked), Pace(), NOW, jitter=0.0)
 
 
 # --- posts
@@ -45,9 +54,9 @@ def after_lane(due: DuePost, of: Verdict, failures: int = 0, blocked: bool = Fal
 def test_an_accepted_call_makes_known_what_was_sent() -> None:
     due = [post(1), post(2, wanted=ABSENT, known=CONTENT), post(3, suspect=14, known=UNKNOWN)]
     assert posts_after(due, verdict(Kind.ACCEPTED), CALL, NOW) == [
-        Sent(1, CONTENT, NOW),
-        Sent(2, ABSENT, NOW),
-        Sent(3, CONTENT, NOW),
+        Sent(1, CONTENT, NOW, unconfirmed=0),
+        Sent(2, ABSENT, NOW, unconfirmed=0),
+        Sent(3, CONTENT, NOW, unconfirmed=0),
     ]
 
 

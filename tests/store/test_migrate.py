@@ -71,9 +71,11 @@ def test_the_partial_indexes_are_partial(empty: Engine) -> None:
         "ei_booking_over": True,
         "ei_call_started": False,
         "ei_post_absent": True,
+        "ei_post_company": True,
         "ei_post_expiry": True,
         "ei_post_parked": True,
         "ei_post_pending": True,
+        "ei_post_unconfirmed": True,
         "ei_receipt_event": True,
         "ei_receipt_rejected": True,
     }
