@@ -39,14 +39,19 @@ def look(loaded: Settings) -> Standing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, lanes, sources, rejected = store.transact(_read)
+            now, states, lanes, sources, rejected, unconfirmed = store.transact(_read)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
                 at=now,
                 sources=[
                     _source(
-                        name, known.get(name), states, rejected.get(name, 0), *(asked.get(name) or _gone(known[name]))
+                        name,
+                        known.get(name),
+                        states,
+                        rejected.get(name, 0),
+                        unconfirmed.get(name, 0),
+                        *(asked.get(name) or _gone(known[name])),
                     )
                     for name in sorted({*known, *asked})
                 ],
@@ -65,8 +70,9 @@ def look(loaded: Settings) -> Standing:
 
 def _read(
     tx: Transaction,
-) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int]]:
-    return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx)
+) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int], dict[str, int]]:
+    states, rejected = overview.posts_by_state(tx), figures.rejected(tx)
+    return tx.now, states, overview.lanes(tx), overview.sources(tx), rejected, figures.unconfirmed(tx)
 
 
 def _gone(row: Row[Any]) -> tuple[None, str | None]:
@@ -79,6 +85,7 @@ def _source(
     row: Row[Any] | None,
     states: list[tuple[str, str, int]],
     rejected: int,
+    unconfirmed: int,
     backlog: Backlog | None,
     error: str | None,
 ) -> Facts:
@@ -91,6 +98,7 @@ def _source(
         "oldest_unread_seconds": round(oldest) if oldest is not None else None,
         "indexed": counts.get("indexed", 0),
         "pending": counts.get("pending", 0),
+        "unconfirmed": unconfirmed,
         "parked": counts.get("parked", 0),
         "rejected_last_hour": rejected,
         "error": noted or error,

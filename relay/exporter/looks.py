@@ -31,6 +31,7 @@ class Standing:
     parked: list[tuple[int, str, int]]  # (lane id, code, number)
     outbox_errors: Mapping[str, datetime]  # {source: since}
     rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
+    unconfirmed: Mapping[str, int]  # {source: posts said in calls of their own only}
 
 
 class Looks:
@@ -78,7 +79,9 @@ class Looks:
 def _standing(tx: Transaction) -> Standing:
     waiting, parked = figures.waiting(tx), figures.parked(tx)
     lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
-    return Standing(tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx))
+    return Standing(
+        tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx), figures.unconfirmed(tx)
+    )
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

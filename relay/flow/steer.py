@@ -17,6 +17,7 @@ from relay.store import audit, parked
 from relay.store.selection import Selection, count, pages
 from relay.store.transaction import Store, Transaction
 
+REASSERTED: Final = ("indexed", "absent", "pending")  # what was sent and not refused, deletes too
 RESENT_BY_DEFAULT: Final = ("indexed", "pending", "parked")  # others must be asked for by name
 
 
@@ -52,6 +53,13 @@ def reprocess(store: Store, chosen: Selection, request: Request, *, dry_run: boo
         waiting = sum(number for (_, state, _), number in found.items() if state == "pending")
         return {"matched": found.total(), "resent": 0, "waiting": waiting}
     matched, resent = _change(store, chosen, request, parked.forget, "resent")
+    return {"matched": matched, "resent": resent, "waiting": matched - resent}
+
+
+def reassert(store: Store, chosen: Selection, request: Request) -> dict[str, int]:
+    """Say again every state that was last sent in a time, deletes included, at R-34's pace: {"matched", "resent",
+    "waiting"}. `waiting` are those that are about to be sent anyway."""
+    matched, resent = _change(store, replace(chosen, state=REASSERTED), request, parked.forget, "resent")
     return {"matched": matched, "resent": resent, "waiting": matched - resent}
 
 
