@@ -119,10 +119,11 @@ def _to_refresh(tx: Transaction, lane: TakenLane, index: EngagementIndex) -> tup
     """Some of the posts that the index has, the longest unsaid first, and when the next ones are to go: so that all of
     them have their turn within `refresh_every`, one as far from the next as the other."""
     number = company.number_present(tx, lane.id)
-    size = min(max(ceil(number / STEPS), SMALL), index.max_posts_per_call)
-    pause = index.refresh_every * ROUND * min(size / max(number, 1), 1)
     if number == 0:
         return [], tx.now + index.refresh_every * FRESH
+    steps = ceil(number / min(max(ceil(number / STEPS), SMALL), index.max_posts_per_call))
+    size = ceil(number / steps)  # whole steps: who is left over would have to wait for a second round
+    pause = index.refresh_every * ROUND / steps
     found = _present(tx, lane, index, size, [], only_beyond_doubt=False)
     stale = _rested(found, tx.now - max(index.refresh_every * FRESH, index.key_spacing))
     if not stale:

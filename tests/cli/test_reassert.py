@@ -39,7 +39,7 @@ def test_what_was_sent_in_the_time_is_said_again_in_bulk(run: Run, store: Store)
     for name in ("present", "deleted"):
         assert (row(store, ids[name]).known, row(store, ids[name]).bulk) == (UNKNOWN, True)
     assert {row(store, ids[name]).known for name in ("earlier", "parked")} == {CONTENT}
-    assert "the index was restored" in run("audit").stdout
+    assert "the index was restored" in run("audit", "list").stdout
 
 
 def test_a_dry_run_needs_no_reason_and_changes_nothing(run: Run, store: Store) -> None:  # noqa: F811
