@@ -43,7 +43,7 @@ def look(loaded: Settings) -> Standing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, (lanes, failed, _), sources, rejected, held = store.transact(_read)
+            now, states, (lanes, failed, _), sources, rejected, held, unconfirmed = store.transact(_read)
             processes = store.transact(workers.every)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
@@ -51,7 +51,12 @@ def look(loaded: Settings) -> Standing:
                 at=now,
                 sources=[
                     _source(
-                        name, known.get(name), states, rejected.get(name, 0), *(asked.get(name) or _gone(known[name]))
+                        name,
+                        known.get(name),
+                        states,
+                        rejected.get(name, 0),
+                        unconfirmed.get(name, 0),
+                        *(asked.get(name) or _gone(known[name])),
                     )
                     for name in sorted({*known, *asked})
                 ],
@@ -72,10 +77,12 @@ def look(loaded: Settings) -> Standing:
 
 def _read(
     tx: Transaction,
-) -> tuple[datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]]]:
+) -> tuple[
+    datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]], dict[str, int]
+]:
     return (
         tx.now, overview.posts_by_state(tx), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
-        changes.every(tx),
+        changes.every(tx), figures.unconfirmed(tx),
     )  # fmt: skip
 
 
@@ -89,6 +96,7 @@ def _source(
     row: Row[Any] | None,
     states: list[tuple[str, str, int]],
     rejected: int,
+    unconfirmed: int,
     backlog: Backlog | None,
     error: str | None,
 ) -> Facts:
@@ -101,6 +109,7 @@ def _source(
         "oldest_unread_seconds": round(oldest) if oldest is not None else None,
         "indexed": counts.get("indexed", 0),
         "pending": counts.get("pending", 0),
+        "unconfirmed": unconfirmed,
         "parked": counts.get("parked", 0),
         "rejected_last_hour": rejected,
         "last_look_at": row.next_check_at - CHECK if row is not None and row.next_check_at.year > 1970 else None,

@@ -30,6 +30,11 @@ _COMMANDS: Final = {
     "parked": ("relay.cli.parked", "parked", "Posts that the index refused for what they say."),
     "posts": ("relay.cli.posts", "posts", "Posts: what is wanted and what the index is known to hold."),
     "reprocess": ("relay.cli.reprocess", "reprocess", "Send posts again as they are."),
+    "reassert": (
+        "relay.cli.reassert",
+        "reassert",
+        "Say again what was sent in a time, as after an incident.",
+    ),
     "rows": ("relay.cli.rows", "rows", "Outbox rows that were rejected."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),

@@ -134,6 +134,8 @@ def post_facts(row: Row[Any]) -> Mapping[str, object]:
         "known": _IN_WORDS.get(row.known, row.known),
         "expires_at": row.expires_at,
         "last_sent_at": row.sent_at,
+        "unconfirmed": row.unconfirmed > 0,
+        "held_until": row.held_until,
         "bulk": row.bulk,
         "parked_code": row.parked_code,
         "parked_text": row.parked_text,

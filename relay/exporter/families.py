@@ -38,6 +38,7 @@ class Families(Collector):
         if standing is not None:
             yield from _lanes(standing)
             yield self._posts(standing)
+            yield _unconfirmed(standing)
             yield _parked(standing)
             yield _last_success(standing)
             yield from self._beliefs(standing)
@@ -190,6 +191,17 @@ def _lanes(standing: Standing) -> Iterator[GaugeMetricFamily]:
         if row.blocked_code is not None and row.blocked_since is not None:
             blocked.add_metric([*labels, row.blocked_code], row.blocked_since.timestamp())
     yield from (state, oldest, blocked, failures)
+
+
+def _unconfirmed(standing: Standing) -> GaugeMetricFamily:
+    family = _gauge(
+        "posts_unconfirmed",
+        "Posts that the index has accepted in calls of their own only; they are said again in company.",
+        "source",
+    )
+    for source in sorted({lane.source for lane in standing.lanes}):
+        family.add_metric([source], standing.unconfirmed.get(source, 0))
+    return family
 
 
 def _parked(standing: Standing) -> GaugeMetricFamily:

@@ -37,6 +37,7 @@ class Standing:
     clocks: Mapping[str, float]  # {host: seconds that its clock is ahead of the database's}
     workers: int  # processes that have reported within a minute
     looked: Mapping[str, datetime]  # {source: when a worker last looked after it}; not there: never
+    unconfirmed: Mapping[str, int]  # {source: posts said in calls of their own only}
 
 
 class Looks:
@@ -97,6 +98,7 @@ def _standing(tx: Transaction) -> Standing:
         workers.clocks(at_work),
         len(at_work),
         {name: checked - CHECK for name, checked in figures.next_checks(tx).items() if checked.year > 1970},
+        figures.unconfirmed(tx),
     )
 
 

@@ -1,6 +1,6 @@
 """Delivery: one call for one lane.
 
-    begin     one transaction: take the lane, take its due posts, write the call down as open
+    begin     one transaction: take the lane, take its load (`relay.flow.load`), write the call down as open
     send      no transaction: encode, look at the lease a last time, call
     record    one transaction: what came back, for the call, its posts and the lane, which is free again
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.backoff import pause
 from relay.flow.aftermath import lane_after, posts_after
+from relay.flow.load import load
 from relay.flow.relay import Relay
 from relay.flow.spool import KeptAnswer
 from relay.index.client import IndexClient
@@ -87,18 +88,15 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: boo
         if lane.open_call is not None:
             _hold_in_doubt(tx, lane, lane.open_call, index)
             return None
-        due = posts.claim(
-            tx, lane.id, name.source_system, tx.now - index.key_spacing,
-            split=lane.may_split, bulk=lane.may_bulk, limit=1 if lane.blocked else index.max_posts_per_call,
-        )  # fmt: skip
+        due, changes = load(tx, lane, index)
         if not due:
-            lanes.close_call(tx, lane)
+            lanes.close_call(tx, lane, **changes)
             return None
         call_id = calls.begin(
             tx, lane.id, correlation_id, [p.id for p in due], length, {p.id: p.wanted for p in due},
-            environment=relay.settings.environment,
+            again={p.id for p in due if p.again}, environment=relay.settings.environment,
         )  # fmt: skip
-        lanes.open_call(tx, lane, call_id)
+        lanes.open_call(tx, lane, call_id, **changes)
         return Outgoing(lane, call_id, correlation_id, due)
 
     return relay.store.transact(work)
@@ -146,8 +144,8 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
     jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
 
     def work(tx: Transaction) -> None:
-        lanes.close_call(tx, lane, **lane_after(due, verdict, lane.failures, lane.blocked, index, tx.now, jitter))
-        after = posts_after(due, verdict, outgoing.call_id, tx.now)
+        lanes.close_call(tx, lane, **lane_after(due, verdict, lane, index, tx.now, jitter))
+        after = posts_after(due, verdict, outgoing.call_id, tx.now, index.least_posts)
         posts.record(tx, outgoing.call_id, after, {p.id: p.wanted for p in due})
         calls.end(tx, outgoing.call_id, verdict.kind.value, verdict.code, verdict.text)
 
@@ -188,11 +186,16 @@ def _tell(relay: Relay, outgoing: Outgoing, verdict: Verdict, seconds: float) ->
     metrics.CALLS.labels(name.engagement_index, name.source_system, verdict.kind.value, verdict.code).inc()
     metrics.CALL_SECONDS.labels(name.engagement_index).observe(seconds)
     metrics.CALL_POSTS.labels(name.engagement_index).observe(len(outgoing.due))
+    again = sum(post.again for post in outgoing.due)
+    if again:
+        counter = metrics.REFRESHED_POSTS if outgoing.due[0].bulk and outgoing.due[0].again else metrics.COMPANION_POSTS
+        counter.labels(name.engagement_index, name.source_system).inc(again)
     if verdict.kind is Kind.ACCEPTED and not outgoing.due[0].bulk:  # bulk has a pace of its own (R-34)
         now = datetime.now(UTC)
         delay = metrics.DELIVERY_DELAY.labels(relay.source_of(name))
         for post in outgoing.due:
-            delay.observe(max((now - post.wanted_since).total_seconds(), 0))
+            if not post.again:
+                delay.observe(max((now - post.wanted_since).total_seconds(), 0))
     level = {Kind.ACCEPTED: logging.INFO, Kind.CONTENT: logging.ERROR, Kind.CONFIGURATION: logging.ERROR}
     facts = _facts(outgoing) | {"verdict": verdict.kind.value, "code": verdict.code, "text": verdict.text}
     log.log(level.get(verdict.kind, logging.WARNING), "call ended", extra=facts | {"seconds": round(seconds, 3)})
@@ -204,4 +207,5 @@ def _facts(outgoing: Outgoing) -> dict[str, object]:
         "call": outgoing.call_id,
         "correlation_id": outgoing.correlation_id,
         "posts": len(outgoing.due),
+        "said_again": sum(post.again for post in outgoing.due),
     }

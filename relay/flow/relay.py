@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import re
 import socket
 import time
@@ -23,6 +24,7 @@ from sqlalchemy import Engine, make_url
 
 from relay.database import connect
 from relay.flow.clockwatch import ClockWatch
+from relay.flow.load import FRESH
 from relay.flow.policies import PolicyFiles
 from relay.flow.spool import Spool, write_down
 from relay.index.client import IndexClient
@@ -127,7 +129,9 @@ class Relay:
                 "an index has another name in the configuration; its lanes go on", extra={"was": old, "is": new}
             )
         sources.ensure(tx, self._sources)
-        lanes.ensure(tx, self._source_of.items())
+        jitter = 0.5 + 0.5 * random.random()  # noqa: S311 - lanes that begin together are not to go on together
+        begin = {name: index.refresh_every * FRESH * jitter for name, index in self.settings.engagement_index.items()}
+        lanes.ensure(tx, self._source_of.items(), begin)
 
     def index_of(self, lane: LaneName) -> EngagementIndex:
         """The settings of the index a lane calls."""

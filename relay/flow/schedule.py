@@ -51,7 +51,7 @@ def due_work(relay: Relay) -> Work:
             log.info("posts expired", extra={"posts": expired})
         here = [source for source in sources.due(tx) if source.name in relay.source_names]
         due = [
-            lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault)
+            lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault, refresh=bool(settings.refresh_every))
             for index, settings in relay.settings.engagement_index.items()
         ]
         look = [source for source in here if source.look]

@@ -18,6 +18,7 @@ def selection(
     now: datetime,
     *,
     source: str | None = None,
+    index: str | None = None,
     unit: str | None = None,
     booking: str | None = None,
     state: str | Iterable[str] | None = None,
@@ -40,6 +41,7 @@ def selection(
         raise SelectionError(f"no post has the number {strange[0]}")
     return Selection(
         source=source or None,
+        index=index or None,
         unit=care_unit,
         booking=booking or None,
         state=states,

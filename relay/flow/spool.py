@@ -135,9 +135,13 @@ def write_down(tx: Transaction, answer: KeptAnswer, index: EngagementIndex) -> b
         "next_bulk_at": ended_at + index.bulk_call_interval,
         "next_split_at": ended_at + index.split_call_interval,
     }
+    alone = int(len(call.said) < index.least_posts)  # then it is to be said again in company (relay.flow.load)
+    if alone:
+        changes["say_again_at"] = ended_at + index.key_spacing
     if not lanes.close_call_of(tx, call.lane_id, answer.token, **changes):
         return False
-    posts.record(tx, answer.call, [Sent(post, said, ended_at) for post, said in call.said.items()], call.said)
+    after = [Sent(post, said, ended_at, unconfirmed=alone) for post, said in call.said.items()]
+    posts.record(tx, answer.call, after, call.said)
     calls.end(tx, answer.call, Kind.ACCEPTED.value, answer.code, "", ended_at)
     log.info("an acceptance that the spool had kept was written down", extra={"lane": answer.lane, "call": answer.call})
     return True

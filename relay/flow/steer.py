@@ -17,6 +17,7 @@ from relay.store import audit, parked, runs
 from relay.store.selection import Selection, count, pages
 from relay.store.transaction import Store, Transaction
 
+REASSERTED: Final = ("indexed", "absent", "pending")  # what was sent and not refused, deletes too
 RESENT_BY_DEFAULT: Final = ("indexed", "pending", "parked")  # others must be asked for by name
 
 
@@ -82,6 +83,13 @@ def reprocess(
     matched, resent = _change(store, chosen, request, step, "resent", lambda number: progress(run, number))
     store.transact(lambda tx: runs.end(tx, run))
     return {"matched": matched, "resent": resent, "waiting": matched - resent, "run": run}
+
+
+def reassert(store: Store, chosen: Selection, request: Request) -> dict[str, int]:
+    """Say again every state that was last sent in a time, deletes included, at R-34's pace: {"matched", "resent",
+    "waiting"}. `waiting` are those that are about to be sent anyway."""
+    matched, resent = _change(store, replace(chosen, state=REASSERTED), request, parked.forget, "resent")
+    return {"matched": matched, "resent": resent, "waiting": matched - resent}
 
 
 def retry(store: Store, chosen: Selection, request: Request, *, bulk: bool) -> int:

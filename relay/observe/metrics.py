@@ -44,6 +44,17 @@ CALL_SECONDS: Final = Histogram(
 CALL_POSTS: Final = Histogram(
     "ei_relay_call_posts", "Posts in a call.", ["index"], buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 )
+COMPANION_POSTS: Final = Counter(
+    "ei_relay_companion_posts_total",
+    "Posts that the index has already and that were said again: to keep another one company, or to confirm what was "
+    "said alone.",
+    ["index", "source_system"],
+)
+REFRESHED_POSTS: Final = Counter(
+    "ei_relay_refreshed_posts_total",
+    "Posts that the index has already and that were said again because it was time to (refresh_every).",
+    ["index", "source_system"],
+)
 DELIVERY_DELAY: Final = Histogram(
     "ei_relay_delivery_delay_seconds",
     "From a change's registration in the booking system to the index's acceptance (at most an hour, R-33).",

@@ -24,7 +24,7 @@ from relay.sandbox import answers
 from relay.sandbox.collector import Collect
 from relay.sandbox.contract import CORRELATION_ID
 from relay.sandbox.index import Index
-from relay.sandbox.model import Outcome, Refusal, Reply, Update
+from relay.sandbox.model import Key, Outcome, Refusal, Reply, Update
 from relay.sandbox.orders import Order, OrderBook
 from relay.sandbox.referee import HISTORY, Limits, Referee, source_systems
 from relay.sandbox.soap import Envelope, UnreadableError, read_find_content, read_update
@@ -170,6 +170,21 @@ class Core:
         """Answer normally again."""
         with self._lock:
             self.orders.cancel()
+
+    def back_end_dies(self) -> None:
+        """The back end is killed: what waits in the collect queue is gone, though it was accepted."""
+        with self._lock:
+            self.index.forget()
+
+    def table_copy(self) -> dict[Key, str | None]:
+        """The index's table as it is: a backup."""
+        with self._lock:
+            return dict(self.index.posts)
+
+    def restore_table(self, table: dict[Key, str | None]) -> None:
+        """The index's table as it was when it was copied."""
+        with self._lock:
+            self.index.restore(table)
 
     def settle(self) -> None:
         """Write what waits in the collect queue."""

@@ -70,6 +70,17 @@ class Index:
             if all(key[at] == value for at, value in wanted) and (content or "") >= since
         ]
 
+    def forget(self) -> None:
+        """Lose what the collect queue holds now, as a back end that is killed does."""
+        self._write_due()
+        if self._collector:
+            self._collector.drain()
+
+    def restore(self, table: Mapping[Key, str | None]) -> None:
+        """Hold what an earlier copy of the table says, and nothing else."""
+        self._write_due()
+        self._posts = dict(table)
+
     def settle(self) -> None:
         """Write what the collect queue holds now, without waiting for quiet."""
         if self._collector:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding, show
-from relay.settings.model import EngagementIndex, Settings
+from relay.settings.model import LONGEST_HOLD, EngagementIndex, Settings
 from relay.settings.outboxes import Place
 
 _MOST_POSTS = 1000
@@ -38,6 +38,18 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
     ):
         if value < least:
             yield Finding(f"{prefix}.{key}", show(value), f"the rule is at least {format_duration(least)} ({rule})")
+    if index.lone_delete_wait > LONGEST_HOLD:
+        yield Finding(
+            f"{prefix}.lone_delete_wait",
+            show(index.lone_delete_wait),
+            f"a delete must be sent within the hour (R-33): it waits {format_duration(LONGEST_HOLD)} at most",
+        )
+    if timedelta(0) < index.refresh_every < timedelta(days=1):
+        yield Finding(
+            f"{prefix}.refresh_every",
+            show(index.refresh_every),
+            "every post of the index is said again so often: expected a day at least, such as the default, 7d",
+        )
     if index.split_call_interval == timedelta(0):
         yield Finding(
             f"{prefix}.split_call_interval",

@@ -49,6 +49,15 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _duration_or_off(value: object) -> timedelta:
+    if value in (0, "0") and not isinstance(value, bool):
+        return timedelta(0)
+    try:
+        return _duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or 0 for never") from None
+
+
 def _optional_duration(value: object) -> timedelta | None:
     return None if value is None or value == "" else _positive(_duration(value))
 
@@ -299,6 +308,7 @@ SpoolDir = Annotated[Path | Literal["", "off"], PlainValidator(_spool_dir)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+DurationOrOff = Annotated[timedelta, PlainValidator(_duration_or_off)]
 OptionalDuration = Annotated[timedelta | None, PlainValidator(_optional_duration)]
 Count = Annotated[int, PlainValidator(_count)]
 Percent = Annotated[int, PlainValidator(_percent)]

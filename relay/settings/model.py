@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
@@ -18,6 +18,8 @@ from relay.settings.duration import format_duration
 from relay.settings.finding import Finding
 from relay.settings.outboxes import Place, place_of
 from relay.settings.spool import spool_folder
+
+LONGEST_HOLD: Final = timedelta(minutes=45)  # three quarters of the hour in which a change must be sent (R-33)
 
 
 class _Table(BaseModel):
@@ -60,6 +62,22 @@ class EngagementIndex(_Table):
     max_posts_per_call: kinds.Count = Field(
         1000, description="Most posts in one call. The national index takes at most 1000 (R-30)."
     )
+    min_posts_per_call: kinds.Count = Field(
+        2,
+        description="Fewest posts in one call: the index keeps a call of one post in memory and loses it when its back "
+        "end stops. A call that would be smaller takes posts along that the index has already, which notifies nobody; "
+        "1: never.",
+    )
+    lone_delete_wait: kinds.Duration = Field(
+        timedelta(minutes=10),
+        description="How long a delete that would go alone waits for company, from when it was registered; at most 45 "
+        "minutes, whatever stands here (R-33).",
+    )
+    refresh_every: kinds.DurationOrOff = Field(
+        timedelta(days=7),
+        description="Each post in the index is said again at least so often, at the pace of bulk and spread evenly, so "
+        "that what the index lost comes back; 0: never.",
+    )
     key_spacing: kinds.Duration = Field(
         timedelta(minutes=5), description="Least time between two sends of one key (R-32)."
     )
@@ -86,6 +104,16 @@ class EngagementIndex(_Table):
         "free again 10 s after it.",
     )
     wsdl: kinds.FilePath = Field(None, description="A WSDL of your own instead of the built-in one.")
+
+    @property
+    def least_posts(self) -> int:
+        """Fewest posts of a call that is not alone; 1 where no call can be."""
+        return min(self.min_posts_per_call, self.max_posts_per_call)
+
+    @property
+    def longest_hold(self) -> timedelta:
+        """How long a delete waits for company at most."""
+        return min(self.lone_delete_wait, LONGEST_HOLD)
 
     @field_validator("client_certificate", "client_key", "ca_bundle")
     @classmethod

@@ -48,6 +48,7 @@ _HAS_A_TABLE: Final = ("engagement_index", "region", "retention", "surge_guard",
 _KINDS: Final = {  # by the annotation in the model
     "kinds.Duration": "duration",
     "kinds.PositiveDuration": "duration, more than zero",
+    "kinds.DurationOrOff": "duration, or 0",
     "kinds.OptionalDuration": "duration, or nothing",
     "kinds.Count": "whole number, at least 1",
     "kinds.Percent": "whole number, 1 to 100",

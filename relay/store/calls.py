@@ -8,7 +8,7 @@ to be written for a crash to be survived.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -23,20 +23,25 @@ NOT_MADE: Final = "not made"  # the verdict on a call that was written down and 
 
 def begin(
     tx: Transaction, lane_id: int, correlation_id: str, post_ids: Sequence[int], lease: timedelta,
-    said: Mapping[int, str] | None = None, *, environment: str | None = None,
+    said: Mapping[int, str] | None = None, *, again: Collection[int] = (), environment: str | None = None,
 ) -> int:  # fmt: skip
     """Open a call that carries these posts, made in this environment; its id.
 
-    `said`: what it says of each post, for whoever may have to write down later that it was accepted.
+    `said`: what it says of each post, for whoever may have to write down later that it was accepted. `again`: those
+    that the index is known to have as they are said.
     """
     contents = said or {}
+    facts = [
+        {"id": i} | ({"wanted": contents[i]} if i in contents else {}) | ({"again": True} if i in again else {})
+        for i in post_ids
+    ]
     values = {
         "lane_id": lane_id,
         "correlation_id": correlation_id,
         "started_at": tx.now,
         "lease_until": tx.now + lease,
         "posts": len(post_ids),
-        "post_ids": json.dumps([{"id": i, "wanted": contents[i]} if i in contents else {"id": i} for i in post_ids]),
+        "post_ids": json.dumps(facts),
         "environment": environment,
     }
     call_id: int = tx.run(insert(call).values(**values).returning(call.c.id)).scalar_one()

@@ -16,12 +16,26 @@ the blocked and the failing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from relay.store import posts
 from relay.store.lease import Lease, LeaseLost
@@ -33,6 +47,7 @@ from relay.store.upsert import upsert
 _ASKING: Final = (
     0x6B6E6F63  # the same number in every version: the first half of an advisory lock's name, the index is the second
 )
+_NEVER: Final[Mapping[str, timedelta]] = MappingProxyType({})
 WIDE_TROUBLE: Final = 3  # lanes that failed since the last success, from which on the index itself counts as away
 FAILING_AT_ONCE: Final = 16  # after an outage of the index every lane is one: two hundred are through in a few looks
 BLOCKED_AT_ONCE: Final = 4  # they wait for people; one that was resumed is soon heard all the same
@@ -78,16 +93,31 @@ class TakenLane:
     blocked: bool
     may_split: bool  # the pause between narrowing calls is over
     may_bulk: bool  # the pause between bulk calls is over (R-34)
+    say_again_at: datetime | None = None  # when to look at its unconfirmed posts; None: it has none
+    next_refresh_at: datetime | None = None
 
 
-def ensure(tx: Transaction, lanes: Iterable[tuple[LaneName, str]]) -> None:
-    """Make the lanes of the configuration, given as (name, source), where they are not there yet."""
+def ensure(
+    tx: Transaction, lanes: Iterable[tuple[LaneName, str]], first_refresh: Mapping[str, timedelta] = _NEVER
+) -> None:
+    """Make the lanes of the configuration, given as (name, source), where they are not there yet.
+
+    `first_refresh` says of an index how long from now its lanes, none of which has refreshed yet, begin to.
+    """
     rows = [
-        {"engagement_index": name.engagement_index, "source_system": name.source_system, "source": source}
+        {
+            "engagement_index": name.engagement_index,
+            "source_system": name.source_system,
+            "source": source,
+            "next_refresh_at": tx.now + wait if (wait := first_refresh.get(name.engagement_index)) else None,
+        }
         for name, source in lanes
     ]
-    columns = (lane.c.engagement_index, lane.c.source_system, lane.c.source)
-    statement = upsert(tx.dialect, lane, given_select(tx.dialect, *columns), key=columns[:2], update=columns[2:])
+    columns = (lane.c.engagement_index, lane.c.source_system, lane.c.source, lane.c.next_refresh_at)
+    begins = literal_column("excluded.next_refresh_at", lane.c.next_refresh_at.type)
+    also = {"next_refresh_at": func.coalesce(lane.c.next_refresh_at, begins)}
+    rows_given = given_select(tx.dialect, *columns)
+    statement = upsert(tx.dialect, lane, rows_given, key=columns[:2], update=columns[2:3], also=also)
     tx.run(statement, {"rows": as_json(rows)})
 
 
@@ -106,16 +136,22 @@ def of_source(tx: Transaction, source: str, *, hold: bool = True) -> dict[LaneNa
     return {LaneName(row.engagement_index, row.source_system): row.id for row in rows}
 
 
-def due(tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: timedelta) -> Due:
-    """The lanes of an index that somebody should take now. `rest` is as in `take`."""
-    allowed = posts.Allowed(tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
+def due(
+    tx: Transaction, engagement_index: str, key_spacing: timedelta, rest: timedelta, *, refresh: bool = False
+) -> Due:
+    """The lanes of an index that somebody should take now. `rest` is as in `take`. With `refresh` also those that are
+    to say again what the index has; one that is blocked waits for better times with that."""
+    allowed = posts.Allowed(tx.now, tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
     waiting = posts.first_due(lane.c.id, allowed).is_not(None)
+    again = lane.c.say_again_at <= tx.now
+    if refresh:
+        again = or_(again, and_(lane.c.next_refresh_at <= tx.now, lane.c.next_bulk_at <= tx.now))
     rows = tx.run(
         select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
         .where(
             lane.c.engagement_index == engagement_index,
             _free(tx.now, engagement_index, rest),
-            or_(lane.c.open_call.is_not(None), waiting),
+            or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), again), waiting),
         )
         .order_by(lane.c.next_call_at)
     )
@@ -146,9 +182,9 @@ def take(
     return _taken(row, name, ends, tx.now) if row is not None else None
 
 
-def open_call(tx: Transaction, taken: TakenLane, call_id: int) -> None:
-    """Write down that a call is out."""
-    _write(tx, taken, open_call=call_id)
+def open_call(tx: Transaction, taken: TakenLane, call_id: int, **changes: object) -> None:
+    """Write down that a call is out, and that `changes` hold."""
+    _write(tx, taken, open_call=call_id, **changes)
 
 
 def close_call(tx: Transaction, taken: TakenLane, **changes: object) -> None:
@@ -263,4 +299,6 @@ def _taken(row: Row[Any], name: LaneName, ends: float, now: datetime) -> TakenLa
         blocked=row.blocked_code is not None,
         may_split=row.next_split_at <= now,
         may_bulk=row.next_bulk_at <= now,
+        say_again_at=row.say_again_at,
+        next_refresh_at=row.next_refresh_at,
     )

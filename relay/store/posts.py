@@ -9,8 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    Boolean,
+    Column,
     ColumnElement,
     Executable,
+    Row,
     Select,
     Update,
     and_,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
     true,
@@ -34,11 +38,15 @@ from relay.store.upsert import upsert
 
 _IN_TURN: Final = (post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
 EXPIRED_AT_ONCE: Final = 10_000  # a fraction of a second's work; the next look takes the rest
+_AGAIN: Final = Column("again", Boolean)  # of a call's JSON: the post was said again as it is known to be
 _KEY: Final = (post.c.booking_id, post.c.lane_id, post.c.resident_id, post.c.care_unit, post.c.data_controller)
 
 
 class DuePost(NamedTuple):
-    """A post that a call may carry now, and what the call shall say of it."""
+    """A post that a call may carry now, and what the call shall say of it.
+
+    `again`: the index is known to hold just that, and it is said for company, to confirm it, or to refresh it.
+    """
 
     id: int
     key: PostKey
@@ -48,11 +56,15 @@ class DuePost(NamedTuple):
     bulk: bool
     suspect: int | None
     attempts: int
+    sent_at: datetime | None = None
+    unconfirmed: int = 0  # calls that said what is known of it, all alone, since one that did not
+    again: bool = False
 
 
 class Allowed(NamedTuple):
-    """What a lane may send now: keys last sent at or before a time (R-32), and which paced kinds of post."""
+    """What a lane may send at a time: keys last sent at or before another (R-32), and which paced kinds of post."""
 
+    at: datetime
     sent_before: datetime
     split: ColumnElement[bool]
     bulk: ColumnElement[bool]
@@ -62,12 +74,14 @@ class Sent(NamedTuple):
     """What is true of a post after a call that carried it."""
 
     id: int
-    known: str
+    known: str | None  # None: as it is
     sent_at: datetime | None  # None: the call does not count as sent for this post
     suspect: int | None = None
     parked_code: str | None = None
     parked_text: str | None = None
     refused: int = 0  # 1: this call refused it for its content
+    unconfirmed: int | None = None  # where it was accepted, as DuePost's; None: as it is
+    unsettled: bool = False  # it was as it should be, and from now on waits in bulk
 
 
 def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
@@ -79,6 +93,22 @@ def due(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bo
     )
 
 
+COLUMNS: Final = (
+    post.c.id, *_KEY, post.c.wanted, post.c.wanted_since, post.c.known, post.c.bulk, post.c.suspect, post.c.attempts,
+    post.c.sent_at, post.c.unconfirmed,
+)  # fmt: skip
+"""What `due_post` is made of."""
+
+
+def due_post(row: Row[Any], source_system: str, *, again: bool = False) -> DuePost:
+    """The post of a row that has `COLUMNS`."""
+    key = PostKey(row.resident_id, row.care_unit, row.booking_id, source_system, row.data_controller)
+    return DuePost(
+        row.id, key, row.wanted, row.wanted_since, row.known, row.bulk, row.suspect, row.attempts, row.sent_at,
+        row.unconfirmed, again,
+    )  # fmt: skip
+
+
 def _rested(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElement[bool]:
     return and_(
         post.c.lane_id == lane_id,
@@ -88,16 +118,18 @@ def _rested(lane_id: ColumnElement[int] | int, allowed: Allowed) -> ColumnElemen
 
 
 def first_due(lane_id: ColumnElement[int], allowed: Allowed) -> ColumnElement[int]:
-    """The id of a post of the lane that may go into a call now (`due`), or null.
+    """The id of a post of the lane that may go into a call now (`due`), or null. A delete that is held for company is
+    none, though it goes along with others at any time.
 
     The order is asked for so that PostgreSQL reads it from `ei_post_pending`: it cannot know how few posts are
     pending, and where any will do it looks through all posts instead. Each pace is a question of its own: while one is
     not over, the posts that wait for it, in bulk maybe millions, are not looked at.
     """
     live, bulk = post.c.bulk.is_(False), and_(post.c.bulk.is_(True), allowed.bulk)
+    free = or_(post.c.held_until.is_(None), post.c.held_until <= allowed.at, post.c.wanted != ABSENT)
     kinds = (
-        (post.c.suspect.is_(None), live),
-        (post.c.suspect.is_(None), bulk),
+        (post.c.suspect.is_(None), live, free),
+        (post.c.suspect.is_(None), bulk, free),
         (post.c.suspect.is_not(None), allowed.split, or_(live, bulk)),
     )
     asked = (select(post.c.id).where(_rested(lane_id, allowed), *kind).order_by(*_IN_TURN).limit(1) for kind in kinds)
@@ -105,38 +137,23 @@ def first_due(lane_id: ColumnElement[int], allowed: Allowed) -> ColumnElement[in
 
 
 def claim(
-    tx: Transaction, lane_id: int, source_system: str, sent_before: datetime, *, split: bool, bulk: bool, limit: int
-) -> list[DuePost]:
-    """The posts of the lane's next call, at most `limit`.
+    tx: Transaction, lane_id: int, source_system: str, sent_before: datetime, *, split: bool, bulk: bool, limit: int,
+    least: int = 1,
+) -> list[DuePost]:  # fmt: skip
+    """The posts of the lane's next call, at most `limit`, and so that fewer than `least` are not left for the one
+    after it: of 1001 posts 999.
 
     Posts under suspicion go first, those of one suspicion together and alone; then live ones, the longest
     waiting first; bulk only when nothing else may go. A call never mixes the three, so that none is slowed or
     refused for another's sake.
     """
-    allowed = Allowed(sent_before, literal(split), literal(bulk))
-    rows = tx.run(
-        select(
-            post.c.id, *_KEY, post.c.wanted, post.c.wanted_since, post.c.known, post.c.bulk, post.c.suspect,
-            post.c.attempts,
-        )
-        .where(due(lane_id, allowed))
-        .order_by(*_IN_TURN)
-        .limit(limit)
-    ).all()  # fmt: skip
-    found = [
-        DuePost(
-            id=row.id,
-            key=PostKey(row.resident_id, row.care_unit, row.booking_id, source_system, row.data_controller),
-            wanted=row.wanted,
-            wanted_since=row.wanted_since,
-            known=row.known,
-            bulk=row.bulk,
-            suspect=row.suspect,
-            attempts=row.attempts,
-        )
-        for row in rows
-    ]
-    return [p for p in found if (p.suspect, p.bulk) == (found[0].suspect, found[0].bulk)]
+    allowed = Allowed(tx.now, sent_before, literal(split), literal(bulk))
+    asked = select(*COLUMNS).where(due(lane_id, allowed)).order_by(*_IN_TURN)
+    ahead = least if least > 1 else 0  # so many more are looked at, to know what would be left
+    found = [due_post(row, source_system) for row in tx.run(asked.limit(limit + ahead))]
+    alike = [p for p in found if (p.suspect, p.bulk) == (found[0].suspect, found[0].bulk)]
+    left = len(alike) - limit
+    return alike[: len(alike) - least if 0 < left < least else limit]
 
 
 def record(tx: Transaction, call_id: int, sent: Iterable[Sent], contents: Mapping[int, str]) -> None:
@@ -148,6 +165,7 @@ def record(tx: Transaction, call_id: int, sent: Iterable[Sent], contents: Mappin
         {
             "id": s.id, "known": s.known, "sent_at": s.sent_at, "suspect": s.suspect, "attempts": s.refused,
             "parked_code": s.parked_code, "parked_text": s.parked_text, "wanted": contents[s.id],
+            "unconfirmed": s.unconfirmed, "bulk": s.unsettled,
         }
         for s in sent
     ]  # fmt: skip
@@ -158,21 +176,27 @@ def record(tx: Transaction, call_id: int, sent: Iterable[Sent], contents: Mappin
 def _record(dialect: str) -> Update:
     r = given(
         dialect, post.c.id, post.c.known, post.c.sent_at, post.c.suspect, post.c.attempts, post.c.parked_code,
-        post.c.parked_text, post.c.wanted,
+        post.c.parked_text, post.c.wanted, post.c.unconfirmed, post.c.bulk,
     ).c  # fmt: skip
     parks = and_(r.parked_code.is_not(None), r.wanted == post.c.wanted)
+    unsettles = and_(r.bulk.is_(True), r.wanted == post.c.wanted)
+    at = bindparam("at", type_=post.c.parked_at.type)
     return (
         update(post)
         .where(post.c.id == r.id)
         .values(
-            known=r.known,
+            known=func.coalesce(r.known, post.c.known),
             sent_at=func.coalesce(r.sent_at, post.c.sent_at),
             suspect=case((parks, None), else_=r.suspect),
-            attempts=post.c.attempts + r.attempts,
+            attempts=case((r.unconfirmed.is_not(None), 0), else_=post.c.attempts + r.attempts),
             parked_code=case((parks, r.parked_code)),
             parked_text=case((parks, r.parked_text)),
-            parked_at=case((parks, bindparam("at", type_=post.c.parked_at.type))),
+            parked_at=case((parks, at)),
             call_id=bindparam("call"),
+            unconfirmed=func.coalesce(r.unconfirmed, post.c.unconfirmed),
+            bulk=case((unsettles, true()), else_=post.c.bulk),
+            wanted_since=case((unsettles, at), else_=post.c.wanted_since),
+            held_until=null(),
         )
     )
 
@@ -180,12 +204,13 @@ def _record(dialect: str) -> Update:
 def doubt(tx: Transaction, call_id: int, post_ids: str, ended_at: datetime) -> None:
     """Hold the posts of a call that nobody ended in doubt: they count as sent when its lease ended.
 
-    `post_ids` is the JSON the call was opened with.
+    `post_ids` is the JSON the call was opened with. What was said again is not in doubt: the index holds the same,
+    whether the call was applied or not.
     """
-    rows = given(tx.dialect, post.c.id).c
-    statement = (
-        update(post).where(post.c.id == rows.id).values(known=UNKNOWN, sent_at=ended_at, suspect=None, call_id=call_id)
-    )
+    rows = given(tx.dialect, post.c.id, _AGAIN).c
+    known = case((rows.again.is_(True), post.c.known), else_=UNKNOWN)
+    values = {"known": known, "sent_at": ended_at, "suspect": None, "call_id": call_id, "held_until": None}
+    statement = update(post).where(post.c.id == rows.id).values(values)
     tx.run(statement, {"rows": post_ids})
 
 
@@ -237,7 +262,7 @@ def want(tx: Transaction, changes: Iterable[WantedChange], *, bulk: bool = False
 
 _WANTED: Final = (post.c.wanted, post.c.wanted_since, post.c.expires_at)
 _FRESH: Final[Mapping[str, object]] = MappingProxyType(
-    {"bulk": False, "attempts": 0, "parked_code": None, "parked_text": None, "parked_at": None}
+    {"bulk": False, "attempts": 0, "parked_code": None, "parked_text": None, "parked_at": None, "held_until": None}
 )
 
 
@@ -279,7 +304,7 @@ def expire(tx: Transaction) -> int:
         .where(post.c.id.in_(select(passed.c.id)))
         .values(
             wanted=ABSENT, wanted_since=post.c.expires_at, expires_at=None, bulk=False, attempts=0,
-            parked_code=None, parked_text=None, parked_at=None,
+            parked_code=None, parked_text=None, parked_at=None, held_until=None,
         )
         .returning(post.c.id)
     )  # fmt: skip

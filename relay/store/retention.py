@@ -65,6 +65,8 @@ def drop_tombstones(tx: Transaction, before: datetime) -> int:
 def drop_absent_posts(tx: Transaction, before: datetime) -> int:
     """Forget posts of which the index holds nothing and has heard nothing since a time.
 
+    A delete that is still to be said again stays, twice as long at most.
+
     A lane with a call out is left alone: what that call does is still to be found out, and since when a post is not
     wanted says nothing of when it was sent, for it is the writer's word.
     """
@@ -74,6 +76,7 @@ def drop_absent_posts(tx: Transaction, before: datetime) -> int:
         post.c.known == ABSENT,
         post.c.wanted_since <= before,
         or_(post.c.sent_at.is_(None), post.c.sent_at <= before),
+        or_(post.c.unconfirmed == 0, post.c.sent_at <= before - (tx.now - before)),
         ~is_out,
     )
     found = _first(select(post.c.id).where(gone).order_by(post.c.wanted_since))

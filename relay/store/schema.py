@@ -233,6 +233,8 @@ lane = Table(
     Column("blocked_text", String(500)),
     Column("blocked_since", Instant),
     Column("failed_at", Instant),  # the end of the last call that brought nothing
+    Column("say_again_at", Instant),  # when to look at its unconfirmed posts; null: it has none
+    Column("next_refresh_at", Instant),  # when it may say again what the index has; null: never yet
     Column("last_success_at", Instant),
     UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
 )
@@ -284,6 +286,8 @@ post = Table(
     Column("call_id", BigInteger),  # the last call that carried it
     Column("run_id", BigInteger),  # the run that last had it sent again (ei_run), and what was known of it before:
     Column("known_before", String(14)),  # so a run that is cancelled can give back what was not sent yet
+    Column("unconfirmed", Integer, nullable=False, server_default="0"),  # lone calls that said what is known
+    Column("held_until", Instant),  # a delete that waits for company is no reason to take its lane before
     UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
 )
 
@@ -300,6 +304,11 @@ Index(
     postgresql_where=PENDING,
     sqlite_where=PENDING,
 )
+# What the index has, the longest unsaid first: who goes along with a lone post, and what is to be said again.
+PRESENT: Final = (post.c.wanted == post.c.known) & (post.c.wanted != "") & post.c.parked_code.is_(None)
+Index("ei_post_company", post.c.lane_id, post.c.sent_at, postgresql_where=PRESENT, sqlite_where=PRESENT)
+UNCONFIRMED: Final = (post.c.unconfirmed > 0) & (post.c.wanted == post.c.known) & post.c.parked_code.is_(None)
+Index("ei_post_unconfirmed", post.c.lane_id, post.c.sent_at, postgresql_where=UNCONFIRMED, sqlite_where=UNCONFIRMED)
 _present = post.c.expires_at.is_not(None)
 Index("ei_post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
 _parked = post.c.parked_code.is_not(None)

@@ -36,6 +36,7 @@ class Selection:
     """
 
     source: str | None = None
+    index: str | None = None
     unit: str | None = None  # in upper case
     booking: str | None = None
     state: tuple[str, ...] = ()  # any of STATES
@@ -118,12 +119,31 @@ def count(store: Store, chosen: Selection) -> Counter[tuple[str, str, str | None
     return found
 
 
+def count_by_lane(store: Store, chosen: Selection) -> Counter[tuple[str, str, str]]:
+    """How many posts are meant, by (index, source system, state). Holds nothing."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    last: int = store.transact(lambda tx: tx.run(select(func.coalesce(func.max(post.c.id), 0))).scalar_one())
+    for after in range(0, last, WINDOW):
+        asked = _asked(chosen).where(post.c.id > after, post.c.id <= after + WINDOW).subquery()
+        columns = (asked.c.engagement_index, asked.c.source_system, asked.c.state)
+        grouped = select(*columns, func.count().label("number")).group_by(*columns)
+        for row in store.transact(lambda tx, grouped=grouped: list(tx.run(grouped))):  # type: ignore[misc]
+            found[row.engagement_index, row.source_system, row.state] += row.number
+    return found
+
+
 def _asked(chosen: Selection) -> Select[Any]:
     """The posts with their source, state and code."""
     code = func.coalesce(func.nullif(post.c.parked_code, DISCARDED), call.c.code)
     named = (
         select(
-            post.c.id, lane.c.source, lane.c.source_system, post.c.care_unit, STATE.label("state"), code.label("code")
+            post.c.id,
+            lane.c.source,
+            lane.c.engagement_index,
+            lane.c.source_system,
+            post.c.care_unit,
+            STATE.label("state"),
+            code.label("code"),
         )
         .join(lane, lane.c.id == post.c.lane_id)
         .outerjoin(call, call.c.id == post.c.call_id)
@@ -140,6 +160,8 @@ def conditions(chosen: Selection) -> Iterator[ColumnElement[bool]]:
     at = func.coalesce(post.c.parked_at, post.c.sent_at)
     if chosen.source:
         yield lane.c.source == chosen.source
+    if chosen.index:
+        yield lane.c.engagement_index == chosen.index
     if chosen.unit:
         yield post.c.care_unit == chosen.unit
     if chosen.booking:

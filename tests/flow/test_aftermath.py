@@ -24,6 +24,15 @@ class Pace:
     retry_after_fault_max: timedelta = timedelta(minutes=15)
     bulk_call_interval: timedelta = timedelta(seconds=5)
     split_call_interval: timedelta = timedelta(seconds=6)
+    key_spacing: timedelta = timedelta(minutes=5)
+    least_posts: int = 1
+
+
+@dataclass(frozen=True)
+class Before:
+    failures: int = 0
+    blocked: bool = False
+    say_again_at: datetime | None = None
 
 
 def post(id: int, **said: object) -> DuePost:
@@ -36,7 +45,7 @@ def verdict(kind: Kind, **said: object) -> Verdict:
 
 
 def after_lane(due: DuePost, of: Verdict, failures: int = 0, blocked: bool = False) -> dict[str, object]:
-    return lane_after([due], of, failures, blocked, Pace(), NOW, jitter=0.0)
+    return lane_after([due], of, Before(failures, blocked), Pace(), NOW, jitter=0.0)
 
 
 # --- posts
@@ -45,9 +54,9 @@ def after_lane(due: DuePost, of: Verdict, failures: int = 0, blocked: bool = Fal
 def test_an_accepted_call_makes_known_what_was_sent() -> None:
     due = [post(1), post(2, wanted=ABSENT, known=CONTENT), post(3, suspect=14, known=UNKNOWN)]
     assert posts_after(due, verdict(Kind.ACCEPTED), CALL, NOW) == [
-        Sent(1, CONTENT, NOW),
-        Sent(2, ABSENT, NOW),
-        Sent(3, CONTENT, NOW),
+        Sent(1, CONTENT, NOW, unconfirmed=0),
+        Sent(2, ABSENT, NOW, unconfirmed=0),
+        Sent(3, CONTENT, NOW, unconfirmed=0),
     ]
 
 
@@ -131,6 +140,55 @@ def test_one_bad_post_in_a_thousand_costs_twenty_calls_more() -> None:
     parked, accepted, calls = narrow(1000, {617})
     assert (parked, len(accepted)) == ({617}, 999)
     assert calls <= 21
+
+
+# --- posts that were only said again
+
+
+def again(id: int, **said: object) -> DuePost:
+    return post(id, known=CONTENT, again=True, **said)
+
+
+def test_what_is_accepted_alone_is_unconfirmed_until_it_is_said_in_company() -> None:
+    accepted = verdict(Kind.ACCEPTED)
+    assert [s.unconfirmed for s in posts_after([post(1)], accepted, CALL, NOW, least=2)] == [1]
+    assert [s.unconfirmed for s in posts_after([again(1, unconfirmed=1)], accepted, CALL, NOW, least=2)] == [2]
+    both = [post(1), again(2, unconfirmed=2)]
+    assert [s.unconfirmed for s in posts_after(both, accepted, CALL, NOW, least=2)] == [0, 0]
+
+
+def test_a_delete_is_said_alone_twice_at_most() -> None:
+    deleted = again(1, unconfirmed=1)._replace(wanted=ABSENT, known=ABSENT)
+    assert posts_after([deleted], verdict(Kind.ACCEPTED), CALL, NOW, least=2) == [Sent(1, ABSENT, NOW, unconfirmed=0)]
+
+
+@pytest.mark.parametrize("kind", [Kind.TEMPORARY, Kind.UNKNOWN, Kind.CONFIGURATION])
+def test_a_call_that_brings_nothing_costs_company_nothing_but_its_spacing(kind: Kind) -> None:
+    """R-32. The index holds the same of it, applied or not."""
+    after = posts_after([post(1), again(2)], verdict(kind, in_doubt=kind is Kind.UNKNOWN), CALL, NOW, least=2)
+    assert after[1] == Sent(2, None, NOW)
+
+
+def test_a_refused_call_with_company_puts_the_others_under_suspicion() -> None:
+    after = posts_after([post(1), again(2)], verdict(Kind.CONTENT), CALL, NOW, least=2)
+    assert after == [Sent(1, ABSENT, None, suspect=2 * CALL), Sent(2, None, None, refused=1)]
+
+
+def test_company_that_an_answer_names_is_parked_and_the_rest_goes_alone() -> None:
+    of = verdict(Kind.CONTENT, code="EI004", text="long", named=(1,))
+    assert posts_after([post(1), again(2), again(3)], of, CALL, NOW, least=3) == [
+        Sent(2, None, None, None, "EI004", "long", refused=1),
+        Sent(1, ABSENT, None, suspect=2 * CALL),
+        Sent(3, None, None),
+    ]
+
+
+def test_a_refused_call_of_nothing_else_is_narrowed_in_bulk() -> None:
+    after = posts_after([again(1), again(2)], verdict(Kind.CONTENT), CALL, NOW, least=2)
+    assert after == [
+        Sent(1, UNKNOWN, None, suspect=2 * CALL, unsettled=True),
+        Sent(2, UNKNOWN, None, suspect=2 * CALL + 1, unsettled=True),
+    ]
 
 
 # --- the lane

@@ -19,7 +19,9 @@ def new_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     steady = lease.steady_seconds
 
     def make(collect: Collect | None = None, key_spacing: float = SPACING, **source: object) -> World:
-        worlds.append(World(tmp_path, collect=collect, key_spacing=key_spacing, **source))
+        folder = tmp_path / f"world-{len(worlds)}"
+        folder.mkdir()
+        worlds.append(World(folder, collect=collect, key_spacing=key_spacing, **source))
         return worlds[-1]
 
     yield make

@@ -43,7 +43,7 @@ def resend(new_world: NewWorld, tmp_path: Path) -> World:
     world = new_world(care_units=str(units))
     book(world, "B-live", care_unit="UNIT-LIVE")
     book(world, *(f"B-{n}" for n in range(MANY)))
-    minutes(world, SPACING / 60 + 3)
+    minutes(world, 2 * SPACING / 60 + 4)  # what went alone is said once more
     units.write_text(units.read_text().replace("false", "true"))
     minutes(world, 1)
     return world

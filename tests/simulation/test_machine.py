@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from relay.flow.delivery import Outgoing
 from relay.index.verdict import Verdict
+from relay.sandbox.collector import Collect
 from relay.sandbox.orders import Order
 from relay.store import lease
 from relay.store.lanes import LaneName
@@ -54,7 +55,7 @@ class RelayMachine(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self._steady = lease.steady_seconds
-        self.world = World(Path(self._folder.name))
+        self.world = World(Path(self._folder.name), collect=Collect(5.0, 10))
         self.rows: list[dict[str, object]] = []
         self.cursed: set[str] = set()
         self.frozen: list[tuple[Outgoing, Verdict | None]] = []
@@ -136,6 +137,11 @@ class RelayMachine(RuleBasedStateMachine):
     def network_misbehaves(self, weather) -> None:
         self.world.wire.weather.append(weather)
 
+    @rule()
+    def back_end_dies(self) -> None:
+        """The index forgets what it has gathered in memory, though it was answered OK."""
+        self.world.core.back_end_dies()
+
     @rule(booking=st.sampled_from(BOOKINGS), text=st.sampled_from(("EI001: schema", 'EI004: "x" is to long')))
     def index_dislikes(self, booking, text) -> None:
         """One booking is malformed in a way that only the index sees."""
@@ -196,6 +202,7 @@ class RelayMachine(RuleBasedStateMachine):
                 self._write(operation="remove", booking_id=booking, version=None)
         world.settle()
         assert not self._parked()
+        self._keep_company()
         self._compare()
         silent_since = world.calls
         for _ in range(5):
@@ -205,6 +212,16 @@ class RelayMachine(RuleBasedStateMachine):
         assert all(outcome for _, outcome, _ in world.outcomes())
         self.no_rule_is_broken()
         self._no_identity_outside()
+
+    def _keep_company(self) -> None:
+        """Two bookings more in each lane: what had to go alone can be said in company, and is."""
+        for number, system in enumerate(SYSTEMS * 2):
+            starts_at = (self.world.now() + timedelta(days=30)).replace(tzinfo=None, microsecond=0).isoformat()
+            self._write(
+                operation="upsert", booking_id=f"company-{number}", resident_id=RESIDENTS[0], care_unit=UNITS[0],
+                source_system=system, starts_at=starts_at,
+            )  # fmt: skip
+        self.world.confirm()
 
     def _compare(self) -> None:
         should = expected(self.rows, SYSTEMS, self.world.now())

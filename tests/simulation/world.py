@@ -32,6 +32,7 @@ from relay.store import lease
 from relay.store.lanes import LaneName
 from relay.store.lease import LeaseLost, LeaseTooShort
 from relay.store.migrate import upgrade
+from relay.store.schema import iso
 from relay.store.transaction import Store, Transaction
 
 T = TypeVar("T")
@@ -119,10 +120,16 @@ class Wire:
 
 
 class World:
-    """See the module. `collect` turns the sandbox's collect queue on; `source` are settings of the source."""
+    """See the module. `collect` turns the sandbox's collect queue on; `index` and `source` are settings of the two."""
 
     def __init__(
-        self, folder: Path, *, collect: Collect | None = None, key_spacing: float = SPACING, **source: object
+        self,
+        folder: Path,
+        *,
+        collect: Collect | None = None,
+        key_spacing: float = SPACING,
+        index: Mapping[str, object] | None = None,
+        **source: object,
     ) -> None:
         self.label = "national"  # what the configuration calls the index
         self.seconds = 0.0
@@ -133,6 +140,7 @@ class World:
         self.core = Core(Options(limits=limits, collect=collect), now=lambda: self.seconds)
         self.wire = Wire(self)
         self._key_spacing = key_spacing
+        self._index = dict(index or {})
         self.settings = self._settings(key_spacing, source)
         lease.steady_seconds = lambda: self.seconds
         self.relay = self._new_relay()
@@ -230,6 +238,17 @@ class World:
             self.advance(30)
         raise AssertionError("it never came to rest")
 
+    def confirm(self, limit: int = 60) -> None:
+        """Let time pass until all that was said alone has been said in company, or there is no company to be had."""
+        for _ in range(limit):
+            self.settle()
+            asked = "SELECT count(*) FROM ei_lane WHERE say_again_at < ?"
+            soon = iso(self.now() + timedelta(hours=12))
+            if not self.outbox.execute(asked, [soon]).fetchone()[0]:
+                return
+            self.advance(60)
+        raise AssertionError("it never came to rest")
+
     def is_busy(self) -> bool:
         """Whether a row has no outcome, or a post is not as it is wanted, or a call is open."""
         unread = "SELECT count(*) FROM ei_outbox WHERE outcome IS NULL"
@@ -284,6 +303,7 @@ class World:
                         "retry_after_fault": f"{RETRY:.0f}s",
                         "retry_after_fault_max": f"{RETRY_MAX:.0f}s",
                     }
+                    | self._index
                 },
                 "source": [
                     {
