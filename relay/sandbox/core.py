@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from relay.sandbox import answers
+from relay.sandbox.backend import Pace
 from relay.sandbox.collector import Collect
 from relay.sandbox.contract import CORRELATION_ID
 from relay.sandbox.index import Index
@@ -28,6 +29,7 @@ from relay.sandbox.model import Outcome, Refusal, Reply, Update
 from relay.sandbox.orders import Order, OrderBook
 from relay.sandbox.referee import HISTORY, Limits, Referee, source_systems
 from relay.sandbox.soap import Envelope, UnreadableError, read_find_content, read_update
+from relay.sandbox.table import Row
 from relay.sandbox.validation import Ownership, wrong_address
 
 _T = TypeVar("_T")
@@ -39,6 +41,7 @@ class Options:
 
     own: Ownership = field(default_factory=Ownership)
     collect: Collect | None = None
+    pace: Pace = field(default_factory=Pace)
     limits: Limits = field(default_factory=Limits)
     latency: float = 0.0
     direct: bool = False
@@ -86,7 +89,7 @@ class Core:
     def reset(self) -> None:
         """Forget posts, calls, breaches and orders."""
         with self._lock:
-            self.index = Index(self.options.own, self.options.collect, self.now)
+            self.index = Index(self.options.own, self.options.collect, self.now, self.options.pace)
             self.referee = Referee(self.options.limits)
             self.orders = OrderBook()
             self._calls: deque[CallRecord] = deque(maxlen=HISTORY)
@@ -176,6 +179,29 @@ class Core:
         with self._lock:
             self.index.settle()
 
+    def back_end_dies(self, seconds: float = 0.0) -> int:
+        """Kill the back end, which is up again after `seconds`: how many accepted posts were lost with its window."""
+        with self._lock:
+            return self.index.back_end.die(self.now(), seconds)
+
+    def write_lock(self, on: bool = True) -> None:
+        """Hold accepted calls back, or let them be applied."""
+        with self._lock:
+            self.index.back_end.lock(self.now(), on=on)
+
+    def table_copy(self) -> dict[str, Row]:
+        """The table as it is now, for `restore_table`."""
+        with self._lock:
+            return self.index.back_end.table.copy()
+
+    def restore_table(self, copy: dict[str, Row]) -> int:
+        """Put an older table in the place of this one, as after a restored database: how many posts it changed."""
+        with self._lock:
+            back_end = self.index.back_end
+            lost = back_end.table.restore(copy)
+            back_end.forget_rows(lost, self.now(), "an older table was restored")
+            return len(lost)
+
     def posts(self, latest: int | None = None) -> list[dict[str, Any]]:
         """Every post, oldest first: its key, most_recent_content, how many notifications it has caused.
 
@@ -184,7 +210,9 @@ class Core:
         with self._lock:
             held = _last(self.index.posts.items(), latest)
             told = self.index.notified_of
-        return [key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held]
+            return [
+                key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held
+            ]
 
     def calls(self, latest: int | None = None) -> list[dict[str, Any]]:
         """The calls that are remembered, oldest first."""
@@ -205,15 +233,19 @@ class Core:
         """The counts since the last reset."""
         with self._lock:
             notified = self.index.notified
+            back_end = self.index.back_end
             return {
                 "owner": self.options.own.owner,
-                "posts": len(self.index.posts),
+                "posts": len(back_end.table),
                 "calls": self._totals["calls"],
                 "transactions": self._totals["transactions"],
                 "notifications": notified.total(),
                 "notifications_by_kind": {kind: notified[kind] for kind in ("new", "changed", "deleted")},
                 "collecting": self.index.waiting,
                 "dropped_by_collector": self.index.dropped,
+                "queued": len(back_end.queued),
+                "dead_letters": back_end.counts["dead"],
+                "forgotten": back_end.counts["forgotten"],
                 "breaches": self.referee.counts.total(),
                 "breaches_by_rule": dict(sorted(self.referee.counts.items())),
                 "max_parallel": dict(sorted(self.referee.max_parallel.items())),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Outcome = Literal["accepted", "content", "failed"]
 """What an answer means for its sender: `content` is as if not sent (R-32), `failed` asks for a pause."""
+
+_BEYOND_THE_PLANE: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Key(NamedTuple):
@@ -21,6 +24,11 @@ class Key(NamedTuple):
     source_system: str
     data_controller: str
 
+    def text(self, owner: str = "") -> str:
+        """The fields one after the other, in the order in which the index digests them: what it knows a post by."""
+        resident, domain, category, address, booking, process, system, controller = self
+        return f"{resident}{domain}{category}{address}{booking}{system}{controller}{owner}{process}"
+
 
 class Transaction(NamedTuple):
     """One engagementTransaction: a key to delete, or to save with its mostRecentContent."""
@@ -28,6 +36,12 @@ class Transaction(NamedTuple):
     key: Key
     delete: bool
     content: str | None
+
+    @property
+    def storable(self) -> bool:
+        """Whether the index's table can hold it: no character outside the Basic Multilingual Plane."""
+        text = "".join(self.key)
+        return text.isascii() or _BEYOND_THE_PLANE.search(text) is None
 
 
 class Lane(NamedTuple):
