@@ -80,6 +80,7 @@ class BackEnd:
         self._windows = [Collector(collect)] if collect else []
         self._arrived: deque[tuple[float, tuple[Transaction, ...]]] = deque()  # still to be gathered
         self._queue: deque[Message] = deque()
+        self._coming: list[tuple[float, int, tuple[Transaction, ...]]] = []
         self._working: list[tuple[float, int, Message]] = []  # by the moment at which an attempt ends
         self._consumers = 1
         self._doom_next_window = False
@@ -94,13 +95,12 @@ class BackEnd:
 
     # what comes in
 
-    def take(self, transactions: tuple[Transaction, ...], now: float) -> None:
-        """An accepted call."""
+    def take(self, transactions: tuple[Transaction, ...], now: float, again: float | None = None) -> None:
+        """An accepted call; `again`: the same call comes once more so many seconds later."""
         self.advance(now)
-        if self._collect and len(transactions) <= self._collect.posts:
-            self._arrived.append((now, transactions))
-        else:
-            self._queue.append(Message(next(self._numbers), transactions, now + self._pace.delay, gathered=False))
+        heappush(self._coming, (now, next(self._numbers), transactions))
+        if again is not None:
+            heappush(self._coming, (now + again, next(self._numbers), transactions))
         self.advance(now)
 
     def advance(self, now: float) -> None:
@@ -188,7 +188,18 @@ class BackEnd:
     @property
     def queued(self) -> list[dict[str, Any]]:
         """The messages that are not yet stored, the next one first."""
-        return [message.told() for message in [*(each for _, _, each in sorted(self._working)), *self._queue]]
+        working = [message for _, _, message in sorted(self._working)]
+        return [message.told() for message in (*working, *self._queue)]
+
+    @property
+    def number(self) -> int:
+        """How many back ends there are."""
+        return self._consumers
+
+    @property
+    def busy(self) -> bool:
+        """Whether an accepted call is not yet stored, wherever it is."""
+        return bool(self._coming or self._arrived or self._queue or self._working or self.waiting)
 
     @property
     def still_until(self) -> float | None:
@@ -202,9 +213,8 @@ class BackEnd:
         return self.locked or self.away
 
     def _advance(self, now: float) -> None:
-        if self._up_from > now:
-            return
         while True:
+            comes = self._coming[0][0] if self._coming else float("inf")
             gathers = closes = starts = ends = float("inf")
             if self._arrived:
                 gathers = max(self._arrived[0][0], self._up_from)
@@ -215,7 +225,7 @@ class BackEnd:
                 starts = max(self._queue[0].ready, self._up_from)
             if not self._held and self._working:
                 ends = self._working[0][0]
-            at = min(gathers, closes, starts, ends)
+            at = min(comes, gathers, closes, starts, ends)
             if at > now:
                 return
             if at == ends:
@@ -224,9 +234,17 @@ class BackEnd:
                 self._start(self._queue.popleft(), at)
             elif at == closes and window is not None:
                 self._close(window, at)
+            elif at == comes:
+                self._come(*heappop(self._coming))
             else:  # with two back ends, each in its turn
                 turn = min(self._windows, key=lambda each: each.taken)
                 turn.add(self._arrived.popleft()[1], at)
+
+    def _come(self, at: float, number: int, transactions: tuple[Transaction, ...]) -> None:
+        if self._collect and len(transactions) <= self._collect.posts:
+            self._arrived.append((at, transactions))
+        else:
+            self._queue.append(Message(number, transactions, at + self._pace.delay, gathered=False))
 
     def _close(self, window: Collector, at: float) -> None:
         if not window.waiting:

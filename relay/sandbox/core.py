@@ -17,31 +17,47 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Reversible
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, islice
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 from relay.sandbox import answers
-from relay.sandbox.backend import Pace
+from relay.sandbox.backend import MEASURED, Pace
 from relay.sandbox.collector import Collect
-from relay.sandbox.contract import CORRELATION_ID
+from relay.sandbox.contract import CORRELATION_ID, PRODUCER_TIME
+from relay.sandbox.door import read_call, unreadable
+from relay.sandbox.envelope import Envelope, UnreadableError
 from relay.sandbox.index import Index
-from relay.sandbox.model import Outcome, Refusal, Reply, Update
-from relay.sandbox.orders import Order, OrderBook
+from relay.sandbox.model import Outcome, Refusal, Reply, Transaction, Update
+from relay.sandbox.observations import Observations
+from relay.sandbox.orders import REPEATED_AFTER, Order, OrderBook
+from relay.sandbox.platform import Platform, detail_of
 from relay.sandbox.referee import HISTORY, Limits, Referee, source_systems
-from relay.sandbox.soap import Envelope, UnreadableError, read_find_content, read_update
-from relay.sandbox.table import Row
+from relay.sandbox.soap import read_find_content
+from relay.sandbox.table import Event, Row
 from relay.sandbox.validation import Ownership, wrong_address
 
 _T = TypeVar("_T")
+_PLAIN: Final = {"content-type": "text/xml; charset=utf-8"}
+
+# Request headers that do not come back in the answer: those of the connection, and what the answer says itself.
+_NOT_ECHOED: Final = {
+    "connection", "content-length", "content-type", "expect", "keep-alive", "te", "trailer", "transfer-encoding",
+    "upgrade",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the sandbox behaves. `direct`: called without the platform, which else sets the correlation id."""
+    """How the sandbox behaves.
+
+    as_measured: as the index that was measured, and no stricter; the window and the pace are its own unless given
+    direct:      called without the platform, which else sets the correlation id
+    """
 
     own: Ownership = field(default_factory=Ownership)
     collect: Collect | None = None
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
+    as_measured: bool = False
     limits: Limits = field(default_factory=Limits)
     latency: float = 0.0
     direct: bool = False
@@ -72,6 +88,7 @@ class Call:
     order: Order
     problem: Refusal | None
     wait: float  # before it is taken
+    echo: dict[str, str] = field(default_factory=dict)  # request headers that come back
     pause: float = 0.0  # asked for by Retry-After
 
 
@@ -89,8 +106,14 @@ class Core:
     def reset(self) -> None:
         """Forget posts, calls, breaches and orders."""
         with self._lock:
-            self.index = Index(self.options.own, self.options.collect, self.now, self.options.pace)
+            measured = self.options.as_measured
+            collect = self.options.collect or (Collect() if measured else None)
+            pace = self.options.pace or (MEASURED if measured else None)
+            self.index = Index(self.options.own, collect, self.now, pace, self._heard)
+            self.alone = collect.posts if collect else 1
             self.referee = Referee(self.options.limits)
+            self.observations = Observations()
+            self.platform = Platform()
             self.orders = OrderBook()
             self._calls: deque[CallRecord] = deque(maxlen=HISTORY)
             self._totals: Counter[str] = Counter()
@@ -104,8 +127,12 @@ class Core:
 
     def begin(self, body: bytes, headers: Mapping[str, str], started: float | None = None) -> Call:
         """Read an Update call and tell the referee. `started`: when its first byte came."""
+        echo = {name: value for name, value in headers.items() if name.lower() not in _NOT_ECHOED}
         headers = {name.lower(): value for name, value in headers.items()}
-        update, problem = self._read(body, headers)
+        options = self.options
+        update, problem = read_call(
+            body, headers, owner=options.own.owner, direct=options.direct, strict=not options.as_measured
+        )
         with self._lock:
             started = self.now() if started is None else started
             self._totals["calls"] += 1
@@ -124,23 +151,64 @@ class Core:
                 self.referee.refused(record.number, started, update, problem)
             order = self.orders.take(update)
         wait = self.options.latency + (order.delay if order.late else 0.0)
-        return Call(record, update, order, problem, wait)
+        return Call(record, update, order, problem, wait, echo=echo if problem is None else {})
 
     def take(self, call: Call) -> Reply:
         """Let the index take the call, unless an order says otherwise, and make the reply."""
         with self._lock:
-            refusal = call.problem
-            if refusal is None and call.order.takes:
-                refusal = self.index.take(call.update)
-                call.record.applied = refusal is None
-                if refusal is not None:
-                    self.referee.refused(call.record.number, self.now(), call.update, refusal)
-            normal = answers.refused(refusal) if refusal else answers.update_response("OK")
-            reply = call.order.reply(normal)
+            reply = self._platform_is_not_ready() or call.order.reply(self._normal(call))
             if call.record.ended is None:
                 call.record.answer, call.record.outcome = reply.answer, reply.outcome
             call.pause = _seconds(reply.headers.get("Retry-After"))
-        return replace(reply, headers={**reply.headers, CORRELATION_ID: call.record.correlation_id})
+            headers = self._headers(call, reply)
+        hurt = not reply.whole or reply.drip > 0
+        return replace(reply, headers=headers, chunked=self.options.as_measured and reply.passed_on and not hurt)
+
+    def _platform_is_not_ready(self) -> Reply | None:
+        """What a platform answers that stops, is gone, or starts; None: it is there."""
+        state = "ready" if self.options.direct else self.platform.state(self.now())
+        if state == "starting":
+            return answers.platform_fault("VP008", detail_of("VP008"))
+        if state in ("stopping", "bare"):
+            return answers.bare(503 if state == "stopping" else 404, {}, "")
+        if state == "gone":
+            return replace(answers.bare(503, {}, ""), answer="platform gone", lost=True)
+        return None
+
+    def _normal(self, call: Call) -> Reply:
+        """The index's own answer."""
+        refusal = call.problem
+        if refusal is None and call.order.takes:
+            refusal = self.index.take(call.update, REPEATED_AFTER if call.order.answer == "twice" else None)
+            call.record.applied = refusal is None
+            if refusal is not None:
+                self.referee.refused(call.record.number, self.now(), call.update, refusal)
+            elif call.record.posts <= self.alone:
+                text = f"call {call.record.number} had {call.record.posts} post"
+                self.observations.note("single", self.now(), call.record.source_system, text)
+        return answers.refused(refusal) if refusal else answers.update_response("OK")
+
+    def _headers(self, call: Call, reply: Reply) -> dict[str, str]:
+        """The answer's headers: most of the request's come back, and the platform adds its own."""
+        headers = dict(reply.headers)
+        if reply.passed_on:
+            there = {name.lower() for name in headers}
+            headers = {name: value for name, value in call.echo.items() if name.lower() not in there} | headers
+            if not self.options.direct:
+                headers[PRODUCER_TIME] = str(round((self.now() - call.record.started) * 1000))
+        if reply.routed:
+            headers = {name: value for name, value in headers.items() if name.lower() != CORRELATION_ID}
+            headers[CORRELATION_ID] = call.record.correlation_id
+        return headers
+
+    def _heard(self, event: Event, post: Transaction) -> None:
+        """What the index's table tells of a post that it was given."""
+        booking = post.key.business_object_instance_identifier
+        if event == "missing":
+            text = f"booking {booking!r} at {post.key.logical_address} was not there"
+            self.observations.note("missing", self.now(), post.key.source_system, text)
+        else:
+            self.referee.collided(self.now(), post)
 
     def end(self, call: Call, *, answered: bool = True) -> None:
         """The call is over; `answered` False: the sender left before it. A second end changes nothing."""
@@ -153,12 +221,12 @@ class Core:
             outcome = call.record.outcome or "failed"
             self.referee.end(call.record.number, call.record.ended, call.update, outcome, call.pause)
 
-    def find_content(self, body: bytes) -> Reply:
-        """Answer a FindContent call."""
+    def find_content(self, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """Answer a FindContent call. `headers` in lower case; without them it is UTF-8."""
         try:
-            question = read_find_content(Envelope(body))
+            question = read_find_content(Envelope(body, headers or _PLAIN))
         except UnreadableError as problem:
-            return answers.refused(self._unreadable(problem))
+            return answers.refused(unreadable(problem, direct=self.options.direct))
         if refusal := question.flaw or wrong_address(question.logical_address, self.options.own.owner):
             return answers.refused(refusal)
         with self._lock:
@@ -195,12 +263,66 @@ class Core:
             return self.index.back_end.table.copy()
 
     def restore_table(self, copy: dict[str, Row]) -> int:
-        """Put an older table in the place of this one, as after a restored database: how many posts it changed."""
+        """Put an older table in the place of this one, as after a restored database: how many posts went with it."""
         with self._lock:
             back_end = self.index.back_end
             lost = back_end.table.restore(copy)
             back_end.forget_rows(lost, self.now(), "an older table was restored")
             return len(lost)
+
+    def second_back_end(self, on: bool = True) -> None:
+        """Let a second back end work beside the first, so that calls overtake each other; or stop the first."""
+        with self._lock:
+            self.index.back_end.second(self.now(), on=on)
+
+    def rolling_restart(self, seconds: float = 10.0) -> None:
+        """A second back end for so long; then the first stops, in order, and its open window is lost."""
+        with self._lock:
+            now = self.now()
+            self.index.back_end.second(now, on=True, until=now + seconds)
+
+    def database_away(self, on: bool = True) -> None:
+        """Take the index's database away, or bring it back."""
+        with self._lock:
+            self.index.back_end.leave(self.now(), on=on)
+
+    def window_fails(self) -> None:
+        """Let the open window fail as a whole, or the next one."""
+        with self._lock:
+            self.index.back_end.doom_window(self.now())
+
+    def platform_stops(self, seconds: float = 2.0) -> None:
+        """Let the platform stop: 503 for so long, a moment of bare 404, then nobody answers."""
+        with self._lock:
+            self.platform.stop(self.now(), seconds)
+
+    def platform_starts(self, seconds: float = 5.0) -> None:
+        """Let the platform start: VP008 for so long."""
+        with self._lock:
+            self.platform.start(self.now(), seconds)
+
+    def behind_the_answers(self) -> dict[str, Any]:
+        """The open window, the queue, the dead letters, what was forgotten, and what holds the back end up."""
+        with self._lock:
+            back_end, now = self.index.back_end, self.now()
+            still = back_end.still_until
+            return {
+                "window": back_end.gathering,
+                "queue": back_end.queued,
+                "dead_letters": list(back_end.dead),
+                "forgotten": list(back_end.forgotten),
+                "write_lock": back_end.locked,
+                "database_away": back_end.away,
+                "back_ends": back_end.number,
+                "stands_still": None if still is None else round(still - now, 3),
+                "platform": self.platform.state(now),
+            }
+
+    def observed(self, latest: int | None = None) -> list[dict[str, Any]]:
+        """What was seen that is no breach, oldest first."""
+        with self._lock:
+            self.index.back_end.advance(self.now())
+            return _last(self.observations.noted, latest)
 
     def posts(self, latest: int | None = None) -> list[dict[str, Any]]:
         """Every post, oldest first: its key, most_recent_content, how many notifications it has caused.
@@ -222,6 +344,7 @@ class Core:
     def breaches(self, latest: int | None = None) -> list[dict[str, Any]]:
         """The breaches that are remembered, oldest first."""
         with self._lock:
+            self.index.back_end.advance(self.now())
             return _last(self.referee.noted, latest)
 
     def standing_orders(self) -> list[dict[str, object]]:
@@ -246,26 +369,13 @@ class Core:
                 "queued": len(back_end.queued),
                 "dead_letters": back_end.counts["dead"],
                 "forgotten": back_end.counts["forgotten"],
+                "busy": back_end.busy,
+                "observations_by_kind": {kind: self.observations.counts[kind] for kind in ("single", "missing")},
                 "breaches": self.referee.counts.total(),
                 "breaches_by_rule": dict(sorted(self.referee.counts.items())),
                 "max_parallel": dict(sorted(self.referee.max_parallel.items())),
                 "orders": len(self.orders.standing()),
             }
-
-    def _read(self, body: bytes, headers: Mapping[str, str]) -> tuple[Update, Refusal | None]:
-        """The call, and what is wrong with it before the index looks: the platform's own refusals."""
-        try:
-            update = read_update(Envelope(body))
-        except UnreadableError as problem:
-            return Update(), self._unreadable(problem)
-        if self.options.direct and CORRELATION_ID not in headers:
-            return update, Refusal("EI000", f"A technical error has occurred: no {CORRELATION_ID} header")
-        if not self.options.direct and not (update.logical_address or "").strip():
-            return update, Refusal("VP003", "No LogicalAddress in the message", "R-02")
-        return update, None
-
-    def _unreadable(self, problem: UnreadableError) -> Refusal:
-        return Refusal("EI001" if self.options.direct else "VP015", f"Malformed call: {problem}", "R-01")
 
 
 def _last(items: Reversible[_T], number: int | None) -> list[_T]:

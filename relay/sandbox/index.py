@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from relay.sandbox.backend import BackEnd, Pace
 from relay.sandbox.collector import Collect
 from relay.sandbox.contract import CONTENT, KEY_FIELDS, OWNER
-from relay.sandbox.model import Key, Refusal, Update
-from relay.sandbox.table import Notification, Table
+from relay.sandbox.dates import read_time
+from relay.sandbox.model import Key, Refusal, Transaction, Update
+from relay.sandbox.table import Event, Notification, Table
 from relay.sandbox.validation import Ownership, refusal
 
 
@@ -20,19 +21,27 @@ class Index:
     """What is held as of `now()`: what the back end would have done by now counts as done."""
 
     def __init__(
-        self, own: Ownership, collect: Collect | None, now: Callable[[], float], pace: Pace | None = None
+        self,
+        own: Ownership,
+        collect: Collect | None,
+        now: Callable[[], float],
+        pace: Pace | None = None,
+        tell: Callable[[Event, Transaction], None] = lambda _event, _post: None,
     ) -> None:
         """An empty index. Without `collect` and `pace`, every accepted call is applied at once."""
         self.own = own
         self._now = now
-        self.table = Table(own.owner)
+        self.table = Table(own.owner, tell)
         self._back_end = BackEnd(self.table, collect, pace or Pace())
 
-    def take(self, update: Update) -> Refusal | None:
-        """Accept a call into the queues, or say why not. None means OK, and OK means queued."""
+    def take(self, update: Update, again: float | None = None) -> Refusal | None:
+        """Accept a call into the queues, or say why not. None means OK, and OK means queued.
+
+        `again`: the platform delivers the same call once more so many seconds later.
+        """
         if problem := refusal(update, self.own):
             return problem
-        self._back_end.take(update.transactions, self._now())
+        self._back_end.take(tuple(map(_as_stored, update.transactions)), self._now(), again)
         return None
 
     @property
@@ -83,3 +92,10 @@ class Index:
     def settle(self) -> None:
         """Do what the back end has left to do now, without waiting."""
         self._back_end.settle(self._now())
+
+
+def _as_stored(transaction: Transaction) -> Transaction:
+    """With its time as the table holds it, however it was written."""
+    if transaction.content is None:
+        return transaction
+    return transaction._replace(content=read_time(transaction.content), extra={})

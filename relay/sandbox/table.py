@@ -8,12 +8,14 @@ and the delete of either removes it. Here the text itself stands for its digest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from relay.sandbox.model import Key, Transaction
 
 Notification = Literal["new", "changed", "deleted"]
+Event = Literal["missing", "colliding"]
+"""A delete of a post that is not there; a key that is the same text as another key's."""
 
 
 class Row(NamedTuple):
@@ -26,9 +28,10 @@ class Row(NamedTuple):
 class Table:
     """Rows by identity. Whoever uses it from several threads holds a lock around it."""
 
-    def __init__(self, owner: str) -> None:
-        """An empty table of the index that `owner` names."""
+    def __init__(self, owner: str, tell: Callable[[Event, Transaction], None] = lambda _event, _post: None) -> None:
+        """An empty table of the index that `owner` names. `tell` hears of what a sender did not mean."""
         self._owner = owner
+        self._tell = tell
         self._rows: dict[str, Row] = {}
         self.notified: Counter[Notification] = Counter()
         self.notified_of: Counter[Key] = Counter()
@@ -52,24 +55,22 @@ class Table:
                 saves.append(transaction)
                 continue
             row = self._rows.pop(self._identity(transaction.key), None)
+            if row is None:
+                self._tell("missing", transaction)
+            elif row.key != transaction.key:
+                self._tell("colliding", transaction)
             self._notify("deleted", row.key if row else transaction.key)
         for transaction in saves:
             identity = self._identity(transaction.key)
             row = self._rows.get(identity)
+            if row is not None and row.key != transaction.key:
+                self._tell("colliding", transaction)
             if row is None:
                 self._rows[identity] = Row(transaction.key, transaction.content)
                 self._notify("new", transaction.key)
             elif row.content != transaction.content:
                 self._rows[identity] = Row(row.key, transaction.content)
                 self._notify("changed", row.key)
-
-    def holds(self, key: Key) -> bool:
-        """Whether there is a row of this identity."""
-        return self._identity(key) in self._rows
-
-    def row_of(self, key: Key) -> Row | None:
-        """The row that this key stands for; its own key may be another one of the same text."""
-        return self._rows.get(self._identity(key))
 
     def copy(self) -> dict[str, Row]:
         """The rows as they are now, for `restore`."""

@@ -78,3 +78,95 @@ def test_a_restored_table_is_yesterdays(index: Core, clock: Clock) -> None:
     send(index, Post("later"), Post("still"))
     clock.time += 1
     assert "later" not in [row.key.business_object_instance_identifier for row in copy.values()]
+
+
+def test_a_character_that_cannot_be_stored_takes_its_call_along_and_everything_behind_it_waits(
+    index: Core, clock: Clock
+) -> None:
+    # Given a call with such a character, answered OK, and a good call behind it
+    assert send(index, Post("good"), Post("B-\U0001f600")).answer == "OK"
+    assert send(index, Post("behind"), Post("too")).answer == "OK"
+    # When it is tried again five times, a minute apart
+    clock.time += 299
+    behind = index.behind_the_answers()
+    assert (held(index), behind["queue"][0]["attempts"], behind["dead_letters"]) == ({}, 5, [])
+    assert behind["stands_still"] == pytest.approx(1.1, abs=0.2)
+    # Then it is set aside whole, and the other is stored
+    clock.time += 3
+    assert set(held(index)) == {"behind", "too"}
+    (dead,) = index.behind_the_answers()["dead_letters"]
+    assert (dead["posts"], dead["attempts"]) == (2, 6)
+    assert "R-09" in {breach["rule"] for breach in index.breaches()}
+
+
+def test_a_window_shares_one_fate_strangers_included(index: Core, clock: Clock) -> None:
+    send(index, Post("ours"))
+    send(index, Post("a-\U0001f600", system="STRANGER"))
+    clock.time += 400
+    assert held(index) == {}
+    (dead,) = index.behind_the_answers()["dead_letters"]
+    assert dead["source_systems"] == ["SE2321000016-84GX", "STRANGER"]
+
+
+def test_a_window_that_fails_as_a_whole_is_one_window(index: Core, clock: Clock) -> None:
+    index.window_fails()
+    send(index, Post("lost"))
+    clock.time += 6
+    send(index, Post("waits"), Post("too"))
+    clock.time += 400
+    assert set(held(index)) == {"waits", "too"}
+    send(index, Post("next"))
+    clock.time += 10
+    assert "next" in held(index)
+
+
+def test_the_database_away_loses_nothing(index: Core, clock: Clock) -> None:
+    index.database_away(True)
+    send(index, Post("alone"))
+    send(index, Post("a"), Post("b"))
+    clock.time += 41
+    assert held(index) == {}
+    index.database_away(False)
+    clock.time += 1
+    assert set(held(index)) == {"alone", "a", "b"}
+
+
+def test_a_second_back_end_lets_a_short_call_overtake_a_long_one(index: Core, clock: Clock) -> None:
+    crowd = [Post(f"c-{number}") for number in range(150)]
+    # Given one back end: create in a call of 151, delete in a call of 2, and no ghost
+    send(index, Post("x"), *crowd)
+    send(index, gone(Post("x")), Post("y"))
+    clock.time += 10
+    assert "x" not in held(index)
+    # When there are two, the same leaves one
+    index.second_back_end(True)
+    send(index, Post("x"), *crowd)
+    send(index, gone(Post("x")), Post("y"))
+    clock.time += 10
+    assert "x" in held(index)
+    index.second_back_end(False)
+    assert index.behind_the_answers()["back_ends"] == 1
+
+
+def test_a_rolling_restart_loses_the_window_of_the_one_that_stops(index: Core, clock: Clock) -> None:
+    send(index, Post("before"))
+    index.rolling_restart(seconds=3)
+    for number in range(4):
+        send(index, Post(f"during-{number}"))
+    clock.time += 20
+    lost = set(forgotten(index))
+    assert "before" in lost
+    assert set(held(index)) == {"before", *(f"during-{number}" for number in range(4))} - lost
+    assert 0 < len(held(index)) < 5
+
+
+def test_settle_ends_every_wait_but_the_locks(index: Core) -> None:
+    send(index, Post("alone"))
+    send(index, Post("a"), Post("\U0001f600"))
+    index.settle()
+    assert held(index) == {"alone": LATE}
+    assert index.summary()["dead_letters"] == 1
+    index.write_lock(True)
+    send(index, Post("locked"), Post("too"))
+    index.settle()
+    assert held(index) == {"alone": LATE}
