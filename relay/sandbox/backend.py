@@ -112,6 +112,7 @@ class BackEnd:
     def settle(self, now: float) -> None:
         """Do all that is left without waiting for anything but the write lock and the database."""
         self._up_from = min(self._up_from, now)
+        self._coming = sorted((min(at, now), number, each) for at, number, each in self._coming)
         self.advance(now)
         for window in self._windows:
             self._close(window, now)

@@ -35,6 +35,8 @@ class Deed(NamedTuple):
     ends: bool = False
 
 
+NO_BROKER: Final = "Uncategorized exception occurred during JMS processing"
+
 DEEDS: Final[dict[str, Deed]] = {
     "die": Deed(
         "the back end dies and is up again after `seconds` (0): its window is lost",
@@ -74,6 +76,10 @@ DEEDS: Final[dict[str, Deed]] = {
     "fault": Deed(
         "the next call (`times`) is answered by a fault without a code (`text`)",
         lambda core, said: core.order(Order(answer="fault", text=said.text, times=said.times)),
+    ),
+    "broker": Deed(
+        "the index's message broker is away: the next call (`times`) fails after `seconds` (10), and is not stored",
+        lambda core, said: core.order(Order(answer="fault", text=NO_BROKER, delay=said.time(10), times=said.times)),
     ),
     "refuse": Deed(
         "the next call is answered VP009, the producer's `status` (403) in its detail",

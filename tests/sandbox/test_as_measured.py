@@ -6,6 +6,7 @@ What happens behind the OK is in test_back_end.py, the platform in test_platform
 from __future__ import annotations
 
 import gzip
+import socket
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 
 from relay.sandbox.contract import CORRELATION_ID
 from relay.sandbox.core import Core, Options
+from relay.sandbox.deeds import DEEDS, Said
 from relay.sandbox.model import Reply
 from relay.sandbox.server import Sandbox
 from relay.sandbox.validation import Ownership
@@ -408,3 +410,26 @@ def test_calls_of_one_are_observed_and_no_breach(index: Core) -> None:
     assert index.summary()["observations_by_kind"] == {"single": 1, "missing": 0}
     assert [each["kind"] for each in index.observed()] == ["single"]
     assert index.breaches() == []
+
+
+def test_20_a_sender_that_waits_to_be_asked_for_its_body_is_asked() -> None:
+    body = call(Post())
+    head = [f"{name}: {value}" for name, value in HEADERS.items()]
+    head += ["Host: x", "Expect: 100-continue", "Connection: close", f"Content-Length: {len(body)}"]
+    with Sandbox(Options(as_measured=True)) as sandbox:
+        port = int(sandbox.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall("\r\n".join(["POST /Update/1/rivtabp21 HTTP/1.1", *head, "", ""]).encode())
+            answer = connection.makefile("rb")
+            assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+            assert answer.readline() == b"\r\n"
+            connection.sendall(body)
+            assert answer.readline().startswith(b"HTTP/1.1 200")
+
+
+def test_18c_a_broker_that_is_away_stores_nothing(index: Core, clock: Clock) -> None:
+    DEEDS["broker"].do(index, Said())
+    reply = ask(index, Post("a"), Post("b"))
+    assert (reply.wait, fault_of(reply)[1], reply.outcome) == (10, "soap:Server", "failed")
+    later(clock)
+    assert held(index) == {}
