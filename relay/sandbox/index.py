@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from relay.sandbox.backend import BackEnd, Pace
 from relay.sandbox.collector import Collect
@@ -15,6 +16,8 @@ from relay.sandbox.dates import read_time
 from relay.sandbox.model import Key, Refusal, Transaction, Update
 from relay.sandbox.table import Event, Notification, Table
 from relay.sandbox.validation import Ownership, refusal
+
+_DIGITS: Final = 14  # of a time as it should be written, and is stored
 
 
 class Index:
@@ -96,6 +99,6 @@ class Index:
 
 def _as_stored(transaction: Transaction) -> Transaction:
     """With its time as the table holds it, however it was written."""
-    if transaction.content is None:
+    if transaction.content is None or (len(transaction.content) == _DIGITS and transaction.content.isdecimal()):
         return transaction
     return transaction._replace(content=read_time(transaction.content), extra={})
