@@ -5,6 +5,7 @@
            ├─ door      before the index looks: platform, envelope; lenient as the index reads, soap as the schema does
            ├─ index     validation, dates: what is taken
            │    └─ backend   what becomes of it: collector, queue, table, and what is lost on the way
+           ├─ accidents        what can befall the index and the platform
            ├─ answers, orders  what is said, and what is ordered ahead
            └─ referee          breaches of the sender's rules; breaches: those one call shows by itself; observations
 

@@ -99,6 +99,7 @@ class Index:
 
 def _as_stored(transaction: Transaction) -> Transaction:
     """With its time as the table holds it, however it was written."""
-    if transaction.content is None or (len(transaction.content) == _DIGITS and transaction.content.isdecimal()):
+    content = transaction.content
+    if content is None or (len(content) == _DIGITS and content.isascii() and content.isdecimal()):
         return transaction
-    return transaction._replace(content=read_time(transaction.content), extra={})
+    return transaction._replace(content=read_time(content), extra={})
