@@ -20,6 +20,7 @@ Any of them may add `delay`, `late`, `cut_after` and `drip` (how it comes over t
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
@@ -32,6 +33,7 @@ from relay.sandbox.platform import MEANINGS, detail_of
 Kind = Literal["normal", "fault", "result", "http", "body", "lost", "unapplied-lost", "cut", "twice"]
 REPEATED_AFTER: Final = 2.0
 """Seconds after which the platform repeats a call whose connection to the index broke."""
+_OF_THE_PLATFORM: Final = re.compile(r"\s*VP[0-9]{3}|No response received|Channel closed", re.IGNORECASE)
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -113,7 +115,8 @@ class Order(BaseModel):
         code = self.text.strip().upper()
         if code in MEANINGS:
             return answers.platform_fault(code, self.detail or detail_of(code, status=self.producer_status))
-        return answers.fault(self.text, self.faultcode, self.detail)
+        reply = answers.fault(self.text, self.faultcode, self.detail)
+        return replace(reply, passed_on=_OF_THE_PLATFORM.match(self.text) is None)
 
 
 NO_ORDER: Final = Order()

@@ -122,3 +122,13 @@ def test_200_cut_in_half_is_framed_as_if_whole() -> None:
         assert response.status_code == 200
         assert "UpdateResponse" not in response.text or "</" not in response.text
         assert sandbox.core.calls()[0]["applied"]
+
+
+@pytest.mark.parametrize(
+    ("text", "passed_on"),
+    [("EI004: x", True), ("Unmarshalling Error: x", True), ("VP009: x", False), ("No response received from x", False)],
+)
+def test_only_what_the_index_said_has_the_time_that_it_took(platform: Core, text: str, passed_on: bool) -> None:
+    platform.order(Order(answer="fault", text=text))
+    headers = send(platform, Post(), **{"X-Any": "y"}).headers
+    assert (PRODUCER_TIME in headers, "X-Any" in headers) == (passed_on, passed_on)

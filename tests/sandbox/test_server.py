@@ -331,3 +331,25 @@ def test_a_body_in_broken_chunks_is_no_call(sandbox: Sandbox, body: bytes) -> No
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400") or answer == b""
     assert sandbox.core.calls() == []
+
+
+def test_the_command_as_measured_with_another_window_and_pace(http: requests.Session) -> None:
+    served: list[Sandbox] = []
+    stop, ready = threading.Event(), threading.Event()
+
+    def tell(sandbox: Sandbox) -> None:
+        served.append(sandbox)
+        ready.set()
+
+    options: dict[str, Any] = {"as_measured": True, "collect_posts": 2, "apply_after": 0.0, "collect_quiet": 600}
+    thread = threading.Thread(target=lambda: serve(port=0, ready=tell, stop=stop, **options))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        post(http, served[0], Post("a"), Post("b"))  # of two, and gathered
+        post(http, served[0], Post("c", resident="ABC"), Post("d"), Post("e"))  # of three; no schema
+        wait_until(lambda: set(held(served[0].core)) == {"c", "d", "e"}, "the call of three")
+        assert served[0].core.summary()["collecting"] == 1
+    finally:
+        stop.set()
+        thread.join(30)
