@@ -15,6 +15,8 @@ KEY_SPACING: Final = 3.0  # seconds; in real life five minutes (R-32)
 RETRY_AFTER_FAULT: Final = 3.0  # as above (R-35)
 COLLECT_QUIET: Final = 0.5  # the sandbox gathers single posts as the index does, on the same shrunken scale
 COLLECT_MESSAGES: Final = 4
+BULK_CALL_INTERVAL: Final = 1.0  # as above (R-34)
+APPLY_AFTER: Final = 0.1  # seconds after which the index has stored what it does not gather, as measured
 MAX_POSTS: Final = 25  # so that the morning's load takes more than one call (R-30)
 
 
@@ -54,6 +56,7 @@ max_posts_per_call = {MAX_POSTS}
 key_spacing = "{KEY_SPACING:g}s"
 retry_after_fault = "{RETRY_AFTER_FAULT:g}s"
 split_call_interval = "1s"
+bulk_call_interval = "{BULK_CALL_INTERVAL:g}s"
 """
     if ports is None:
         head += f'retry_after_fault_max = "{2 * RETRY_AFTER_FAULT:g}s"\n'

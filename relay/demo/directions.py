@@ -13,7 +13,7 @@ from typing import Final
 
 from relay.demo.cast import TAND
 
-NOT_AUTHORISED: Final = {"answer": "fault", "text": "VP007: Authorization missing"}
+NOT_AUTHORISED: Final = {"answer": "fault", "text": "VP007"}
 
 
 @dataclass(frozen=True, slots=True)

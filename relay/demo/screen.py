@@ -55,6 +55,7 @@ class Screen(Protocol):
     def wrote(self, step: Step) -> None: ...
     def called(self, at: float, call: SeenCall) -> None: ...
     def changed(self, at: float, change: SeenChange) -> None: ...
+    def happened(self, at: float, what: str) -> None: ...
     def draw(self, moment: Moment) -> None: ...
     def close(self) -> None: ...
 
@@ -116,6 +117,11 @@ def change_line(at: float, change: SeenChange) -> Line:
     )
 
 
+def accident_line(at: float, what: str) -> Line:
+    """Something that befell the index, as a line of the third pane."""
+    return (Span(f"{at:5.1f} "), Span("! ", "red"), Span(what, "bold"))
+
+
 class PlainScreen:
     """One line for everything, for files and pipes."""
 
@@ -133,6 +139,9 @@ class PlainScreen:
 
     def changed(self, at: float, change: SeenChange) -> None:
         self._row("index", change_line(at, change))
+
+    def happened(self, at: float, what: str) -> None:
+        self._row("index", accident_line(at, what))
 
     def draw(self, moment: Moment) -> None:
         """Nothing: every line was written as it came."""
@@ -172,6 +181,9 @@ class LiveScreen:
 
     def changed(self, at: float, change: SeenChange) -> None:
         self._panes[2].append(change_line(at, change))
+
+    def happened(self, at: float, what: str) -> None:
+        self._panes[2].append(accident_line(at, what))
 
     def draw(self, moment: Moment) -> None:
         """Draw this instant over the last one; a terminal that was resized is drawn on anew."""

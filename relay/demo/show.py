@@ -7,19 +7,23 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from relay.demo.config import KEY_SPACING
 from relay.demo.expected import differences, does_hold, should_hold
 from relay.demo.screen import Moment, Screen
 from relay.demo.stage import Stage
-from relay.demo.story import OUTAGE_AT, tell
+from relay.demo.story import FORGETS_AT, OUTAGE_AT, tell
 from relay.demo.watch import SeenCall, Watch
+from relay.flow import steer
+from relay.store.selection import Selection
 
 _LOOK_EVERY: Final = 0.25
 _SETTLED_LOOKS: Final = 3  # in a row, so that nothing was just on its way between two of the questions
 _PATIENCE: Final = 20.0  # seconds after the last row
+_RECORDED_AFTER: Final = 1.0  # seconds in which the relay has surely written down what it was answered
+_GATHERED_FOR: Final = timedelta(seconds=10)  # longer than the index gathers posts before it stores them
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class _Show:
         self._start = time.monotonic()
         self._written = 0
         self._outage_ordered = False
+        self._forgot_at: float | None = None
+        self._said_again = False
 
     def run(self) -> None:
         """Until everything is written and settled, or patience ends."""
@@ -76,6 +82,7 @@ class _Show:
             until = time.monotonic() + _LOOK_EVERY
             self._stage.check()
             self._write_due()
+            self._forget_and_mend()
             self._look()
             if self._over():
                 quiet = quiet + 1 if self._watch.settled() else 0
@@ -85,7 +92,7 @@ class _Show:
         return time.monotonic() - self._start
 
     def _over(self) -> bool:
-        return self._written == len(self._steps) and self._elapsed() >= self._seconds
+        return self._written == len(self._steps) and self._elapsed() >= self._seconds and self._said_again
 
     def _write_due(self) -> None:
         if not self._outage_ordered and self._elapsed() >= OUTAGE_AT * self._seconds:
@@ -96,6 +103,23 @@ class _Show:
             self._stage.systems[step.system.name].write(step.booking, step.event_id, step.writing)
             self._screen.wrote(step)
             self._written += 1
+
+    def _forget_and_mend(self) -> None:
+        """The index loses posts that it has answered OK to; then all that it was sent lately is said again."""
+        elapsed, (first, last) = self._elapsed(), (share * self._seconds for share in FORGETS_AT)
+        if self._forgot_at is None:
+            if elapsed < first or (elapsed < last and not self._watch.summary()["collecting"]):
+                return
+            forgotten = self._watch.forget()
+            self._forgot_at = elapsed
+            self._screen.happened(elapsed, f"its back end died: forgot {forgotten} of what it had answered OK to")
+        elif not self._said_again and elapsed >= self._forgot_at + _RECORDED_AFTER:
+            since = datetime.now(UTC) - timedelta(seconds=elapsed - self._forgot_at) - _GATHERED_FOR
+            lately = Selection(state=("indexed", "absent"), since=since)
+            request = steer.Request("demo", "reprocess", "the index's back end died")
+            done = steer.reprocess(self._stage.store, lately, request)
+            self._said_again = True
+            self._screen.happened(elapsed, f"reprocess: {done['resent']} posts of late are said again")
 
     def _look(self) -> None:
         calls, changes = self._watch.look()
@@ -125,6 +149,7 @@ def report(result: Result) -> list[str]:
         ("delay", f"{_median(result.delays):.1f} s p50, {max(result.delays):.1f} s max, from the change to the "
                   "index's OK" if result.delays else "none"),
         ("notifications", f"{index['notifications']}: {_counted(Counter(told))}"),
+        ("forgotten", f"{index['forgotten']} after their OK, when the index's back end died; said again since"),
         ("breaches of rules", _counted(Counter(index["breaches_by_rule"])) or "none"),
         ("the index holds", f"{index['posts']} posts"),
     ]  # fmt: skip

@@ -33,6 +33,7 @@ from relay.flow.runner import Runner
 from relay.observe.logging import configure
 from relay.observe.progress import serve_own_metrics
 from relay.outbox.ddl import create as create_outbox
+from relay.sandbox.backend import Pace
 from relay.sandbox.collector import Collect
 from relay.sandbox.core import Options
 from relay.sandbox.referee import Limits
@@ -120,6 +121,7 @@ def single(say: Say, cast: Sequence[System], ports: config.Ports | None = None) 
         say("starting the sandbox …")
         options = Options(
             collect=Collect(config.COLLECT_QUIET, config.COLLECT_MESSAGES),
+            pace=Pace(delay=config.APPLY_AFTER),
             limits=Limits(config.KEY_SPACING, config.RETRY_AFTER_FAULT),
         )
         sandbox = stack.enter_context(Sandbox(options))
@@ -154,7 +156,7 @@ def single(say: Say, cast: Sequence[System], ports: config.Ports | None = None) 
 _SANDBOX: Final = (
     "sandbox", "--port", "0", "--collect", "--collect-quiet", str(config.COLLECT_QUIET), "--collect-messages",
     str(config.COLLECT_MESSAGES), "--key-spacing", str(config.KEY_SPACING), "--retry-after-fault",
-    str(config.RETRY_AFTER_FAULT),
+    str(config.RETRY_AFTER_FAULT), "--apply-after", str(config.APPLY_AFTER),
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ TRAFFIC_EVERY: Final = 0.3  # seconds; with more systems more often,
 TRAFFIC_AT_MOST: Final = 0.12  # but not more often than can be read
 AFTERWARDS_EVERY: Final = 0.4  # seconds
 OUTAGE_AT: Final = 0.5  # of the show: then the platform fails once
+FORGETS_AT: Final = (0.6, 0.8)  # then the index's back end dies: as soon as it gathers posts, at last all the same
 
 
 def tell(start: datetime, seconds: float, cast: Sequence[System] = SYSTEMS[:LEADING], seed: int = 7) -> list[Step]:

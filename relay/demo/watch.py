@@ -80,6 +80,12 @@ class Watch:
         order = {"answer": "fault", "text": "VP009: Error connecting to service producer", "times": 1}
         self._ask("POST", "orders", json=order)
 
+    def forget(self) -> int:
+        """Let the index's back end die, and with it what it has gathered: how many posts it has forgotten."""
+        self._ask("POST", "do/die")
+        forgotten: int = self.summary()["forgotten"]
+        return forgotten
+
     def outcomes(self) -> Counter[str]:
         """How many outbox rows ended how; `waiting` ones have no outcome yet."""
         counts: Counter[str] = Counter()
@@ -105,7 +111,7 @@ class Watch:
             ).scalar_one()
             return number
 
-        return self._stage.store.transact(left) == 0 and self.summary()["collecting"] == 0
+        return self._stage.store.transact(left) == 0 and not self.summary()["busy"]
 
     def _get(self, what: str) -> Any:
         return self._ask("GET", what).json()

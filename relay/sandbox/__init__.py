@@ -1,11 +1,13 @@
 """An Engagemangsindex to practise on: it takes, refuses, delays and loses posts as the real one does.
 
-    server   HTTP and threads        api, page   JSON and a web page
+    server, body   HTTP and threads        api, page, deeds   JSON, a web page, and what can be made to happen
       └─ core   one call's three moments
-           ├─ soap, answers    the wire format, read and written
-           ├─ index            what is held; validation, collector: what is taken, and what gets lost
-           ├─ orders           answers ordered ahead
-           └─ referee          breaches of the sender's rules; breaches: those one call shows by itself
+           ├─ door      before the index looks: platform, envelope; lenient as the index reads, soap as the schema does
+           ├─ index     validation, dates: what is taken
+           │    └─ backend   what becomes of it: collector, queue, table, and what is lost on the way
+           ├─ accidents        what can befall the index and the platform
+           ├─ answers, orders  what is said, and what is ordered ahead
+           └─ referee          breaches of the sender's rules; breaches: those one call shows by itself; observations
 
 It shares nothing with the part of the relay that writes messages, so that it can find that part wrong.
 """

@@ -9,10 +9,13 @@ from xml.sax.saxutils import escape
 
 from relay.sandbox.contract import CONTENT, CORE, ENGAGEMENT, FIND, KEY_FIELDS, OWNER, SOAP, UPDATE
 from relay.sandbox.model import Key, Outcome, Refusal, Reply
+from relay.sandbox.platform import INSTANCE, MEANINGS
 
 _CODE: Final = re.compile(r"\s*([A-Za-z]{2}[0-9]{3})")
 _CONTENT_CODES: Final = {"EI001", "EI002", "EI004", "EI005", "EI006"}
-_XML: Final = {"Content-Type": "text/xml; charset=utf-8"}
+# Faults without a code that the message itself has caused.
+_CONTENT_TEXTS: Final = re.compile("YYYYMMDDhhmmss|Unmarshalling Error|XMLStreamReader|Cannot invoke")
+_XML: Final = {"Content-Type": "text/xml;charset=utf-8"}
 
 
 def update_response(code: str, comment: str | None = None) -> Reply:
@@ -30,15 +33,36 @@ def fault(text: str, faultcode: str = "Server", detail: str | None = None) -> Re
         f"<soap:Fault><faultcode>soap:{_text(faultcode)}</faultcode>"
         f"<faultstring>{_text(text)}</faultstring>{more}</soap:Fault>"
     )
-    found = _CODE.match(text)
-    code = found[1].upper() if found else "fault"
-    outcome: Outcome = "content" if code in _CONTENT_CODES else "failed"
+    code, outcome = _meaning(text)
     return Reply(500, _envelope(xml), code, outcome, dict(_XML))
+
+
+def platform_fault(code: str, detail: str) -> Reply:
+    """HTTP 500 with a fault of the platform, as it writes them."""
+    faultcode, sentence, _ = MEANINGS[code]
+    xml = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<SOAP-ENV:Envelope xmlns:SOAP-ENV="{SOAP}"><SOAP-ENV:Header/><SOAP-ENV:Body><SOAP-ENV:Fault>'
+        f"<faultcode>SOAP-ENV:{faultcode}</faultcode><faultstring>{code} [{INSTANCE}] {_text(sentence)}</faultstring>"
+        f"<detail><detailString>{_text(detail)}</detailString></detail>"
+        "</SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+    )
+    return Reply(500, xml.encode(), code, "failed", dict(_XML), passed_on=False)
 
 
 def refused(refusal: Refusal) -> Reply:
     """The fault for a call that was not taken."""
-    return fault(refusal.faultstring)
+    if refusal.code in MEANINGS:
+        return platform_fault(refusal.code, refusal.text)
+    return fault(refusal.faultstring, refusal.faultcode)
+
+
+def _meaning(text: str) -> tuple[str, Outcome]:
+    """The code that a fault's text begins with, and what it means for its sender."""
+    if found := _CODE.match(text):
+        code = found[1].upper()
+        return code, "content" if code in _CONTENT_CODES else "failed"
+    return "fault", "content" if _CONTENT_TEXTS.search(text) else "failed"
 
 
 def bare(status: int, headers: dict[str, str], body: str) -> Reply:
@@ -50,7 +74,14 @@ def bare(status: int, headers: dict[str, str], body: str) -> Reply:
         f"HTTP {status}",
         outcome,
         {"Content-Type": "text/html; charset=utf-8", **headers},
+        routed=False,
+        passed_on=False,
     )
+
+
+def nonsense(headers: dict[str, str], body: str) -> Reply:
+    """HTTP 200 with something else than SOAP: the platform passes it on, and labels it as XML."""
+    return Reply(200, body.encode(), "not an answer", "failed", {**_XML, **headers})
 
 
 def find_content_response(posts: Iterable[tuple[Key, str | None]], owner: str) -> Reply:

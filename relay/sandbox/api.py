@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import ValidationError
 
 from relay.sandbox.core import Core
+from relay.sandbox.deeds import DEEDS, Said
 from relay.sandbox.orders import Order
 from relay.sandbox.page import render
 
@@ -19,12 +20,17 @@ _READ: Final[dict[str, Callable[[Core], Any]]] = {
     "/api/breaches": Core.breaches,
     "/api/summary": Core.summary,
     "/api/orders": Core.standing_orders,
+    "/api/observations": Core.observed,
+    "/api/behind": Core.behind_the_answers,
+    "/api/do": lambda _: {verb: deed.what for verb, deed in DEEDS.items()},
 }
 _DO: Final[dict[tuple[str, str], Callable[[Core], None]]] = {
     ("DELETE", "/api/orders"): Core.cancel_orders,
     ("POST", "/api/reset"): Core.reset,
     ("POST", "/api/settle"): Core.settle,
 }
+_DEED: Final = "/api/do/"
+_BUTTON: Final = "/do/"
 _PATHS: Final = {"/", *_READ, *(path for _, path in _DO)}
 
 
@@ -34,6 +40,7 @@ class Answer(NamedTuple):
     status: int
     content_type: str
     body: bytes
+    location: str = ""
 
 
 def handle(core: Core, method: str, target: str, body: bytes) -> Answer:
@@ -45,6 +52,10 @@ def handle(core: Core, method: str, target: str, body: bytes) -> Answer:
         return _json(200, _READ[url.path](core))
     if (method, url.path) == ("POST", "/api/orders"):
         return _order(core, body)
+    if method == "POST" and url.path.startswith(_DEED):
+        return _deed(core, url.path.removeprefix(_DEED), body)
+    if method == "POST" and url.path.startswith(_BUTTON):
+        return _button(core, url.path.removeprefix(_BUTTON))
     if action := _DO.get((method, url.path)):
         action(core)
         return _json(200, {"done": True})
@@ -57,9 +68,34 @@ def _order(core: Core, body: bytes) -> Answer:
     try:
         order = Order.model_validate_json(body)
     except ValidationError as problem:
-        return _json(400, {"error": problem.errors(include_url=False, include_context=False, include_input=False)})
+        return _wrong(problem)
     core.order(order)
     return _json(201, order.model_dump())
+
+
+def _deed(core: Core, verb: str, body: bytes) -> Answer:
+    """Do what a verb says."""
+    if verb not in DEEDS:
+        return _json(404, {"error": f"no such verb; there are {', '.join(DEEDS)}"})
+    try:
+        said = Said.model_validate_json(body or b"{}")
+    except ValidationError as problem:
+        return _wrong(problem)
+    DEEDS[verb].do(core, said)
+    return _json(200, {"done": verb} | said.model_dump(exclude_unset=True))
+
+
+def _button(core: Core, what: str) -> Answer:
+    """A button of the page: a verb, and `/off` after it to end it."""
+    verb, _, end = what.partition("/")
+    if verb not in DEEDS or end not in ("", "off"):
+        return _json(404, {"error": "not found"})
+    DEEDS[verb].do(core, Said(on=not end))
+    return Answer(303, "text/plain; charset=utf-8", b"", "/")
+
+
+def _wrong(problem: ValidationError) -> Answer:
+    return _json(400, {"error": problem.errors(include_url=False, include_context=False, include_input=False)})
 
 
 def _json(status: int, value: object) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from email.message import Message
 
 from relay.sandbox.contract import UPDATE_ACTION
-from relay.sandbox.model import Refusal, Update
+from relay.sandbox.model import Key, Refusal, Update
 
 Finding = tuple[str, str]
 """The rule that was broken, and how; never a resident identity."""
@@ -44,6 +44,12 @@ def in_message(update: Update) -> Iterator[Finding]:
     dated = [number for number, t in enumerate(update.transactions, 1) if t.delete and t.content is not None]
     if dated:
         yield "R-06", f"a delete carries mostRecentContent, {which(dated)}"
+    if lost := [number for number, t in enumerate(update.transactions, 1) if not t.storable]:
+        yield "R-09", f"a character that the index cannot store, and with it the whole call, {which(lost)}"
+    texts: dict[str, Key] = {}
+    if len({t.key.text() for t in update.transactions}) < len({t.key for t in update.transactions}):
+        same = [n for n, t in enumerate(update.transactions, 1) if texts.setdefault(t.key.text(), t.key) != t.key]
+        yield "R-10", f"a key that is the same text as another one in the call, {which(same)}"
     if update.encoding.upper() != "UTF-8":
         yield "R-09", f"the message is encoded in {update.encoding}"
 
@@ -51,7 +57,7 @@ def in_message(update: Update) -> Iterator[Finding]:
 def in_refusal(refusal: Refusal) -> Iterator[Finding]:
     """The rule behind a refusal, if it is one of the contract's. The value at fault is left out."""
     if refusal.rule:
-        yield refusal.rule, f"{refusal.code}: {refusal.text}"
+        yield refusal.rule, f"{refusal.code or 'a fault without a code'}: {refusal.text}"
 
 
 def which(numbers: list[int]) -> str:

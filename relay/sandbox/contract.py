@@ -20,6 +20,7 @@ UPDATE_PATH: Final = "/Update/1/rivtabp21"
 FIND_PATH: Final = "/FindContent/1/rivtabp21"
 MOUNT: Final = "/vp/itintegration/engagementindex"
 CORRELATION_ID: Final = "x-skltp-correlation-id"
+PRODUCER_TIME: Final = "x-skltp-prt"  # milliseconds that the platform waited for the index
 
 NATIONAL_OWNER: Final = "5565594230"
 MAX_TRANSACTIONS: Final = 1000

@@ -17,28 +17,48 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Reversible
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, islice
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 from relay.sandbox import answers
+from relay.sandbox.accidents import Accidents
+from relay.sandbox.backend import MEASURED, Pace
 from relay.sandbox.collector import Collect
-from relay.sandbox.contract import CORRELATION_ID
+from relay.sandbox.contract import CORRELATION_ID, PRODUCER_TIME
+from relay.sandbox.door import read_call, unreadable
+from relay.sandbox.envelope import Envelope, UnreadableError
 from relay.sandbox.index import Index
-from relay.sandbox.model import Key, Outcome, Refusal, Reply, Update
-from relay.sandbox.orders import Order, OrderBook
+from relay.sandbox.model import Outcome, Refusal, Reply, Transaction, Update
+from relay.sandbox.observations import Observations
+from relay.sandbox.orders import REPEATED_AFTER, Order, OrderBook
+from relay.sandbox.platform import Platform, detail_of
 from relay.sandbox.referee import HISTORY, Limits, Referee, source_systems
-from relay.sandbox.soap import Envelope, UnreadableError, read_find_content, read_update
+from relay.sandbox.soap import read_find_content
+from relay.sandbox.table import Event
 from relay.sandbox.validation import Ownership, wrong_address
 
 _T = TypeVar("_T")
+_PLAIN: Final = {"content-type": "text/xml; charset=utf-8"}
+
+# Request headers that do not come back in the answer: those of the connection, and what the answer says itself.
+_NOT_ECHOED: Final = {
+    "connection", "content-length", "content-type", "expect", "keep-alive", "te", "trailer", "transfer-encoding",
+    "upgrade",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the sandbox behaves. `direct`: called without the platform, which else sets the correlation id."""
+    """How the sandbox behaves.
+
+    as_measured: as the index that was measured, and no stricter; the window and the pace are its own unless given
+    direct:      called without the platform, which else sets the correlation id
+    """
 
     own: Ownership = field(default_factory=Ownership)
     collect: Collect | None = None
+    pace: Pace | None = None
+    as_measured: bool = False
     limits: Limits = field(default_factory=Limits)
     latency: float = 0.0
     direct: bool = False
@@ -69,10 +89,11 @@ class Call:
     order: Order
     problem: Refusal | None
     wait: float  # before it is taken
+    echo: dict[str, str] = field(default_factory=dict)  # request headers that come back
     pause: float = 0.0  # asked for by Retry-After
 
 
-class Core:
+class Core(Accidents):
     """An index to practise on. `now` gives seconds, and need never go backwards."""
 
     def __init__(self, options: Options | None = None, now: Callable[[], float] = time.time) -> None:
@@ -86,8 +107,14 @@ class Core:
     def reset(self) -> None:
         """Forget posts, calls, breaches and orders."""
         with self._lock:
-            self.index = Index(self.options.own, self.options.collect, self.now)
+            measured = self.options.as_measured
+            collect = self.options.collect or (Collect() if measured else None)
+            pace = self.options.pace or (MEASURED if measured else None)
+            self.index = Index(self.options.own, collect, self.now, pace, self._heard)
+            self.alone = collect.posts if collect else 1
             self.referee = Referee(self.options.limits)
+            self.observations = Observations()
+            self.platform = Platform()
             self.orders = OrderBook()
             self._calls: deque[CallRecord] = deque(maxlen=HISTORY)
             self._totals: Counter[str] = Counter()
@@ -101,8 +128,12 @@ class Core:
 
     def begin(self, body: bytes, headers: Mapping[str, str], started: float | None = None) -> Call:
         """Read an Update call and tell the referee. `started`: when its first byte came."""
+        echo = {name: value for name, value in headers.items() if name.lower() not in _NOT_ECHOED}
         headers = {name.lower(): value for name, value in headers.items()}
-        update, problem = self._read(body, headers)
+        options = self.options
+        update, problem = read_call(
+            body, headers, owner=options.own.owner, direct=options.direct, strict=not options.as_measured
+        )
         with self._lock:
             started = self.now() if started is None else started
             self._totals["calls"] += 1
@@ -121,23 +152,64 @@ class Core:
                 self.referee.refused(record.number, started, update, problem)
             order = self.orders.take(update)
         wait = self.options.latency + (order.delay if order.late else 0.0)
-        return Call(record, update, order, problem, wait)
+        return Call(record, update, order, problem, wait, echo=echo if problem is None else {})
 
     def take(self, call: Call) -> Reply:
         """Let the index take the call, unless an order says otherwise, and make the reply."""
         with self._lock:
-            refusal = call.problem
-            if refusal is None and call.order.takes:
-                refusal = self.index.take(call.update)
-                call.record.applied = refusal is None
-                if refusal is not None:
-                    self.referee.refused(call.record.number, self.now(), call.update, refusal)
-            normal = answers.refused(refusal) if refusal else answers.update_response("OK")
-            reply = call.order.reply(normal)
+            reply = self._platform_is_not_ready() or call.order.reply(self._normal(call))
             if call.record.ended is None:
                 call.record.answer, call.record.outcome = reply.answer, reply.outcome
             call.pause = _seconds(reply.headers.get("Retry-After"))
-        return replace(reply, headers={**reply.headers, CORRELATION_ID: call.record.correlation_id})
+            headers = self._headers(call, reply)
+        hurt = not reply.whole or reply.drip > 0
+        return replace(reply, headers=headers, chunked=self.options.as_measured and reply.passed_on and not hurt)
+
+    def _platform_is_not_ready(self) -> Reply | None:
+        """What a platform answers that stops, is gone, or starts; None: it is there."""
+        state = "ready" if self.options.direct else self.platform.state(self.now())
+        if state == "starting":
+            return answers.platform_fault("VP008", detail_of("VP008"))
+        if state in ("stopping", "bare"):
+            return answers.bare(503 if state == "stopping" else 404, {}, "")
+        if state == "gone":
+            return replace(answers.bare(503, {}, ""), answer="platform gone", lost=True)
+        return None
+
+    def _normal(self, call: Call) -> Reply:
+        """The index's own answer."""
+        refusal = call.problem
+        if refusal is None and call.order.takes:
+            refusal = self.index.take(call.update, REPEATED_AFTER if call.order.answer == "twice" else None)
+            call.record.applied = refusal is None
+            if refusal is not None:
+                self.referee.refused(call.record.number, self.now(), call.update, refusal)
+            elif call.record.posts <= self.alone:
+                text = f"call {call.record.number} had {call.record.posts} post"
+                self.observations.note("single", self.now(), call.record.source_system, text)
+        return answers.refused(refusal) if refusal else answers.update_response("OK")
+
+    def _headers(self, call: Call, reply: Reply) -> dict[str, str]:
+        """The answer's headers: most of the request's come back, and the platform adds its own."""
+        headers = dict(reply.headers)
+        if reply.passed_on:
+            there = {name.lower() for name in headers}
+            headers = {name: value for name, value in call.echo.items() if name.lower() not in there} | headers
+            if not self.options.direct:
+                headers[PRODUCER_TIME] = str(round((self.now() - call.record.started) * 1000))
+        if reply.routed:
+            headers = {name: value for name, value in headers.items() if name.lower() != CORRELATION_ID}
+            headers[CORRELATION_ID] = call.record.correlation_id
+        return headers
+
+    def _heard(self, event: Event, post: Transaction) -> None:
+        """What the index's table tells of a post that it was given."""
+        booking = post.key.business_object_instance_identifier
+        if event == "missing":
+            text = f"booking {booking!r} at {post.key.logical_address} was not there"
+            self.observations.note("missing", self.now(), post.key.source_system, text)
+        else:
+            self.referee.collided(self.now(), post)
 
     def end(self, call: Call, *, answered: bool = True) -> None:
         """The call is over; `answered` False: the sender left before it. A second end changes nothing."""
@@ -150,12 +222,12 @@ class Core:
             outcome = call.record.outcome or "failed"
             self.referee.end(call.record.number, call.record.ended, call.update, outcome, call.pause)
 
-    def find_content(self, body: bytes) -> Reply:
-        """Answer a FindContent call."""
+    def find_content(self, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """Answer a FindContent call. `headers` in lower case; without them it is UTF-8."""
         try:
-            question = read_find_content(Envelope(body))
+            question = read_find_content(Envelope(body, headers or _PLAIN))
         except UnreadableError as problem:
-            return answers.refused(self._unreadable(problem))
+            return answers.refused(unreadable(problem, direct=self.options.direct))
         if refusal := question.flaw or wrong_address(question.logical_address, self.options.own.owner):
             return answers.refused(refusal)
         with self._lock:
@@ -171,25 +243,16 @@ class Core:
         with self._lock:
             self.orders.cancel()
 
-    def back_end_dies(self) -> None:
-        """The back end is killed: what waits in the collect queue is gone, though it was accepted."""
-        with self._lock:
-            self.index.forget()
-
-    def table_copy(self) -> dict[Key, str | None]:
-        """The index's table as it is: a backup."""
-        with self._lock:
-            return dict(self.index.posts)
-
-    def restore_table(self, table: dict[Key, str | None]) -> None:
-        """The index's table as it was when it was copied."""
-        with self._lock:
-            self.index.restore(table)
-
     def settle(self) -> None:
         """Write what waits in the collect queue."""
         with self._lock:
             self.index.settle()
+
+    def observed(self, latest: int | None = None) -> list[dict[str, Any]]:
+        """What was seen that is no breach, oldest first."""
+        with self._lock:
+            self.index.back_end.advance(self.now())
+            return _last(self.observations.noted, latest)
 
     def posts(self, latest: int | None = None) -> list[dict[str, Any]]:
         """Every post, oldest first: its key, most_recent_content, how many notifications it has caused.
@@ -199,7 +262,9 @@ class Core:
         with self._lock:
             held = _last(self.index.posts.items(), latest)
             told = self.index.notified_of
-        return [key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held]
+            return [
+                key._asdict() | {"most_recent_content": content, "notifications": told[key]} for key, content in held
+            ]
 
     def calls(self, latest: int | None = None) -> list[dict[str, Any]]:
         """The calls that are remembered, oldest first."""
@@ -209,6 +274,7 @@ class Core:
     def breaches(self, latest: int | None = None) -> list[dict[str, Any]]:
         """The breaches that are remembered, oldest first."""
         with self._lock:
+            self.index.back_end.advance(self.now())
             return _last(self.referee.noted, latest)
 
     def standing_orders(self) -> list[dict[str, object]]:
@@ -220,35 +286,26 @@ class Core:
         """The counts since the last reset."""
         with self._lock:
             notified = self.index.notified
+            back_end = self.index.back_end
             return {
                 "owner": self.options.own.owner,
-                "posts": len(self.index.posts),
+                "posts": len(back_end.table),
                 "calls": self._totals["calls"],
                 "transactions": self._totals["transactions"],
                 "notifications": notified.total(),
                 "notifications_by_kind": {kind: notified[kind] for kind in ("new", "changed", "deleted")},
                 "collecting": self.index.waiting,
                 "dropped_by_collector": self.index.dropped,
+                "queued": len(back_end.queued),
+                "dead_letters": back_end.counts["dead"],
+                "forgotten": back_end.counts["forgotten"],
+                "busy": back_end.busy,
+                "observations_by_kind": {kind: self.observations.counts[kind] for kind in ("single", "missing")},
                 "breaches": self.referee.counts.total(),
                 "breaches_by_rule": dict(sorted(self.referee.counts.items())),
                 "max_parallel": dict(sorted(self.referee.max_parallel.items())),
                 "orders": len(self.orders.standing()),
             }
-
-    def _read(self, body: bytes, headers: Mapping[str, str]) -> tuple[Update, Refusal | None]:
-        """The call, and what is wrong with it before the index looks: the platform's own refusals."""
-        try:
-            update = read_update(Envelope(body))
-        except UnreadableError as problem:
-            return Update(), self._unreadable(problem)
-        if self.options.direct and CORRELATION_ID not in headers:
-            return update, Refusal("EI000", f"A technical error has occurred: no {CORRELATION_ID} header")
-        if not self.options.direct and not (update.logical_address or "").strip():
-            return update, Refusal("VP003", "No LogicalAddress in the message", "R-02")
-        return update, None
-
-    def _unreadable(self, problem: UnreadableError) -> Refusal:
-        return Refusal("EI001" if self.options.direct else "VP015", f"Malformed call: {problem}", "R-01")
 
 
 def _last(items: Reversible[_T], number: int | None) -> list[_T]:

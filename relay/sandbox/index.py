@@ -1,4 +1,4 @@
-"""The index proper: takes calls, applies them, counts whom it would notify, and finds posts again.
+"""The index proper: takes calls or says why not, hands them to its back end, and finds posts again.
 
 No HTTP, no threads and no clock of its own; whoever uses it from several threads holds a lock around it.
 """
@@ -6,57 +6,79 @@ No HTTP, no threads and no clock of its own; whoever uses it from several thread
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from relay.sandbox.collector import Collect, Collector
+from relay.sandbox.backend import BackEnd, Pace
+from relay.sandbox.collector import Collect
 from relay.sandbox.contract import CONTENT, KEY_FIELDS, OWNER
+from relay.sandbox.dates import read_time
 from relay.sandbox.model import Key, Refusal, Transaction, Update
+from relay.sandbox.table import Event, Notification, Table
 from relay.sandbox.validation import Ownership, refusal
 
-Notification = Literal["new", "changed", "deleted"]
+_DIGITS: Final = 14  # of a time as it should be written, and is stored
 
 
 class Index:
-    """What is held as of `now()`: a collect window that has fallen due counts as written."""
+    """What is held as of `now()`: what the back end would have done by now counts as done."""
 
-    def __init__(self, own: Ownership, collect: Collect | None, now: Callable[[], float]) -> None:
-        """An empty index. Without `collect`, every accepted call is applied at once."""
+    def __init__(
+        self,
+        own: Ownership,
+        collect: Collect | None,
+        now: Callable[[], float],
+        pace: Pace | None = None,
+        tell: Callable[[Event, Transaction], None] = lambda _event, _post: None,
+    ) -> None:
+        """An empty index. Without `collect` and `pace`, every accepted call is applied at once."""
         self.own = own
         self._now = now
-        self._collector = Collector(collect) if collect else None
-        self._posts: dict[Key, str | None] = {}
-        self.notified: Counter[Notification] = Counter()
-        self.notified_of: Counter[Key] = Counter()
+        self.table = Table(own.owner, tell)
+        self._back_end = BackEnd(self.table, collect, pace or Pace())
 
-    def take(self, update: Update) -> Refusal | None:
-        """Accept a call into the queues, or say why not. None means OK, and OK means queued."""
+    def take(self, update: Update, again: float | None = None) -> Refusal | None:
+        """Accept a call into the queues, or say why not. None means OK, and OK means queued.
+
+        `again`: the platform delivers the same call once more so many seconds later.
+        """
         if problem := refusal(update, self.own):
             return problem
-        self._write_due()
-        if self._collector and len(update.transactions) == 1:
-            self._collector.add(update.transactions[0], self._now())
-            self._write_due()  # the message may have filled the window
-        else:
-            self._apply(update.transactions)
+        self._back_end.take(tuple(map(_as_stored, update.transactions)), self._now(), again)
         return None
 
     @property
+    def back_end(self) -> BackEnd:
+        """The back end as it is by now."""
+        self._back_end.advance(self._now())
+        return self._back_end
+
+    @property
     def posts(self) -> dict[Key, str | None]:
-        """Every post's mostRecentContent by its key. A live view: copy it before time passes."""
-        self._write_due()
-        return self._posts
+        """Every post's mostRecentContent by its key."""
+        self._back_end.advance(self._now())
+        return self.table.posts()
+
+    @property
+    def notified(self) -> Counter[Notification]:
+        """How often subscribers were told, by what of."""
+        self._back_end.advance(self._now())
+        return self.table.notified
+
+    @property
+    def notified_of(self) -> Counter[Key]:
+        """How often subscribers were told, by post."""
+        return self.table.notified_of
 
     @property
     def waiting(self) -> int:
         """How many messages wait in the collect queue."""
-        self._write_due()
-        return self._collector.waiting if self._collector else 0
+        return self.back_end.waiting
 
     @property
     def dropped(self) -> int:
         """How many accepted messages the collect queue has thrown away."""
-        return self._collector.dropped if self._collector else 0
+        return self._back_end.dropped
 
     def find(self, criteria: Mapping[str, str]) -> list[tuple[Key, str | None]]:
         """FindContent: posts that equal every criterion; mostRecentContent asks for that time or later."""
@@ -70,47 +92,14 @@ class Index:
             if all(key[at] == value for at, value in wanted) and (content or "") >= since
         ]
 
-    def forget(self) -> None:
-        """Lose what the collect queue holds now, as a back end that is killed does."""
-        self._write_due()
-        if self._collector:
-            self._collector.drain()
-
-    def restore(self, table: Mapping[Key, str | None]) -> None:
-        """Hold what an earlier copy of the table says, and nothing else."""
-        self._write_due()
-        self._posts = dict(table)
-
     def settle(self) -> None:
-        """Write what the collect queue holds now, without waiting for quiet."""
-        if self._collector:
-            self._apply(self._collector.drain())
+        """Do what the back end has left to do now, without waiting."""
+        self._back_end.settle(self._now())
 
-    def _write_due(self) -> None:
-        """Do what the back end would have done by now.
 
-        To look only when somebody calls or asks is as good as a thread that waits: nothing else changes a
-        post, and a window that fell due is always written before what came after it.
-        """
-        if self._collector and self._collector.due(self._now()):
-            self._apply(self._collector.drain())
-
-    def _apply(self, transactions: Iterable[Transaction]) -> None:
-        """Write one call or one window: deletes before saves; keys are unique, so no other order matters."""
-        saves: list[Transaction] = []
-        for transaction in transactions:
-            if not transaction.delete:
-                saves.append(transaction)
-            elif transaction.key in self._posts:  # a delete of what is not there is OK and does nothing
-                del self._posts[transaction.key]
-                self._notify("deleted", transaction.key)
-        for key, _, content in saves:
-            if key not in self._posts:
-                self._notify("new", key)
-            elif self._posts[key] != content:
-                self._notify("changed", key)
-            self._posts[key] = content
-
-    def _notify(self, kind: Notification, key: Key) -> None:
-        self.notified[kind] += 1
-        self.notified_of[key] += 1
+def _as_stored(transaction: Transaction) -> Transaction:
+    """With its time as the table holds it, however it was written."""
+    content = transaction.content
+    if content is None or (len(content) == _DIGITS and content.isascii() and content.isdecimal()):
+        return transaction
+    return transaction._replace(content=read_time(content), extra={})

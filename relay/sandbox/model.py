@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 Outcome = Literal["accepted", "content", "failed"]
 """What an answer means for its sender: `content` is as if not sent (R-32), `failed` asks for a pause."""
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_BEYOND_THE_PLANE: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Key(NamedTuple):
@@ -21,6 +27,11 @@ class Key(NamedTuple):
     source_system: str
     data_controller: str
 
+    def text(self, owner: str = "") -> str:
+        """The fields one after the other, in the order in which the index digests them: what it knows a post by."""
+        resident, domain, category, address, booking, process, system, controller = self
+        return f"{resident}{domain}{category}{address}{booking}{system}{controller}{owner}{process}"
+
 
 class Transaction(NamedTuple):
     """One engagementTransaction: a key to delete, or to save with its mostRecentContent."""
@@ -28,6 +39,18 @@ class Transaction(NamedTuple):
     key: Key
     delete: bool
     content: str | None
+    extra: Mapping[str, str] = _NOTHING  # what must not be sent and was (R-03), by name
+
+    @property
+    def owner(self) -> str:
+        """The owner that the sender names, which counts until the index writes its own."""
+        return self.extra.get("owner", "")
+
+    @property
+    def storable(self) -> bool:
+        """Whether the index's table can hold it: no character outside the Basic Multilingual Plane."""
+        text = "".join(self.key)
+        return text.isascii() or _BEYOND_THE_PLANE.search(text) is None
 
 
 class Lane(NamedTuple):
@@ -38,7 +61,7 @@ class Lane(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a call was not taken.
+    """Why a call was not taken. `code` is empty for the faults that have none.
 
     `value` is what was found at fault. Schema validators quote it, resident identities included, so the
     answer does too (a sender must not log it); it is kept apart so that nothing else here ever shows it.
@@ -48,11 +71,19 @@ class Refusal(NamedTuple):
     text: str
     rule: str = ""
     value: str | None = None
+    faultcode: str = "Server"
 
     @property
     def faultstring(self) -> str:
         """The text as the sender gets it."""
+        if not self.code:
+            return self.text + (f" {self.value}" if self.value is not None else "")
         return f"{self.code}: {self.text}" + (f" (value '{self.value}')" if self.value is not None else "")
+
+    @property
+    def name(self) -> str:
+        """What lists call it."""
+        return self.code or "fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +115,8 @@ class Reply:
     """What shall go back over the wire, and how badly.
 
     `lost`: the connection closes without a byte. `wait`: seconds before the first byte. `cut_after`: the
-    connection closes after so many bytes of the body. `drip`: seconds between the bytes of the body.
+    connection closes after so many bytes of the body. `drip`: seconds between the bytes of the body. `routed`: it has
+    been at the platform's routing; `passed_on`: the index itself said it. `chunked`: without a length ahead.
     """
 
     status: int
@@ -96,6 +128,9 @@ class Reply:
     wait: float = 0.0
     cut_after: int | None = None
     drip: float = 0.0
+    routed: bool = True
+    passed_on: bool = True
+    chunked: bool = False
 
     @property
     def whole(self) -> bool:

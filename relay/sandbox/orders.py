@@ -5,7 +5,10 @@ As JSON, and as keyword arguments alike:
     {"answer": "fault", "text": "VP009: ...", "applied": true, "times": 3}
     {"answer": "result", "code": "INFO", "comment": "..."}
     {"answer": "http", "status": 503, "headers": {"Retry-After": "7"}, "body": "..."}
+    {"answer": "fault", "text": "VP009", "producer_status": 403}      a code alone: the fault in its real shape
     {"answer": "body", "body": "<html>"}          status 200 that is no SOAP
+    {"answer": "cut"}                             applied, status 200, and only half of the answer's body
+    {"answer": "twice"}                           delivered to the index twice, two seconds apart
     {"answer": "lost"}                            applied, then the connection closes without an answer
     {"answer": "unapplied-lost"}                  the same, but never applied
     {"answer": "normal", "delay": 3}              the index's own answer, late
@@ -17,6 +20,7 @@ Any of them may add `delay`, `late`, `cut_after` and `drip` (how it comes over t
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
@@ -24,8 +28,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from relay.sandbox import answers
 from relay.sandbox.model import Reply, Update
+from relay.sandbox.platform import MEANINGS, detail_of
 
-Kind = Literal["normal", "fault", "result", "http", "body", "lost", "unapplied-lost"]
+Kind = Literal["normal", "fault", "result", "http", "body", "lost", "unapplied-lost", "cut", "twice"]
+REPEATED_AFTER: Final = 2.0
+"""Seconds after which the platform repeats a call whose connection to the index broke."""
+_OF_THE_PLATFORM: Final = re.compile(r"\s*VP[0-9]{3}|No response received|Channel closed", re.IGNORECASE)
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -38,6 +46,7 @@ class Order(BaseModel):
     text: str = "EI000: A technical error has occurred"  # fault
     faultcode: str = "Server"  # fault
     detail: str | None = None  # fault; the platform's may hold the address it could not reach
+    producer_status: Annotated[int, Field(ge=100, le=599)] | None = None  # fault; what VP009 says the index answered
     code: Literal["OK", "INFO", "ERROR"] = "OK"  # result
     comment: str | None = None  # result
     status: Annotated[int, Field(ge=200, le=599)] = 503  # http
@@ -70,7 +79,7 @@ class Order(BaseModel):
         """Whether the index is given the call at all."""
         if self.applied is not None:
             return self.applied
-        return self.answer in ("normal", "lost") or (self.answer == "result" and self.code != "ERROR")
+        return self.answer in ("normal", "lost", "cut", "twice") or (self.answer == "result" and self.code != "ERROR")
 
     def fits(self, update: Update) -> bool:
         """Whether this order is about such a call."""
@@ -85,19 +94,29 @@ class Order(BaseModel):
     def reply(self, normal: Reply) -> Reply:
         """The ordered answer, where the index itself would have said `normal`."""
         if self.answer == "fault":
-            reply = answers.fault(self.text, self.faultcode, self.detail)
+            reply = self._fault()
         elif self.answer == "result":
             reply = answers.update_response(self.code, self.comment)
         elif self.answer == "http":
             reply = answers.bare(self.status, self.headers, self.body)
         elif self.answer == "body":
-            reply = replace(answers.bare(200, self.headers, self.body), answer="not an answer")
+            reply = answers.nonsense(self.headers, self.body)
+        elif self.answer == "cut":
+            reply = replace(normal, body=normal.body[: len(normal.body) // 2], answer="cut", outcome="failed")
         elif self.answer in ("lost", "unapplied-lost"):
             reply = replace(normal, lost=True, answer=self.answer)
         else:
             reply = normal
-        reply = replace(reply, wait=0.0 if self.late else self.delay, cut_after=self.cut_after, drip=self.drip)
+        wait = max(self.delay, REPEATED_AFTER if self.answer == "twice" else 0.0)
+        reply = replace(reply, wait=0.0 if self.late else wait, cut_after=self.cut_after, drip=self.drip)
         return reply if reply.whole else replace(reply, outcome="failed")
+
+    def _fault(self) -> Reply:
+        code = self.text.strip().upper()
+        if code in MEANINGS:
+            return answers.platform_fault(code, self.detail or detail_of(code, status=self.producer_status))
+        reply = answers.fault(self.text, self.faultcode, self.detail)
+        return replace(reply, passed_on=_OF_THE_PLATFORM.match(self.text) is None)
 
 
 NO_ORDER: Final = Order()

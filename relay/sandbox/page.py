@@ -1,4 +1,4 @@
-"""The sandbox's web page: what the index holds, the last calls and the breaches, without scripts."""
+"""The sandbox's web page: what the index holds and what it has before it, calls and breaches, without scripts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Final
+from typing import Any, Final
 
 from relay.sandbox.core import Core
+from relay.sandbox.deeds import DEEDS
 from relay.sandbox.model import mask
 
 _TEMPLATE: Final = Template(files("relay.sandbox").joinpath("page.html").read_text(encoding="utf-8"))
@@ -44,6 +45,8 @@ def render(core: Core, *, full: bool) -> bytes:
         )
         for c in reversed(core.calls(_ROWS))
     )
+    behind = core.behind_the_answers()
+    observed = ((o["kind"], _clock(o["at"]), o["source_system"], o["text"]) for o in reversed(core.observed(_ROWS)))
     noted = (
         (b["rule"], _clock(b["at"]), b["call"], b["source_system"], b["text"]) for b in reversed(core.breaches(_ROWS))
     )
@@ -57,11 +60,23 @@ def render(core: Core, *, full: bool) -> bytes:
                 ("Transactions", "transactions"),
                 ("Notifications", "notifications"),
                 ("In the collect queue", "collecting"),
+                ("In the queue", "queued"),
+                ("Dead letters", "dead_letters"),
+                ("Forgotten", "forgotten"),
                 ("Orders standing", "orders"),
                 ("Breaches", "breaches"),
             )
         ),
         other="<a href='/'>Mask identities</a>" if full else "<a href='/?full=1'>Show whole identities</a>",
+        state=escape(_state(behind)),
+        buttons=_buttons(),
+        **_behind(behind),
+        observed=_table(
+            "Observed, no breach, latest first",
+            ("What", "At", "Source system", "Where"),
+            observed,
+            "Nothing observed.",
+        ),
         breaches=_table(
             "Breaches of the sender's rules, latest first",
             ("Rule", "At", "Call", "Source system", "What"),
@@ -81,6 +96,58 @@ def render(core: Core, *, full: bool) -> bytes:
             "The index is empty.",
         ),
     ).encode()
+
+
+def _state(behind: dict[str, Any]) -> str:
+    """What holds the back end and the platform up, in a sentence."""
+    found = [f"the platform is {behind['platform']}"]
+    found += [
+        name for on, name in ((behind["write_lock"], "write lock on"), (behind["database_away"], "database away")) if on
+    ]
+    if behind["back_ends"] > 1:
+        found.append("two back ends")
+    if behind["stands_still"] is not None:
+        found.append(f"the consumer stands still, {max(behind['stands_still'], 0):.0f} s until it tries again")
+    sentence = ", ".join(found)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _buttons() -> str:
+    """A form for all that can be made to happen: a button each, and what it does."""
+    rows = [
+        f'<button formaction="/do/{verb}">{verb}</button>'
+        + (f' <button formaction="/do/{verb}/off">{verb} off</button>' if deed.ends else "")
+        for verb, deed in DEEDS.items()
+    ]
+    said = [escape(deed.what) for deed in DEEDS.values()]
+    pairs = "".join(f"<span>{row}</span><span>{what}</span>" for row, what in zip(rows, said, strict=True))
+    return f'<form method="post">{pairs}</form>'
+
+
+def _behind(behind: dict[str, Any]) -> dict[str, str]:
+    """The tables of what is behind the OK. No resident stands in them."""
+    posts = ("Booking", "Care unit", "Source system", "Delete", "Most recent content")
+
+    def post(each: dict[str, Any]) -> tuple[object, ...]:
+        names = ("booking", "logical_address", "source_system", "delete")
+        return (*(each[name] for name in names), _time(each["most_recent_content"]))
+
+    def message(each: dict[str, Any]) -> tuple[object, ...]:
+        gathered = "a window" if each["gathered"] else "a call"
+        return (each["message"], gathered, each["posts"], ", ".join(each["source_systems"]), each["attempts"])
+
+    messages = ("Message", "From", "Posts", "Source systems", "Attempts")
+    forgotten = ((_clock(each["at"]), each["why"], *post(each)) for each in reversed(behind["forgotten"][-_ROWS:]))
+    return {
+        "window": _table("Gathered in memory", posts, map(post, behind["window"][:_ROWS]), "The window is empty."),
+        "queue": _table("In the queue", messages, map(message, behind["queue"][:_ROWS]), "The queue is empty."),
+        "dead": _table(
+            "Dead letters, latest first", messages, map(message, behind["dead_letters"][: -_ROWS - 1 : -1]), "None."
+        ),
+        "forgotten": _table(
+            "Forgotten after an OK, latest first", ("At", "Why", *posts), forgotten, "Nothing forgotten."
+        ),
+    }
 
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from relay.sandbox import breaches
-from relay.sandbox.model import Key, Lane, Outcome, Refusal, Update
+from relay.sandbox.model import Key, Lane, Outcome, Refusal, Transaction, Update
 
 HISTORY: Final = 10_000
 """How many breaches and calls are kept for reading; counts go on beyond it."""
@@ -71,6 +71,12 @@ class Referee:
         self._check_spelling(note, update)
         for lane in update.lanes():
             self._begin_lane(note, number, started, lane, update)
+
+    def collided(self, at: float, post: Transaction) -> None:
+        """The index holds another post under the same text."""
+        booking = post.key.business_object_instance_identifier
+        text = f"the key of booking {booking!r} at {post.key.logical_address} is the same text as another post's"
+        self._note(0, at, Update(transactions=(post,)), "R-10", text)
 
     def refused(self, number: int, at: float, update: Update, refusal: Refusal) -> None:
         """The index has refused the call."""

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from relay.sandbox import api
+from relay.sandbox.body import BadLengthError, BrokenOffError, TooLargeError, read_body
 from relay.sandbox.contract import FIND_PATH, MOUNT, UPDATE_PATH
 from relay.sandbox.core import Call, Core, Options
 from relay.sandbox.model import Reply
@@ -128,6 +129,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    timeout = 200  # seconds after which the index closes a connection that nobody uses
     server: _Server
 
     def setup(self) -> None:
@@ -161,29 +163,28 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST" and path.endswith(UPDATE_PATH):
             self._update(body, started)
         elif self.command == "POST" and path.endswith(FIND_PATH):
-            self._send(self.server.core.find_content(body))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self._send(self.server.core.find_content(body, headers))
         elif path.endswith((UPDATE_PATH, FIND_PATH)):
             self.send_error(405)
         else:
-            status, content_type, content = api.handle(self.server.core, self.command, self.path, body)
-            self._write(self._head(status, {"Content-Type": content_type}, len(content)) + content)
+            status, content_type, content, location = api.handle(self.server.core, self.command, self.path, body)
+            headers = {"Content-Type": content_type} | ({"Location": location} if location else {})
+            self._write(self._head(status, headers, len(content)) + content)
 
     def _read_body(self) -> bytes | None:
         """The whole body, or None when it cannot be had (and the sender has been told)."""
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdecimal():
-            self.close_connection = True
-            self.send_error(411)
-            return None
-        if int(length) > _LARGEST:
+        try:
+            return read_body(self.rfile, dict(self.headers.items()), _LARGEST)
+        except TooLargeError:
             self.close_connection = True
             self.send_error(413)
-            return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            self.close_connection = True  # the sender broke off; a call that never came in whole is no call
-            return None
-        return body
+        except BadLengthError:
+            self.close_connection = True
+            self.send_error(400)
+        except BrokenOffError:
+            self.close_connection = True  # a call that never came in whole is no call
+        return None
 
     def _update(self, body: bytes, started: float) -> None:
         core = self.server.core
@@ -217,7 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _send(self, reply: Reply) -> None:
-        self._write(self._head(reply.status, reply.headers, len(reply.body)) + reply.body[: reply.cut_after])
+        if reply.chunked:
+            body = f"{len(reply.body):x}\r\n".encode() + reply.body + b"\r\n0\r\n\r\n"
+            self._write(self._head(reply.status, reply.headers, None) + body)
+        else:
+            self._write(self._head(reply.status, reply.headers, len(reply.body)) + reply.body[: reply.cut_after])
 
     def _drip(self, reply: Reply) -> bool:
         """Send all but the last byte, or all up to the cut, one by one; False when the sender left."""
@@ -228,9 +233,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(reply.body[at : at + 1])
         return not self._sender_left(reply.drip)
 
-    def _head(self, status: int, headers: dict[str, str], length: int) -> bytes:
-        """The status line and headers, to be sent in one piece with the body."""
-        lines = [f"HTTP/1.1 {status} {self.responses.get(status, ('',))[0]}", f"Content-Length: {length}"]
+    def _head(self, status: int, headers: dict[str, str], length: int | None) -> bytes:
+        """The status line and headers, to be sent in one piece with the body; without a length it comes in chunks."""
+        framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+        lines = [f"HTTP/1.1 {status} {self.responses.get(status, ('',))[0]}", framing]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
@@ -248,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return True
         finally:
-            self.connection.settimeout(None)
+            self.connection.settimeout(self.timeout)
         if not left:
             self.server.stopping.wait(max(until - time.monotonic(), 0.0))  # its next call is here, so it waits
         return left

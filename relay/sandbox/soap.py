@@ -1,4 +1,4 @@
-"""Reads the SOAP calls that the index gets: safely, quickly, and as strictly as the schema does.
+"""Reads the SOAP calls that the index gets: quickly, and as strictly as the schema does.
 
 The schema is checked in code, in the same walk that fetches the values: one comparison of tag lists settles
 the shape of a well-made engagement; only one that differs is looked at closely.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from sys import intern
-from typing import Any, Final
+from typing import Final
 
 from lxml import etree
 
@@ -22,11 +22,10 @@ from relay.sandbox.contract import (
     FORBIDDEN,
     KEY_FIELDS,
     PATTERNS,
-    REGISTRY,
     RESIDENT,
-    SOAP,
     UPDATE,
 )
+from relay.sandbox.envelope import Envelope
 from relay.sandbox.model import FindContent, Key, Refusal, Transaction, Update
 
 _TAGS: Final = {f"{{{CORE}}}{name}": name for name in ENGAGEMENT}
@@ -56,39 +55,10 @@ _STRAY_IN_FIND: Final = etree.XPath(
 )
 
 
-class UnreadableError(Exception):
-    """The body is no SOAP 1.1 call: not XML, not an envelope, or it holds a document type."""
-
-
-class Envelope:
-    """A SOAP 1.1 envelope: the address it names, the one element of its body, the encoding it came in."""
-
-    def __init__(self, body: bytes) -> None:
-        """Parse without entities, network or document types: what comes in is not to be trusted."""
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-        )
-        try:
-            root = etree.fromstring(body, parser)
-        except etree.XMLSyntaxError:
-            raise UnreadableError("not well-formed XML") from None
-        document: Any = root.getroottree().docinfo  # its type stub knows less than it has
-        if document.doctype:
-            raise UnreadableError("a document type is not allowed")
-        if root.tag != f"{{{SOAP}}}Envelope":
-            raise UnreadableError("not a SOAP 1.1 envelope")
-        payload = root.findall(f"{{{SOAP}}}Body/*")
-        if len(payload) != 1:
-            raise UnreadableError("the SOAP body must hold one element")
-        self.encoding: str = document.encoding or "UTF-8"
-        self.logical_address: str | None = root.findtext(f"{{{SOAP}}}Header/{{{REGISTRY}}}LogicalAddress")
-        self.payload: etree._Element = payload[0]
-
-
 def read_update(envelope: Envelope) -> Update:
     """The Update call in this envelope, with the first breach of the schema if there is one."""
     root = envelope.payload
-    if root.tag != f"{{{UPDATE}}}Update":
+    if root is None or root.tag != f"{{{UPDATE}}}Update":
         return Update(envelope.logical_address, flaw=_invalid("the body is not an Update", "R-01"))
     flaw = _stray(_STRAY_IN_UPDATE, root)
     transactions: list[Transaction] = []
@@ -111,7 +81,7 @@ def read_update(envelope: Envelope) -> Update:
 def read_find_content(envelope: Envelope) -> FindContent:
     """The FindContent call in this envelope, with the first breach of the schema if there is one."""
     root = envelope.payload
-    if root.tag != f"{{{FIND}}}FindContent":
+    if root is None or root.tag != f"{{{FIND}}}FindContent":
         return FindContent(envelope.logical_address, flaw=_invalid("the body is not a FindContent", "R-01"))
     names = {f"{{{FIND}}}{name}": name for name in CRITERIA}
     found = [(_name(child.tag, names), child.text or "") for child in root]
@@ -156,7 +126,8 @@ def _unusual(
     error = error or _order_error(names, ENGAGEMENT, CORE) or _pattern_error(found)
     values = dict(found)
     key = _key([values.get(name, "") for name in KEY_FIELDS])
-    return Transaction(key, delete, values.get(CONTENT)), error, values.keys() & set(FORBIDDEN)
+    extra: dict[str, str] = {name: values[name] for name in FORBIDDEN if name in values}
+    return Transaction(key, delete, values.get(CONTENT), extra), error, set(extra)
 
 
 def _key(texts: Sequence[str]) -> Key:

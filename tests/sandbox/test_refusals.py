@@ -21,7 +21,7 @@ def test_a_good_call_is_accepted_R_01(core: Core) -> None:
     reply = send(core, Post("a"), Post("b"))
     assert (reply.status, reply.answer) == (200, "OK")
     assert "<ResultCode>OK</ResultCode>" in said(reply)
-    assert reply.headers["Content-Type"] == "text/xml; charset=utf-8"
+    assert reply.headers["Content-Type"] == "text/xml;charset=utf-8"
     assert reply.headers[CORRELATION_ID]
     assert not core.breaches()
 
@@ -39,25 +39,20 @@ def test_EI000_no_post_at_all(core: Core) -> None:
 
 
 SCHEMA_BREACHES = {
-    "element order": Post().xml().replace("categorization", "x").replace("logicalAddress", "categorization"),
-    "missing field": Post().xml().replace("<c:categorization>NA</c:categorization>", ""),
-    "unknown field": Post(extra="<c:nonsense/>").xml(),
+    "element order": Post()
+    .xml()
+    .replace("c:categorization", "c:T")
+    .replace("c:logicalAddress", "c:categorization")
+    .replace("c:T>", "c:logicalAddress>"),
     "repeated field": Post(extra="<c:sourceSystem>X</c:sourceSystem>").xml(),
-    "field of no namespace": Post(extra="<creationTime>20270101000000</creationTime>").xml(),
     "identity": Post(resident="19121212-1212").xml(),
     "identity of ten digits": Post(resident="1212121212").xml(),
     "no digits but letters": Post(resident="ABCDEFGHIJKL").xml(),
-    "month 13": Post(content="20271301000000").xml(),
-    "empty content": Post(content="").xml(),
-    "a date without its time": Post(content="20270101").xml(),
+    "a date that only the index reads": Post(content="2027 1 1101010").xml(),
     "deleteFlag": Post().xml().replace(">false<", ">no<"),
     "no deleteFlag": Post().xml().replace("<c:deleteFlag>false</c:deleteFlag>", ""),
-    "deleteFlag last": "<u:engagementTransaction><c:engagement/><c:deleteFlag>true</c:deleteFlag>"
-    "</u:engagementTransaction>",
     "an attribute": Post().xml().replace("<c:engagement>", '<c:engagement id="1">'),
     "text between fields": Post().xml().replace("<c:engagement>", "<c:engagement>text"),
-    "an element in a field": Post().xml().replace(">NA<", "><c:b/>NA<", 1),
-    "another element in Update": "<u:other/>",
 }
 
 
@@ -70,6 +65,22 @@ def test_EI001_whatever_the_schema_forbids_R_03(core: Core, transaction: str) ->
     assert "EI001: The request is invalid according to the XML schema" in said(reply)
     assert "#" not in said(reply)
     assert not core.posts()
+
+
+UNKNOWN = {
+    "unknown field": Post(extra="<c:nonsense/>").xml(),
+    "field of no namespace": Post(extra="<creationTime>20270101000000</creationTime>").xml(),
+    "an element in a field": Post().xml().replace(">NA<", "><c:b/>NA<", 1),
+    "another element in Update": "<u:other/>",
+}
+
+
+@pytest.mark.parametrize("transaction", UNKNOWN.values(), ids=UNKNOWN)
+def test_what_the_index_itself_refuses_is_refused_in_its_words(core: Core, transaction: str) -> None:
+    """Strict or not: the index's own judgement comes first, the schema's after it."""
+    reply = send(core, Post("good"), transaction)
+    assert (reply.status, reply.answer, reply.outcome) == (500, "fault", "content")
+    assert "<faultcode>soap:Client</faultcode><faultstring>Unmarshalling Error: unexpected element" in said(reply)
 
 
 def test_what_the_schema_allows_passes(core: Core) -> None:
@@ -114,11 +125,9 @@ def test_EI003_another_index_addressed_R_02(core: Core) -> None:
     ("post", "text"),
     [
         (Post(""), 'mandatory field "businessObjectInstanceIdentifier" is missing'),
-        (Post(controller=" x"), '"dataController" contains white space in beginning or end'),
-        (Post(unit="x" * 65), '"logicalAddress" is to long'),
-        (Post("å" * 129), '"businessObjectInstanceIdentifier" is to long'),
-        (Post(content="20270231120000"), '"mostRecentContent" is not a date and time'),
-        (Post(content="20270100120000"), '"mostRecentContent" is not a date and time'),
+        (Post(controller=" x"), 'mandatory field "dataController" contains white space in beginning or end'),
+        (Post(unit="x" * 65), 'Field "logicalAddress" is to long'),
+        (Post("å" * 129), 'Field "businessObjectInstanceIdentifier" is to long'),
     ],
 )
 def test_EI004_names_the_field_but_not_the_post(core: Core, post: Post, text: str) -> None:
@@ -154,25 +163,23 @@ def test_VP003_no_logical_address_R_02(core: Core) -> None:
         b"",
         b"not XML",
         call(Post())[:-20],
-        call(Post()).replace(b"schemas.xmlsoap.org/soap/envelope/", b"www.w3.org/2003/05/soap-envelope"),
-        envelope(""),
         b'<!DOCTYPE s [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + call(Post()).partition(b"?>")[2],
     ],
-    ids=["empty", "text", "cut", "SOAP 1.2", "empty body", "document type"],
+    ids=["empty", "text", "cut", "document type"],
 )
 def test_VP015_what_is_no_SOAP_call_R_01(core: Core, body: bytes) -> None:
     reply = core.receive(body, HEADERS)
-    assert "VP015: Malformed call" in said(reply)
+    assert "<faultstring>VP015 [" in said(reply)
     assert rules(core) == {"R-01"}
 
 
-def test_EI001_another_operation(core: Core) -> None:
-    assert "EI001" in said(core.receive(envelope("<x/>"), HEADERS))
+def test_another_operation(core: Core) -> None:
+    assert "was not recognized" in said(core.receive(envelope("<x/>"), HEADERS))
 
 
 def test_trap_8_called_directly_the_index_wants_the_correlation_id(clock: Clock) -> None:
     core = Core(Options(direct=True), clock)
-    assert "EI000" in said(core.receive(call(Post()), HEADERS))
+    assert core.receive(call(Post()), HEADERS).answer == "fault"
     assert core.receive(call(Post()), {**HEADERS, "X-SKLTP-Correlation-Id": "abc"}).answer == "OK"
     assert core.calls()[-1]["correlation_id"] == "abc"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from typing import Any
@@ -12,6 +13,7 @@ import requests
 from relay.sandbox.command import serve
 from relay.sandbox.contract import CORRELATION_ID
 from relay.sandbox.core import Options
+from relay.sandbox.deeds import DEEDS
 from relay.sandbox.referee import Limits
 from relay.sandbox.server import Sandbox
 from tests.sandbox.messages import EARLY, HEADERS, LATE, Post, call, find_content, gone, held, rules
@@ -29,7 +31,7 @@ def order(http: requests.Session, sandbox: Sandbox, **wanted: Any) -> None:
 
 def test_update_and_find_content(sandbox: Sandbox, http: requests.Session) -> None:
     response = post(http, sandbox, Post())
-    assert (response.status_code, response.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "text/xml;charset=utf-8")
     assert "<ResultCode>OK</ResultCode>" in response.text
     assert response.headers[CORRELATION_ID] == sandbox.core.calls()[0]["correlation_id"]
     body = find_content(registeredResidentIdentification="191212121212", serviceDomain="riv:crm:scheduling")
@@ -68,9 +70,11 @@ def test_wrong_doors(sandbox: Sandbox, http: requests.Session, method: str, path
     assert http.request(method, sandbox.url + path, timeout=30).status_code == status
 
 
-def test_a_body_of_unknown_length_is_refused(sandbox: Sandbox, http: requests.Session) -> None:
-    response = http.post(sandbox.update_url, data=iter([call(Post())]), headers=HEADERS, timeout=30)
-    assert response.status_code == 411
+def test_a_body_in_chunks_is_understood(sandbox: Sandbox, http: requests.Session) -> None:
+    body = call(Post())
+    response = http.post(sandbox.update_url, data=iter([body[:100], body[100:]]), headers=HEADERS, timeout=30)
+    assert response.status_code == 200
+    assert held(sandbox.core) == {"b-1": LATE}
 
 
 def test_ordered_fault_result_status_and_nonsense(sandbox: Sandbox, http: requests.Session) -> None:
@@ -269,3 +273,83 @@ def test_the_command_serves_until_stopped(http: requests.Session) -> None:
     stop.set()
     thread.join(30)
     assert not thread.is_alive()
+
+
+def test_the_page_shows_what_is_behind_the_OK(http: requests.Session) -> None:
+    with Sandbox(Options(as_measured=True)) as sandbox:
+        core = sandbox.core
+        post(http, sandbox, Post("will-be-lost"))
+        core.back_end_dies()
+        core.window_fails()
+        post(http, sandbox, Post("dead-letter"))
+        core.settle()
+        core.write_lock(True)
+        post(http, sandbox, Post("held"), Post("back"))
+        post(http, sandbox, Post("gathered"))
+        page = http.get(sandbox.url, timeout=30).text
+        behind = http.get(f"{sandbox.url}/api/behind", timeout=30).json()
+    assert [each["booking"] for each in behind["window"]] == ["gathered"]
+    assert [each["booking"] for each in behind["forgotten"]] == ["will-be-lost"]
+    assert [each["posts"] for each in behind["queue"]] == [2]
+    assert [each["bookings"][0]["booking"] for each in behind["dead_letters"]] == ["dead-letter"]
+    for words in ("Gathered in memory", "In the queue", "Dead letters", "the back end died", "Write", "write lock on"):
+        assert words.lower() in page.lower()
+    assert "will-be-lost" in page
+    assert "191212121212" not in page + str(behind)
+
+
+@pytest.mark.parametrize("verb", DEEDS)
+def test_every_verb_can_be_said_over_the_API_and_by_a_button(http: requests.Session, verb: str) -> None:
+    with Sandbox() as sandbox:
+        done = http.post(f"{sandbox.url}/api/do/{verb}", json={"seconds": 0}, timeout=30)
+        assert (done.status_code, done.json()) == (200, {"done": verb, "seconds": 0})
+        assert verb in http.get(f"{sandbox.url}/api/do", timeout=30).json()
+        pressed = http.post(f"{sandbox.url}/do/{verb}", timeout=30, allow_redirects=False)
+        assert (pressed.status_code, pressed.headers["Location"]) == (303, "/")
+        assert f'"/do/{verb}"' in http.get(sandbox.url, timeout=30).text
+        assert http.post(f"{sandbox.url}/api/do/{verb}", json={"often": 1}, timeout=30).status_code == 400
+
+
+def test_what_is_on_can_be_ended_by_a_button(http: requests.Session) -> None:
+    with Sandbox() as sandbox:
+        for verb, shown in (("lock", "write_lock"), ("away", "database_away")):
+            http.post(f"{sandbox.url}/do/{verb}", timeout=30)
+            assert sandbox.core.behind_the_answers()[shown] is True
+            http.post(f"{sandbox.url}/do/{verb}/off", timeout=30)
+            assert sandbox.core.behind_the_answers()[shown] is False
+        assert http.post(f"{sandbox.url}/api/do/explode", timeout=30).status_code == 404
+        assert http.post(f"{sandbox.url}/do/explode", timeout=30).status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"", b"5\r\nab"])
+def test_a_body_in_broken_chunks_is_no_call(sandbox: Sandbox, body: bytes) -> None:
+    port = int(sandbox.url.rpartition(":")[2])
+    head = b"POST /Update/1/rivtabp21 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(head + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400") or answer == b""
+    assert sandbox.core.calls() == []
+
+
+def test_the_command_as_measured_with_another_window_and_pace(http: requests.Session) -> None:
+    served: list[Sandbox] = []
+    stop, ready = threading.Event(), threading.Event()
+
+    def tell(sandbox: Sandbox) -> None:
+        served.append(sandbox)
+        ready.set()
+
+    options: dict[str, Any] = {"as_measured": True, "collect_posts": 2, "apply_after": 0.0, "collect_quiet": 600}
+    thread = threading.Thread(target=lambda: serve(port=0, ready=tell, stop=stop, **options))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        post(http, served[0], Post("a"), Post("b"))  # of two, and gathered
+        post(http, served[0], Post("c", resident="ABC"), Post("d"), Post("e"))  # of three; no schema
+        wait_until(lambda: set(held(served[0].core)) == {"c", "d", "e"}, "the call of three")
+        assert served[0].core.summary()["collecting"] == 1
+    finally:
+        stop.set()
+        thread.join(30)
