@@ -11,6 +11,7 @@ from relay.settings.model import EngagementIndex, Settings
 from relay.settings.outboxes import Place
 
 _MOST_POSTS = 1000
+_PATIENCE = timedelta(seconds=75)  # the platform waits 35 s for the index, twice at worst, with 2 s between
 
 
 def advise(settings: Settings) -> list[Finding]:
@@ -38,6 +39,13 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
     ):
         if value < least:
             yield Finding(f"{prefix}.{key}", show(value), f"the rule is at least {format_duration(least)} ({rule})")
+    if index.read_timeout < _PATIENCE:
+        yield Finding(
+            f"{prefix}.read_timeout",
+            show(index.read_timeout),
+            f"the platform answers after up to 72 s: a call that it accepts later than this counts as a time-out and is "
+            f"sent again and again; expected at least {format_duration(_PATIENCE)}, and call_timeout 90s",
+        )
     if index.split_call_interval == timedelta(0):
         yield Finding(
             f"{prefix}.split_call_interval",

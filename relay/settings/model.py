@@ -78,10 +78,12 @@ class EngagementIndex(_Table):
     )
     connect_timeout: kinds.PositiveDuration = Field(timedelta(seconds=5), description="Longest wait for a connection.")
     read_timeout: kinds.PositiveDuration = Field(
-        timedelta(seconds=30), description="Longest silence from a connected index."
+        timedelta(seconds=75),
+        description="Longest silence from a connected index. The platform answers after up to 72 s: with less, a slow "
+        "call that was accepted counts as a time-out and is sent again.",
     )
     call_timeout: kinds.PositiveDuration = Field(
-        timedelta(seconds=60),
+        timedelta(seconds=90),
         description="Longest time of a whole call, however slowly it drips; the lane of a killed worker is "
         "free again 10 s after it.",
     )
