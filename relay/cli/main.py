@@ -18,6 +18,7 @@ from relay import __version__
 # command: (module, attribute, the line that --help shows)
 _COMMANDS: Final = {
     "audit": ("relay.cli.audit", "audit", "Who changed what by a command, and why."),
+    "calls": ("relay.cli.calls", "calls", "Calls to the index: what went out and what came back."),
     "changes": ("relay.cli.changes", "changes", "Held changes: what would have touched many posts at once."),
     "config": ("relay.cli.config", "config", "The configuration."),
     "db": ("relay.cli.db", "db", "The relay's own database."),

@@ -44,19 +44,24 @@ def posts_after(due: Sequence[DuePost], verdict: Verdict, call_id: int, now: dat
     if verdict.kind is Kind.ACCEPTED:
         return [Sent(p.id, p.wanted, now) for p in due]
     if verdict.kind is Kind.CONTENT:
-        return _refused(due, verdict, call_id)
+        return _refused(due, verdict, call_id, now)
     counts_as_sent = now if verdict.sent else None
     return [Sent(p.id, UNKNOWN if verdict.in_doubt else p.known, counts_as_sent, p.suspect) for p in due]
 
 
-def _refused(due: Sequence[DuePost], verdict: Verdict, call_id: int) -> list[Sent]:
-    """A call refused for its content counts as not sent (R-32)."""
+def _refused(due: Sequence[DuePost], verdict: Verdict, call_id: int, now: datetime) -> list[Sent]:
+    """A call refused for its content counts as not sent (R-32), unless that was only concluded from many faults."""
+    sent_at = now if verdict.narrowed else None
+    if verdict.in_doubt:
+        due = [p._replace(known=UNKNOWN) for p in due]
     named = {i for i in verdict.named if i < len(due)} or ({0} if len(due) == 1 else set())
     rest = [p for i, p in enumerate(due) if i not in named]
-    parked = [Sent(due[i].id, due[i].known, None, None, verdict.code, verdict.text, refused=1) for i in sorted(named)]
+    parked = [
+        Sent(due[i].id, due[i].known, sent_at, None, verdict.code, verdict.text, refused=1) for i in sorted(named)
+    ]
     middle = len(rest) if named else len(rest) // 2
     groups = ((2 * call_id, rest[:middle]), (2 * call_id + 1, rest[middle:]))
-    return parked + [Sent(p.id, p.known, None, suspect) for suspect, posts in groups for p in posts]
+    return parked + [Sent(p.id, p.known, sent_at, suspect) for suspect, posts in groups for p in posts]
 
 
 def lane_after(
@@ -71,10 +76,13 @@ def lane_after(
     match verdict.kind:
         case Kind.ACCEPTED:
             changes |= open_again(now) | {"last_success_at": now}
+        case Kind.CONTENT if verdict.narrowed:  # faults all the same: the next call is as far off as after any (R-35)
+            rest = pause(1, pace.retry_after_fault, pace.retry_after_fault_max, jitter)
+            changes |= {"next_call_at": now + rest, "failed_at": now}
         case Kind.CONTENT:
             changes |= open_again(now)
         case Kind.CONFIGURATION:
-            changes |= {"blocked_code": verdict.code, "blocked_text": verdict.text}
+            changes |= {"blocked_code": verdict.code, "blocked_text": verdict.told}
             # Somebody answered: the lane waits for people, and not any more because a peer may still be busy.
             changes |= {"failures": 0, "next_call_at": now + pace.retry_after_fault_max, "failed_at": now}
             if not blocked:

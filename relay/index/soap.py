@@ -45,6 +45,7 @@ class Reply(NamedTuple):
     fault_string: str = ""
     result_code: str = ""
     comment: str = ""
+    fault_detail: str = ""
 
 
 # zeep says that it is typed, but is so only here and there.
@@ -124,14 +125,22 @@ def _result(response: Any) -> Reply:
 def _fault(fault: Any) -> Reply:
     """A SOAP 1.1 fault. Its children have no namespace, but some peers give them the envelope's."""
     texts = _texts(fault)
-    code, string = texts.get("faultcode", ""), texts.get("faultstring", "")
-    return Reply(fault_code=code, fault_string=string or ("" if code else "A fault without a text"))
+    code, string, detail = (texts.get(name, "") for name in ("faultcode", "faultstring", "detail"))
+    return Reply(
+        fault_code=code, fault_string=string or ("" if code else "A fault without a text"), fault_detail=detail
+    )
 
 
 def _texts(parent: Any) -> dict[str, str]:
     """{local name of a child: what is written in it}."""
     children = parent.iterchildren("*")
-    return {etree.QName(each).localname: "".join(each.itertext()).strip()[:_LONGEST_TEXT] for each in children}
+    return {etree.QName(each).localname: _text(each)[:_LONGEST_TEXT] for each in children}
+
+
+def _text(element: Any) -> str:
+    """What is written in an element; what is written in elements in it, each in a line of its own."""
+    between = "" if next(element.iterchildren("*"), None) is None else "\n"
+    return between.join(element.itertext()).strip()
 
 
 def _fields(transaction: Transaction) -> dict[str, Any]:

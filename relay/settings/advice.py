@@ -43,8 +43,8 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
         yield Finding(
             f"{prefix}.read_timeout",
             show(index.read_timeout),
-            f"the platform answers after up to 72 s: a call that it accepts later than this counts as a time-out and is "
-            f"sent again and again; expected at least {format_duration(_PATIENCE)}, and call_timeout 90s",
+            f"the platform answers after up to 72 s: a call that it accepts later than this counts as a time-out and "
+            f"is sent again and again; expected at least {format_duration(_PATIENCE)}, and call_timeout 90s",
         )
     if index.split_call_interval == timedelta(0):
         yield Finding(

@@ -178,6 +178,14 @@ lane = Table(
     Column("blocked_since", Instant),
     Column("failed_at", Instant),  # the end of the last call that brought nothing
     Column("last_success_at", Instant),
+    # The last answer that may mean more when it comes again (relay.flow.repeats): what it is like, how many in a row,
+    Column("fault_like", String(40)),
+    Column("fault_count", Integer, nullable=False, server_default="0"),
+    Column("fault_since", Instant),  # the first one's time,
+    Column("fault_call", BigInteger),  # and the last one's call
+    Column("call_limit", Integer),  # most posts of a call, while larger ones may be refused for their size
+    Column("limit_until", Instant),  # null: the next call finds out whether size is the cause
+    Column("failed_posts", Integer),  # the posts of the call that failed
     UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
 )
 
@@ -264,6 +272,9 @@ call = Table(
     Column("code", String(20)),
     Column("text", String(500)),  # masked
     Column("environment", String(20)),  # that it was made in: what was seen in QA says nothing of production
+    Column("detail", String(1000)),  # masked: the producer's status and the exception first
+    Column("routed", Boolean),  # whether the answer came from the platform's routing; null: there was none
+    Column("producer_ms", Integer),  # how long the platform waited for the index, as it says
 )
 Index("ei_call_started", call.c.started_at)
 
