@@ -118,7 +118,8 @@ def call_facts(row: Row[Any]) -> Mapping[str, object]:
 
 
 def _so_far(row: Row[Any]) -> float:
-    return round(max((datetime.now(UTC) - row.started_at).total_seconds(), 0), 3)
+    seconds: float = (datetime.now(UTC) - row.started_at).total_seconds()
+    return round(max(seconds, 0.0), 3)
 
 
 def _short(fact: Mapping[str, object]) -> Mapping[str, object]:

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),
     "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
+    "verify": ("relay.cli.verify", "verify", "Compare an index that may be asked with what it is known to hold."),
     "units": ("relay.cli.units", "units", "The connected care units of each source."),
 }
 

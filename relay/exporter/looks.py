@@ -13,7 +13,7 @@ from relay.exporter.census import Census
 from relay.exporter.round import Round
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import changes, figures, workers
+from relay.store import changes, figures, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -34,6 +34,7 @@ class Standing:
     changes_held: Mapping[str, int]  # {source: changes that wait for somebody's word}
     disagreeing: frozenset[str]  # the sources of which the workers' files say different things
     clocks: Mapping[str, float]  # {host: seconds that its clock is ahead of the database's}
+    verified: list[Row[Any]]  # what the last comparison with each index found
 
 
 class Looks:
@@ -84,7 +85,7 @@ def _standing(tx: Transaction) -> Standing:
     at_work = workers.alive(tx)
     return Standing(
         tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx), changes.waiting(tx),
-        workers.disagreeing(at_work), workers.clocks(at_work),
+        workers.disagreeing(at_work), workers.clocks(at_work), verification.latest(tx),
     )  # fmt: skip
 
 

@@ -88,6 +88,20 @@ class EngagementIndex(_Table):
         "free again 10 s after it.",
     )
     wsdl: kinds.FilePath = Field(None, description="A WSDL of your own instead of the built-in one.")
+    find_content_url: kinds.OptionalHttpUrl = Field(
+        "",
+        description="Address of the FindContent service of a regional or test index that allows it, for "
+        "`ei-relay verify`. The national index may not be asked in production (R-39).",
+        repr=False,
+    )
+    verify_every: kinds.OptionalDuration = Field(
+        None,
+        description='How often the workers compare a sample with the index, such as "24h"; left out, never. Needs '
+        "find_content_url.",
+    )
+    verify_sample: kinds.Count = Field(
+        200, description="How many posts such a sample has; the residents of these are asked for, one a second."
+    )
 
     @field_validator("client_certificate", "client_key", "ca_bundle")
     @classmethod

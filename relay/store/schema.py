@@ -18,6 +18,7 @@
     snapshot  a source's full list of bookings, while it is compared and applied; snapshot_run: who is at it, and when
               it was last heard
     audit     who changed what by a command, and why
+    verification  what the last comparison with an index found, where the index may be asked (relay.flow.verify)
     chore     what is done now and then by one worker: when it is next due
     onboarding  what was said, seen and ordered on a source's way to being connected; only added to
 
@@ -328,6 +329,18 @@ audit = Table(
     Column("command", String(64), nullable=False),
     Column("subject", String(255), nullable=False),
     Column("reason", String(500)),
+)
+
+verification = Table(
+    "ei_verification",
+    metadata,
+    Column("engagement_index", String(64), primary_key=True),
+    Column("ended_at", Instant, nullable=False),
+    Column("equal", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("ghost", BigInteger, nullable=False),
+    Column("wrong", BigInteger, nullable=False),
+    Column("unsettled", BigInteger, nullable=False),
 )
 
 chore = Table(

@@ -395,3 +395,13 @@ def test_sentinels_need_the_name_of_what_they_keep(document: Document) -> None:
     assert "broker_url names Sentinels" in mistake.expected
     document["broker_sentinel_master"] = "ei-broker"
     assert parse(document).broker_sentinel_master == "ei-broker"
+
+
+def test_the_national_index_may_not_be_asked_in_production(document: Document, index: Document) -> None:
+    """R-39."""
+    document["environment"] = "production"
+    index |= {"logical_address": "5565594230", "find_content_url": "https://ei.example/FindContent"}
+    with pytest.raises(SettingsError, match="aggregating services only"):
+        parse(document)
+    for better in ({"logical_address": "SE2321000016-REGI"}, {"find_content_url": ""}):
+        parse(document | {"engagement_index": {"national": index | better}})

@@ -14,6 +14,8 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+_RESULTS = ("equal", "lost", "ghost", "wrong", "unsettled")
+
 
 def _columns() -> dict[str, tuple[sa.Column[Any], ...]]:
     """New ones each time, as a column is bound to the table that it was added to."""
@@ -39,9 +41,17 @@ def upgrade() -> None:
     for table, columns in _columns().items():
         for column in columns:
             op.add_column(table, column)
+    op.create_table(
+        "ei_verification",
+        sa.Column("engagement_index", sa.String(length=64), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _RESULTS),
+        sa.PrimaryKeyConstraint("engagement_index"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("ei_verification")
     for table, columns in _columns().items():
         for column in columns:
             op.drop_column(table, column.name)
