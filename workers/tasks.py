@@ -34,6 +34,7 @@ from relay.flow.schedule import due_work
 from relay.flow.selector import selection
 from relay.flow.steer import Cancelled, Request
 from relay.flow.steer import reprocess as reprocess_step
+from relay.flow.verify import nightly
 from relay.observe import progress
 from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName
@@ -181,6 +182,7 @@ def prune() -> None:
     with _hands.on("prune") as free:
         if free:
             prune_step(_relay, lambda: _stopping)
+            nightly(_relay, lambda: _stopping)
 
 
 @app.task(name="workers.reprocess")

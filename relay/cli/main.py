@@ -19,6 +19,7 @@ from relay import __version__
 # command: (module, attribute, the line that --help shows)
 _COMMANDS: Final = {
     "audit": ("relay.cli.audit", "audit", "Who changed what by a command, and why."),
+    "calls": ("relay.cli.calls", "calls", "Calls to the index: what went out and what came back."),
     "changes": ("relay.cli.changes", "changes", "Held changes: what would have touched many posts at once."),
     "config": ("relay.cli.config", "config", "The configuration."),
     "db": ("relay.cli.db", "db", "The relay's own database."),
@@ -41,6 +42,7 @@ _COMMANDS: Final = {
     "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),
     "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
     "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
+    "verify": ("relay.cli.verify", "verify", "Compare an index that may be asked with what it is known to hold."),
     "units": ("relay.cli.units", "units", "The connected care units of each source."),
     "why": ("relay.cli.why", "why", "Why a booking is, or is not, in the index."),
     "workers": ("relay.cli.workers", "workers", "The processes that do the work."),

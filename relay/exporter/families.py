@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from relay import __version__
 from relay.exporter.looks import Looks, Standing
 from relay.store.overview import state_of_lane
+from relay.store.verification import RESULTS
 
 LANE_STATES: Final = ("open", "calling", "resting", "blocked", "paused")
 
@@ -43,6 +44,7 @@ class Families(Collector):
             yield _last_success(standing)
             yield from self._beliefs(standing)
             yield from self._attended(standing)
+            yield from _verified(standing)
         yield from self._certificates()
 
     def _reachable(self) -> Iterator[GaugeMetricFamily]:
@@ -227,6 +229,21 @@ def _last_success(standing: Standing) -> GaugeMetricFamily:
     for source, at in latest.items():
         family.add_metric([source], at)
     return family
+
+
+def _verified(standing: Standing) -> Iterator[GaugeMetricFamily]:
+    numbers = _gauge(
+        "verify_posts",
+        "Posts by what the last comparison with an index found: equal, lost, ghost, wrong, unsettled.",
+        "index",
+        "result",
+    )
+    at = _gauge("verify_timestamp_seconds", "When an index was last compared, in Unix time.", "index")
+    for row in standing.verified:
+        at.add_metric([row.engagement_index], row.ended_at.timestamp())
+        for name in RESULTS:
+            numbers.add_metric([row.engagement_index, name], getattr(row, name))
+    yield from (numbers, at)
 
 
 def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:

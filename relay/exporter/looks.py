@@ -14,7 +14,7 @@ from relay.exporter.round import Round
 from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import changes, figures, workers
+from relay.store import changes, figures, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -38,6 +38,7 @@ class Standing:
     workers: int  # processes that have reported within a minute
     looked: Mapping[str, datetime]  # {source: when a worker last looked after it}; not there: never
     unconfirmed: Mapping[str, int]  # {source: posts said in calls of their own only}
+    verified: list[Row[Any]]  # what the last comparison with each index found
 
 
 class Looks:
@@ -99,6 +100,7 @@ def _standing(tx: Transaction) -> Standing:
         len(at_work),
         {name: checked - CHECK for name, checked in figures.next_checks(tx).items() if checked.year > 1970},
         figures.unconfirmed(tx),
+        verification.latest(tx),
     )
 
 

@@ -68,7 +68,7 @@ def posts_after(due: Sequence[DuePost], verdict: Verdict, call_id: int, now: dat
         alone = len(due) < least
         return [Sent(p.id, p.wanted, now, unconfirmed=_times_alone(p) if alone else 0) for p in due]
     if verdict.kind is Kind.CONTENT:
-        return _refused(due, verdict, call_id)
+        return _refused(due, verdict, call_id, now)
     counts_as_sent = now if verdict.sent else None
     return [
         Sent(p.id, None, counts_as_sent)
@@ -85,30 +85,33 @@ def _times_alone(post: DuePost) -> int:
     return min(post.unconfirmed + 1, _MANY) if post.wanted != ABSENT else 0
 
 
-def _refused(due: Sequence[DuePost], verdict: Verdict, call_id: int) -> list[Sent]:
-    """A call refused for its content counts as not sent (R-32)."""
+def _refused(due: Sequence[DuePost], verdict: Verdict, call_id: int, now: datetime) -> list[Sent]:
+    """A call refused for its content counts as not sent (R-32), unless that was only concluded from many faults."""
+    sent_at = now if verdict.narrowed else None
+    if verdict.in_doubt:
+        due = [p if p.again else p._replace(known=UNKNOWN) for p in due]
     named = {i for i in verdict.named if i < len(due)} or ({0} if len(due) == 1 else set())
-    parked = [_parked(due[i], verdict) for i in sorted(named)]
+    parked = [_parked(due[i], verdict, sent_at) for i in sorted(named)]
     rest = [p for i, p in enumerate(due) if i not in named]
     company = [p for p in rest if p.again]
     if named or len(company) < len(rest):
         rest = [p for p in rest if not p.again]
-        beside = [Sent(p.id, None, None, refused=0 if named else 1) for p in company]
+        beside = [Sent(p.id, None, sent_at, refused=0 if named else 1) for p in company]
     else:
         beside = []
     middle = len(rest) if named or len(rest) == 1 else len(rest) // 2
     groups = ((2 * call_id, rest[:middle]), (2 * call_id + 1, rest[middle:]))
-    return parked + [_suspected(p, suspect) for suspect, posts in groups for p in posts] + beside
+    return parked + [_suspected(p, suspect, sent_at) for suspect, posts in groups for p in posts] + beside
 
 
-def _parked(post: DuePost, verdict: Verdict) -> Sent:
-    return Sent(post.id, None if post.again else post.known, None, None, verdict.code, verdict.text, refused=1)
+def _parked(post: DuePost, verdict: Verdict, sent_at: datetime | None) -> Sent:
+    return Sent(post.id, None if post.again else post.known, sent_at, None, verdict.code, verdict.text, refused=1)
 
 
-def _suspected(post: DuePost, suspect: int) -> Sent:
+def _suspected(post: DuePost, suspect: int, sent_at: datetime | None) -> Sent:
     if post.again:
-        return Sent(post.id, UNKNOWN, None, suspect, unsettled=True)
-    return Sent(post.id, post.known, None, suspect)
+        return Sent(post.id, UNKNOWN, sent_at, suspect, unsettled=True)
+    return Sent(post.id, post.known, sent_at, suspect)
 
 
 def lane_after(
@@ -124,10 +127,13 @@ def lane_after(
         case Kind.ACCEPTED:
             changes |= open_again(now) | {"last_success_at": now}
             changes |= _look_again(len(due) < pace.least_posts, before.say_again_at, now, now + pace.key_spacing)
+        case Kind.CONTENT if verdict.narrowed:  # faults all the same: the next call is as far off as after any (R-35)
+            rest = pause(1, pace.retry_after_fault, pace.retry_after_fault_max, jitter)
+            changes |= {"next_call_at": now + rest, "failed_at": now}
         case Kind.CONTENT:
             changes |= open_again(now)
         case Kind.CONFIGURATION:
-            changes |= {"blocked_code": verdict.code, "blocked_text": verdict.text}
+            changes |= {"blocked_code": verdict.code, "blocked_text": verdict.told}
             # Somebody answered: the lane waits for people, and not any more because a peer may still be busy.
             changes |= {"failures": 0, "next_call_at": now + pace.retry_after_fault_max, "failed_at": now}
             if not before.blocked:

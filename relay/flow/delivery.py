@@ -24,6 +24,7 @@ from relay.backoff import pause
 from relay.flow.aftermath import lane_after, posts_after
 from relay.flow.load import load
 from relay.flow.relay import Relay
+from relay.flow.repeats import Reconsidered, depends_on_posts, most_posts, reconsider
 from relay.flow.spool import KeptAnswer
 from relay.index.client import IndexClient
 from relay.index.message import MessageError
@@ -62,8 +63,7 @@ def deliver(relay: Relay, name: LaneName, *, troubled: bool = True) -> Verdict |
         return None
     started = steady_seconds()
     try:
-        verdict = send(client, outgoing)
-        record(relay, outgoing, index, verdict)
+        verdict = record(relay, outgoing, index, send(client, outgoing))
     except LeaseTooShort as error:
         log.warning("no call was made: %s", error, extra=_facts(outgoing))
         give_back(relay, outgoing)
@@ -88,7 +88,7 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: boo
         if lane.open_call is not None:
             _hold_in_doubt(tx, lane, lane.open_call, index)
             return None
-        due, changes = load(tx, lane, index)
+        due, changes = load(tx, lane, index, most_posts(lane.seen, index.max_posts_per_call, tx.now))
         if not due:
             lanes.close_call(tx, lane, **changes)
             return None
@@ -131,8 +131,10 @@ def unsayable(error: MessageError) -> Verdict:
     return Verdict(Kind.CONFIGURATION, "ENCODE", str(error), sent=False)
 
 
-def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> None:
-    """Write down what came back and give the lane back. Raises LeaseLost, and then nothing is written.
+def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> Verdict:
+    """Write down what came back, in the light of what came before, and give the lane back; the verdict that counts.
+
+    Raises LeaseLost, and then nothing is written.
 
     An answer comes once, so a database that is away just then, or refuses, is waited for while the lease lasts: nobody
     else works for the lane meanwhile. An acceptance is kept in the spool until it is written down, for whoever is
@@ -143,15 +145,25 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
     kept = relay.spool.keep(answer_of(outgoing, index, verdict)) if verdict.kind is Kind.ACCEPTED else None
     jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
 
-    def work(tx: Transaction) -> None:
-        lanes.close_call(tx, lane, **lane_after(due, verdict, lane, index, tx.now, jitter))
-        after = posts_after(due, verdict, outgoing.call_id, tx.now, index.least_posts)
+    def work(tx: Transaction) -> Verdict:
+        found = _reconsider(tx, outgoing, verdict)
+        said = found.verdict
+        changes = lane_after(due, said, lane, index, tx.now, jitter) | found.changes
+        lanes.close_call(tx, lane, **changes)
+        after = posts_after(due, said, outgoing.call_id, tx.now, index.least_posts)
+        if found.released:
+            after = [sent._replace(suspect=None, refused=1) for sent in after]
         posts.record(tx, outgoing.call_id, after, {p.id: p.wanted for p in due})
-        calls.end(tx, outgoing.call_id, verdict.kind.value, verdict.code, verdict.text)
+        calls.end(
+            tx, outgoing.call_id, said.kind.value, said.code, said.text,
+            detail=said.detail or None, routed=said.routed, producer_ms=said.producer_ms,
+        )  # fmt: skip
+        return said
 
     try:
-        relay.store.transact(work, keep_trying=lane.lease.lasts)
+        said = relay.store.transact(work, keep_trying=lane.lease.lasts)
         relay.spool.forget(kept)
+        return said
     except LeaseLost:
         relay.spool.forget(kept)
         raise
@@ -168,6 +180,14 @@ def answer_of(outgoing: Outgoing, index: EngagementIndex, verdict: Verdict) -> K
         outgoing.call_id, outgoing.correlation_id, str(outgoing.lane.name), outgoing.lane.lease.token, verdict.code,
         lease.steady_seconds() - began,
     )  # fmt: skip
+
+
+def _reconsider(tx: Transaction, outgoing: Outgoing, verdict: Verdict) -> Reconsidered:
+    """The verdict in the light of what the lane has been answered before."""
+    lane, due = outgoing.lane, [p for p in outgoing.due if not p.again] or outgoing.due  # company is above suspicion
+    asks = depends_on_posts(verdict, lane.seen) and lane.seen.call is not None
+    same = asks and posts.carried(tx, lane.seen.call or 0, (p.id for p in due))
+    return reconsider(verdict, due, lane.seen, same, lane.blocked, outgoing.call_id, tx.now)
 
 
 def give_back(relay: Relay, outgoing: Outgoing) -> None:
@@ -190,6 +210,8 @@ def _tell(relay: Relay, outgoing: Outgoing, verdict: Verdict, seconds: float) ->
     if again:
         counter = metrics.REFRESHED_POSTS if outgoing.due[0].bulk and outgoing.due[0].again else metrics.COMPANION_POSTS
         counter.labels(name.engagement_index, name.source_system).inc(again)
+    if verdict.producer_ms is not None:
+        metrics.PRODUCER_SECONDS.labels(name.engagement_index).observe(verdict.producer_ms / 1000)
     if verdict.kind is Kind.ACCEPTED and not outgoing.due[0].bulk:  # bulk has a pace of its own (R-34)
         now = datetime.now(UTC)
         delay = metrics.DELIVERY_DELAY.labels(relay.source_of(name))
@@ -198,6 +220,7 @@ def _tell(relay: Relay, outgoing: Outgoing, verdict: Verdict, seconds: float) ->
                 delay.observe(max((now - post.wanted_since).total_seconds(), 0))
     level = {Kind.ACCEPTED: logging.INFO, Kind.CONTENT: logging.ERROR, Kind.CONFIGURATION: logging.ERROR}
     facts = _facts(outgoing) | {"verdict": verdict.kind.value, "code": verdict.code, "text": verdict.text}
+    facts |= {"detail": verdict.detail} if verdict.detail else {}
     log.log(level.get(verdict.kind, logging.WARNING), "call ended", extra=facts | {"seconds": round(seconds, 3)})
 
 

@@ -40,8 +40,13 @@ class Load(NamedTuple):
     lane: dict[str, object]
 
 
-def load(tx: Transaction, lane: TakenLane, index: EngagementIndex) -> Load:
-    """What the lane's next call carries. One statement for what is due; one or two more where company is looked for."""
+def load(tx: Transaction, lane: TakenLane, index: EngagementIndex, most: int) -> Load:
+    """What the lane's next call carries, `most` posts at most.
+
+    One statement for what is due; one or two more where company is looked for.
+    """
+    if most < index.max_posts_per_call:  # smaller calls for a while (relay.flow.repeats)
+        index = index.model_copy(update={"max_posts_per_call": most})
     probe = lane.blocked
     due = posts.claim(
         tx, lane.id, lane.name.source_system, tx.now - index.key_spacing, split=lane.may_split, bulk=lane.may_bulk,

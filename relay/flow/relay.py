@@ -29,6 +29,7 @@ from relay.flow.policies import PolicyFiles
 from relay.flow.spool import Spool, write_down
 from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
+from relay.index.find import Finder
 from relay.outbox.reader import OutboxReader
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
@@ -168,6 +169,11 @@ class Relay:
                 client = IndexClient(_endpoint(self.settings.engagement_index[engagement_index]))
                 self._clients[engagement_index] = client
             return client
+
+    def finder(self, engagement_index: str) -> Finder:
+        """Who asks an index what it holds; whoever has it closes it. Its settings name a find_content_url."""
+        index = self.settings.engagement_index[engagement_index]
+        return Finder(_endpoint(index), index.find_content_url)
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -22,6 +22,7 @@ from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.retention import HINT, prune
 from relay.flow.schedule import due_work
+from relay.flow.verify import nightly
 from relay.observe import progress
 from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName
@@ -107,6 +108,7 @@ class Runner:
 
     def _prune(self, _what: str) -> None:
         prune(self._relay, self._stop.is_set)
+        nightly(self._relay, self._stop.is_set)
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
         what = f"{step.__name__.strip('_')} {name}"

@@ -24,6 +24,9 @@ _SAMPLE: Final = (
     Transaction(PostKey("190000000000", "UNIT", "two", "SYSTEM", "controller"), ABSENT),
 )
 
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)  # no call lasts longer
+# What servers say where somebody speaks plain HTTP to a port for TLS: nginx, Apache, Tomcat and Jetty.
+_WANTS_TLS: Final = re.compile(rb"https port|requires tls|ssl-enabled server port", re.IGNORECASE)
 _CONTENT_TYPE: Final = re.compile(r"\s*[a-z]{1,20}/[a-z0-9.+-]{1,40}\s*(;|$)", re.IGNORECASE | re.ASCII)
 
 
@@ -35,6 +38,7 @@ class IndexClient:
         self._endpoint = endpoint
         self._soap = Soap(endpoint.wsdl)
         self._transport = Transport(endpoint)
+        self._plain = endpoint.url.lower().startswith("http:")
         self._by_zeep = self._differs()
 
     def encode(self, transactions: Sequence[Transaction]) -> bytes:
@@ -88,6 +92,9 @@ class IndexClient:
         said = got.headers.get("Content-Type", "")
         kind = said.partition(";")[0].strip() if _CONTENT_TYPE.match(said) else "no known content type"
         size = f"{len(got.body)} bytes" if got.body is not None else f"incomplete, or over {LARGEST_BODY} bytes"
+        detail = f"without an answer of the index in it ({kind}, {size})"
+        if got.status == 400 and self._plain and _WANTS_TLS.search(got.body or b""):
+            detail = "the port speaks TLS: url must begin with https://"
         reply = Reply()
         if got.body:
             with suppress(UnreadableError):  # then the status alone speaks
@@ -96,7 +103,9 @@ class IndexClient:
             status=got.status,
             **reply._asdict(),
             retry_after=parse_retry_after(got.headers.get("Retry-After", ""), datetime.now(UTC)),
-            detail=f"without an answer of the index in it ({kind}, {size})",
+            detail=detail,
+            routed="x-skltp-correlation-id" in got.headers,
+            producer_ms=_milliseconds(got.headers.get("x-skltp-prt", "")),
         )
 
     def _differs(self) -> bool:
@@ -114,3 +123,8 @@ class IndexClient:
             return False
         logger.warning("The WSDL %s asks for another message; using zeep's slower encoder", self._endpoint.wsdl)
         return True
+
+
+def _milliseconds(said: str) -> int | None:
+    """The platform's figure, where it is one: headers of an answer may be anybody's."""
+    return int(said) if _MILLISECONDS.fullmatch(said) else None

@@ -20,6 +20,6 @@ class Endpoint:
     original_consumer: str = ""  # HSA-id, sent in a header if set
     on_behalf_of: str = ""  # as original_consumer
     connect_timeout: timedelta = timedelta(seconds=5)  # TCP, and each wait of the TLS handshake
-    read_timeout: timedelta = timedelta(seconds=30)  # each wait for more of the answer
-    call_timeout: timedelta = timedelta(seconds=60)  # the whole call
+    read_timeout: timedelta = timedelta(seconds=75)  # each wait for more of the answer
+    call_timeout: timedelta = timedelta(seconds=90)  # the whole call
     wsdl: str = ""  # a WSDL file to use instead of the built-in one

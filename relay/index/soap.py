@@ -6,9 +6,9 @@ WSDL asks for another. Reading is hardened: no document type, no entities, nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
 import zeep.loader
@@ -26,8 +26,12 @@ from relay.post import (
 )
 
 BUILT_IN_WSDL: Final = Path(__file__).parent / "contract" / "update.wsdl"
+FIND_WSDL: Final = Path(__file__).parent / "contract" / "findcontent.wsdl"
 OPERATION: Final = "Update"
 _LONGEST_TEXT: Final = 20_000  # characters of a fault or a comment that anybody looks at
+
+
+T = TypeVar("T")
 
 
 class ContractError(Exception):
@@ -45,6 +49,7 @@ class Reply(NamedTuple):
     fault_string: str = ""
     result_code: str = ""
     comment: str = ""
+    fault_detail: str = ""
 
 
 # zeep says that it is typed, but is so only here and there.
@@ -63,9 +68,9 @@ class _FilesOnly(zeep.transports.Transport):
 
 
 class Soap:
-    """The operation Update as a WSDL describes it. Safe to share between threads."""
+    """An operation, Update unless told otherwise, as a WSDL describes it. Safe to share between threads."""
 
-    def __init__(self, wsdl: str = "") -> None:
+    def __init__(self, wsdl: str = "", operation: str = OPERATION) -> None:
         """Raises ContractError."""
         self._settings = zeep.Settings(
             strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False
@@ -77,17 +82,17 @@ class Soap:
                 port.binding
                 for service in client.wsdl.services.values()
                 for port in service.ports.values()
-                if isinstance(port.binding, Soap11Binding) and OPERATION in cast(Any, port.binding).all()
+                if isinstance(port.binding, Soap11Binding) and operation in cast(Any, port.binding).all()
             )
         except ContractError:
             raise
         except StopIteration:
-            raise ContractError(f"The WSDL {wsdl} has no operation {OPERATION} over SOAP 1.1") from None
+            raise ContractError(f"The WSDL {wsdl} has no operation {operation} over SOAP 1.1") from None
         except Exception as error:  # zeep raises whatever its parsers raise
             raise ContractError(f"The WSDL {wsdl} cannot be loaded: {type(error).__name__}: {error}") from None
         finally:
             self._transport.session.close()
-        self._operation = binding.get(OPERATION)
+        self._operation = binding.get(operation)
         self._answer = str(self._operation.output.body.qname)
 
     @property
@@ -97,41 +102,56 @@ class Soap:
 
     def encode(self, logical_address: str, transactions: Sequence[Transaction]) -> bytes:
         """The envelope as zeep makes it: the same infoset as message.encode, fifty times slower."""
-        message = self._operation.create(
-            engagementTransaction=[_fields(transaction) for transaction in transactions],
-            _soapheaders={"LogicalAddress": logical_address},
+        return self.message(
+            logical_address, engagementTransaction=[_fields(transaction) for transaction in transactions]
         )
+
+    def message(self, logical_address: str, **fields: object) -> bytes:
+        """The envelope for a message of these fields."""
+        message = self._operation.create(**fields, _soapheaders={"LogicalAddress": logical_address})
         return bytes(etree.tostring(message.content, xml_declaration=True, encoding="UTF-8"))
 
     def read(self, body: bytes) -> Reply:
         """The answer in a body. Raises UnreadableError, without a word of the body in it."""
+        return self.read_as(body, _result)
+
+    def read_as(self, body: bytes, take: Callable[[Any], T]) -> T | Reply:
+        """What `take` makes of the answer in a body; of a fault, a Reply. Raises UnreadableError, as `read` does."""
         try:
             document = _parse_xml(body, self._transport, settings=self._settings)
             fault = document.find(f"{{{SOAP}}}Body/{{{SOAP}}}Fault")
             if fault is not None:
                 return _fault(fault)
-            return _result(document.find(f"{{{SOAP}}}Body/{self._answer}"))
+            return take(document.find(f"{{{SOAP}}}Body/{self._answer}"))
         except Exception as error:  # a hostile body can make zeep raise anything; none of it is for a log
             raise UnreadableError(type(error).__name__) from None
 
 
 def _result(response: Any) -> Reply:
     """An UpdateResponse. Its children are read by their names: zeep would refuse one whose comment comes first."""
-    texts = _texts(response)
+    texts = texts_of(response)
     return Reply(result_code=texts["ResultCode"], comment=texts.get("comment", ""))
 
 
 def _fault(fault: Any) -> Reply:
     """A SOAP 1.1 fault. Its children have no namespace, but some peers give them the envelope's."""
-    texts = _texts(fault)
-    code, string = texts.get("faultcode", ""), texts.get("faultstring", "")
-    return Reply(fault_code=code, fault_string=string or ("" if code else "A fault without a text"))
+    texts = texts_of(fault)
+    code, string, detail = (texts.get(name, "") for name in ("faultcode", "faultstring", "detail"))
+    return Reply(
+        fault_code=code, fault_string=string or ("" if code else "A fault without a text"), fault_detail=detail
+    )
 
 
-def _texts(parent: Any) -> dict[str, str]:
+def texts_of(parent: Any) -> dict[str, str]:
     """{local name of a child: what is written in it}."""
     children = parent.iterchildren("*")
-    return {etree.QName(each).localname: "".join(each.itertext()).strip()[:_LONGEST_TEXT] for each in children}
+    return {etree.QName(each).localname: _text(each)[:_LONGEST_TEXT] for each in children}
+
+
+def _text(element: Any) -> str:
+    """What is written in an element; what is written in elements in it, each in a line of its own."""
+    between = "" if next(element.iterchildren("*"), None) is None else "\n"
+    return between.join(element.itertext()).strip()
 
 
 def _fields(transaction: Transaction) -> dict[str, Any]:

@@ -18,14 +18,18 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 # What the peer says of our certificate or of our TLS; OpenSSL's names of the alerts (RFC 8446, 6.2).
 _ALERTS: Final = {
-    "CERTIFICATE_REQUIRED": "the peer demands a client certificate and got none",
-    "HANDSHAKE_FAILURE": "the peer refused the handshake: a client certificate missing, or no common cipher",
-    "CERTIFICATE_EXPIRED": "the peer says that our client certificate has expired",
-    "CERTIFICATE_REVOKED": "the peer says that our client certificate is revoked",
-    "CERTIFICATE_UNKNOWN": "the peer does not accept our client certificate",
-    "BAD_CERTIFICATE": "the peer does not accept our client certificate",
+    "CERTIFICATE_REQUIRED": "the peer demands a client certificate and got none: set client_certificate and client_key",
+    "HANDSHAKE_FAILURE": "the peer refused the handshake: a client certificate missing (set client_certificate "
+    "and client_key), or no common cipher",
+    "CERTIFICATE_EXPIRED": "the peer says that our client certificate has expired: renew it",
+    "CERTIFICATE_REVOKED": "the peer says that our client certificate is revoked: order a new one",
+    "CERTIFICATE_UNKNOWN": "the peer does not accept our client certificate: it has expired, or its issuer is unknown "
+    "to the peer; renew it, or have the issuer added there",
+    "BAD_CERTIFICATE": "the peer does not accept our client certificate: it has expired, or its issuer is unknown "
+    "to the peer; renew it, or have the issuer added there",
     "UNSUPPORTED_CERTIFICATE": "the peer does not accept our client certificate's type",
-    "UNKNOWN_CA": "the peer does not trust the issuer of our client certificate",
+    "UNKNOWN_CA": "the peer does not trust the issuer of our client certificate: put the whole chain into "
+    "client_certificate, or have the issuer added there",
     "ACCESS_DENIED": "the peer knows our client certificate and denies it access",
     "DECRYPT_ERROR": "the peer could not verify our signature: certificate and key may not belong together",
     "PROTOCOL_VERSION": "the peer and we have no TLS version in common (we take 1.2 and later)",
@@ -34,8 +38,8 @@ _ALERTS: Final = {
 }
 _OURS: Final = {
     "UNSUPPORTED_PROTOCOL": "the peer and we have no TLS version in common (we take 1.2 and later)",
-    "WRONG_VERSION_NUMBER": "the peer does not speak TLS on this port",
-    "HTTP_REQUEST": "the peer does not speak TLS on this port",
+    "WRONG_VERSION_NUMBER": "the peer does not speak TLS on this port: check the port in url",
+    "HTTP_REQUEST": "the peer does not speak TLS on this port: check the port in url",
 }
 # What we find wrong with the peer's certificate: OpenSSL's X509_V_ERR_….
 _VERIFY: Final = {

@@ -10,8 +10,9 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import zlib
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, RemoteDisconnected
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import Final, NamedTuple
 
 import urllib3
@@ -27,6 +28,8 @@ from relay.index.verdict import Failure
 # reading takes time that grows with the square of what a hostile peer may put in: at this size less than a second.
 LARGEST_BODY: Final = 1 << 17
 _POOL_SIZE: Final = 64  # idle connections kept; above any number of threads that share a client
+_GZIP: Final = b"\x1f\x8b"
+_TLS_RECORDS: Final = ("\x15\x03", "\x16\x03")  # an alert, or a handshake, where a status line should be
 _POOLS: Final = {"http": PlainPool, "https": TlsPool}
 
 
@@ -146,7 +149,7 @@ class Transport:
             return None
         try:
             with call.noting():
-                body = response.read(LARGEST_BODY + 1, decode_content=True)
+                body = _unpacked(_whole(response))
                 # The watchdog makes the peer's drip look like an end: of the headers, or of the body.
                 call.remaining()
         except Exception:
@@ -171,6 +174,8 @@ class Transport:
         if call.stage is Stage.SENT:
             if late:
                 return Failure.TIMEOUT, f"No whole answer in time from {self._host}"
+            if isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_RECORDS):
+                return Failure.TLS, f"{self._host} speaks TLS on this port: url must begin with https://"
             if isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected):
                 return Failure.NONSENSE, f"{self._host} does not answer in HTTP"
             if isinstance(cause, (OSError, HTTPException, urllib3.exceptions.HTTPError)):
@@ -190,3 +195,25 @@ class Transport:
         elif isinstance(cause, OSError):
             return Failure.CONNECT, f"No connection to {self._host}: {cause.strerror or 'network error'}"
         return Failure.OTHER, f"Unexpected {type(cause).__name__} in the call to {self._host}"
+
+
+def _whole(response: urllib3.BaseHTTPResponse) -> bytes:
+    """The body as it was sent, no more of it than one byte too many. Raises what urllib3 does where it breaks off."""
+    body = b""
+    while len(body) <= LARGEST_BODY and (more := response.read(LARGEST_BODY + 1 - len(body), decode_content=False)):
+        body += more
+    return body
+
+
+def _unpacked(body: bytes) -> bytes:
+    """A body that somebody on the way packed all the same.
+
+    We ask for none that is packed, so what a header says of it may be an echo of somebody's request: the body itself
+    is asked. One that cannot be unpacked is left as it is, and too large stays too large.
+    """
+    if not body.startswith(_GZIP):
+        return body
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, LARGEST_BODY + 1)
+    except zlib.error:
+        return body

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -18,8 +18,10 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from relay.identity import mask
+from relay.index import faults
 
 LONGEST_TEXT: Final = 500
+LONGEST_DETAIL: Final = 1000
 LONGEST_PAUSE: Final = timedelta(hours=1)  # no Retry-After may hold posts past the hour they are due in (R-33)
 
 
@@ -40,7 +42,7 @@ class Failure(StrEnum):
     CONNECT = "CONNECT"  # refused, unreachable, no connection in time
     PROXY = "PROXY"  # the outbound proxy would not connect us
     HANDSHAKE = "HANDSHAKE"  # the network broke the TLS handshake
-    TLS = "TLS"  # a certificate or key, ours or theirs, is wrong
+    TLS = "TLS"  # a certificate or key, ours or theirs, is wrong; or one side speaks TLS and the other does not
     TIMEOUT = "TIMEOUT"  # sent, no answer in time
     LOST = "LOST"  # sent, then the connection broke
     NONSENSE = "NONSENSE"  # sent, and what came is not HTTP
@@ -60,6 +62,9 @@ class Answer:
     failure: Failure | None = None
     detail: str = ""  # in our own words: why it failed, or what came instead
     sent: bool = True  # False: surely no byte of the request left
+    fault_detail: str = ""
+    routed: bool | None = None  # whether the answer bears the mark of the platform's routing; None: there is no answer
+    producer_ms: int | None = None  # how long the platform waited for the index, as it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,10 @@ class Verdict:
     administrators (R-38). `named` are 0-based numbers of posts that the answer names: as the peer gave them,
     so perhaps beyond the call's last. `sent` is False only when surely no byte of the request left.
     `in_doubt`: the posts' state in the index is not known afterwards. `retry_after` is what the peer asked
-    for, at most LONGEST_PAUSE, and only with TEMPORARY.
+    for, at most LONGEST_PAUSE, and only with TEMPORARY. `detail` is one more masked line: the producer's status and
+    the exception first. `likeness` is the same for answers that may turn out to mean more when they come again and
+    again for the same posts (`relay.flow.repeats`), and "" for all others. `narrowed`: a CONTENT that was found in that
+    way, so that its posts count as sent and its lane rests.
     """
 
     kind: Kind
@@ -80,6 +88,16 @@ class Verdict:
     sent: bool = True
     in_doubt: bool = False
     retry_after: timedelta | None = None
+    detail: str = ""
+    routed: bool | None = field(default=None, compare=False)
+    producer_ms: int | None = field(default=None, compare=False)
+    likeness: str = field(default="", compare=False)
+    narrowed: bool = False
+
+    @property
+    def told(self) -> str:
+        """Text and detail in one line, for whoever must act."""
+        return f"{self.text} ({self.detail})"[:LONGEST_TEXT] if self.detail else self.text
 
 
 class Meaning(NamedTuple):
@@ -122,12 +140,18 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "VP009": _TEMPORARY,  # error in contact with the producer
     "VP010": _CONFIGURATION,  # the producer has no address
     "VP011": _CONFIGURATION,  # not over TLS or not from an allowed address
-    "VP012": _NOT_DONE,  # the platform is out of resources
+    "VP012": _CONFIGURATION,  # the platform could not rewrite the call: its XML is broken
     "VP013": _CONFIGURATION,  # may not name an original consumer
     "VP014": _CONFIGURATION,  # routing loop
     "VP015": _CONFIGURATION,  # malformed call
     "VP016": _CONFIGURATION,  # the producer answered 403
-    "FAULT": _TEMPORARY,  # any other fault
+    # Faults without a code; those that come again and again for the same posts are narrowed (`relay.flow.repeats`)
+    faults.NO_ANSWER: _TEMPORARY,
+    faults.BROKER: _TEMPORARY,
+    faults.HEADER: _CONFIGURATION,
+    faults.DATE: _NOT_DONE,
+    faults.UNREADABLE: _NOT_DONE,
+    faults.FAULT: _TEMPORARY,
     # Bare HTTP statuses; one that is not here is _TEMPORARY
     **{f"HTTP{status}": _CONFIGURATION for status in range(300, 400)},  # a redirect is never followed
     "HTTP400": _CONFIGURATION,
@@ -155,8 +179,11 @@ TABLE: Final[Mapping[str, Meaning]] = {
 _URL_LAYERS: Final = 3  # an address quoted in an address quoted in an address
 _LONGEST_SPELLING: Final = 20  # more characters than any visible spelling of an identity
 
+_LIKENESS_OF_CODE: Final = frozenset({"VP009", "HTTP404"})
+_LIKENESS_OF_TEXT: Final = frozenset({faults.DATE, faults.UNREADABLE, faults.FAULT})
+_PAUSES: Final = frozenset({429, 502, 503, 504})  # bare statuses whose Retry-After is the peer's own and no echo
+
 _RESULT_CODES: Final = frozenset({"OK", "INFO", "ERROR"})
-_FAULT_CODE: Final = re.compile(r"\b(?:EI|VP)[0-9]{3}\b", re.IGNORECASE | re.ASCII)
 _SIZE: Final = re.compile(r"\bcontains more than \d|\bless than 1\b", re.IGNORECASE)
 # "EngagementTransaction #3 and #7", with or without the signs: posts counted from one
 _NAMED: Final = re.compile(
@@ -185,8 +212,31 @@ def classify(answer: Answer) -> Verdict:
         named=named,
         sent=answer.sent,
         in_doubt=in_doubt and answer.sent,
-        retry_after=answer.retry_after if kind is Kind.TEMPORARY else None,
+        retry_after=answer.retry_after if kind is Kind.TEMPORARY and _is_pause(answer) else None,
+        detail=_line(_detail(answer), LONGEST_DETAIL) if kind is not Kind.ACCEPTED else "",
+        routed=answer.routed,
+        producer_ms=answer.producer_ms,
+        likeness=_likeness(row, answer),
     )
+
+
+def _is_pause(answer: Answer) -> bool:
+    """Whether a Retry-After is the peer's own: the index sends request headers back in whatever it answers."""
+    return answer.status in _PAUSES and not (answer.fault_code or answer.fault_string)
+
+
+def _likeness(row: str, answer: Answer) -> str:
+    if row in _LIKENESS_OF_CODE:
+        return row
+    text = f"{answer.fault_code} {answer.fault_string or answer.fault_detail}"
+    return faults.likeness(row, mask(text)) if row in _LIKENESS_OF_TEXT else ""
+
+
+def _detail(answer: Answer) -> str:
+    parts = [faults.arranged(answer.fault_detail)] if answer.fault_detail else []
+    if answer.routed is False:
+        parts.append("it never came to the platform's routing: no x-skltp-correlation-id in the answer")
+    return "; ".join(parts)
 
 
 def _row(answer: Answer) -> str:
@@ -194,11 +244,11 @@ def _row(answer: Answer) -> str:
     if answer.failure is not None:
         return answer.failure
     status = f"HTTP{answer.status}"
-    if answer.fault_code or answer.fault_string:
-        found = _FAULT_CODE.search(answer.fault_string) or _FAULT_CODE.search(answer.fault_code)
-        if found is None:
-            return status if status in TABLE else "FAULT"
-        code = found.group().upper()
+    said = answer.fault_code, answer.fault_string, answer.fault_detail
+    if any(said):
+        code = faults.code_of(*said)
+        if code is None:
+            return status if status in TABLE else faults.name_of(*said)
         return _EI000_SIZE if code == "EI000" and _SIZE.search(answer.fault_string) else code
     if answer.status == 200:
         return answer.result_code if answer.result_code in _RESULT_CODES else Failure.NONSENSE
@@ -214,7 +264,7 @@ def _words(answer: Answer) -> str:
     """The answer for a human being. A body is never quoted: it may hold posts (R-38)."""
     if answer.failure is not None:
         return answer.detail or answer.failure
-    if answer.fault_code or answer.fault_string:
+    if answer.fault_code or answer.fault_string or answer.fault_detail:
         return answer.fault_string or f"Fault {answer.fault_code} without a text"
     if answer.result_code in _RESULT_CODES and answer.status == 200:
         return f"{answer.result_code}: {answer.comment}" if answer.comment else answer.result_code
@@ -226,7 +276,7 @@ def _words(answer: Answer) -> str:
     return " ".join(words)
 
 
-def _line(text: str) -> str:
+def _line(text: str, longest: int = LONGEST_TEXT) -> str:
     """Masked, one line, cut: roughly before masking, for speed; exactly after, lest an identity is halved."""
     rough = text[: 10 * LONGEST_TEXT]
     plain = rough
@@ -240,7 +290,7 @@ def _line(text: str) -> str:
     line = " ".join(visible.split())
     if len(text) > len(rough):
         line = line[:-_LONGEST_SPELLING]  # the rough cut may have gone through an identity
-    return mask(line)[:LONGEST_TEXT]
+    return mask(line)[:longest]
 
 
 def parse_retry_after(value: str, now: datetime) -> timedelta | None:

@@ -39,7 +39,13 @@ CALL_SECONDS: Final = Histogram(
     "ei_relay_call_seconds",
     "How long a call took, from connecting to its answer.",
     ["index"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 90),
+)
+PRODUCER_SECONDS: Final = Histogram(
+    "ei_relay_producer_seconds",
+    "How long the platform waited for the index, as it says in its answer: a part of ei_relay_call_seconds.",
+    ["index"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 90),
 )
 CALL_POSTS: Final = Histogram(
     "ei_relay_call_posts", "Posts in a call.", ["index"], buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)

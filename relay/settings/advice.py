@@ -11,6 +11,7 @@ from relay.settings.model import LONGEST_HOLD, EngagementIndex, Settings
 from relay.settings.outboxes import Place
 
 _MOST_POSTS = 1000
+_PATIENCE = timedelta(seconds=75)  # the platform waits 35 s for the index, twice at worst, with 2 s between
 
 
 def advise(settings: Settings) -> list[Finding]:
@@ -49,6 +50,13 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
             f"{prefix}.refresh_every",
             show(index.refresh_every),
             "every post of the index is said again so often: expected a day at least, such as the default, 7d",
+        )
+    if index.read_timeout < _PATIENCE:
+        yield Finding(
+            f"{prefix}.read_timeout",
+            show(index.read_timeout),
+            f"the platform answers after up to 72 s: a call that it accepts later than this counts as a time-out and "
+            f"is sent again and again; expected at least {format_duration(_PATIENCE)}, and call_timeout 90s",
         )
     if index.split_call_interval == timedelta(0):
         yield Finding(

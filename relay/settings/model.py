@@ -96,14 +96,30 @@ class EngagementIndex(_Table):
     )
     connect_timeout: kinds.PositiveDuration = Field(timedelta(seconds=5), description="Longest wait for a connection.")
     read_timeout: kinds.PositiveDuration = Field(
-        timedelta(seconds=30), description="Longest silence from a connected index."
+        timedelta(seconds=75),
+        description="Longest silence from a connected index. The platform answers after up to 72 s: with less, a slow "
+        "call that was accepted counts as a time-out and is sent again.",
     )
     call_timeout: kinds.PositiveDuration = Field(
-        timedelta(seconds=60),
+        timedelta(seconds=90),
         description="Longest time of a whole call, however slowly it drips; the lane of a killed worker is "
         "free again 10 s after it.",
     )
     wsdl: kinds.FilePath = Field(None, description="A WSDL of your own instead of the built-in one.")
+    find_content_url: kinds.OptionalHttpUrl = Field(
+        "",
+        description="Address of the FindContent service of a regional or test index that allows it, for "
+        "`ei-relay verify`. The national index may not be asked in production (R-39).",
+        repr=False,
+    )
+    verify_every: kinds.OptionalDuration = Field(
+        None,
+        description='How often the workers compare a sample with the index, such as "24h"; left out, never. Needs '
+        "find_content_url.",
+    )
+    verify_sample: kinds.Count = Field(
+        200, description="How many posts such a sample has; the residents of these are asked for, one a second."
+    )
 
     @property
     def least_posts(self) -> int:

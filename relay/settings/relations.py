@@ -12,6 +12,7 @@ from typing import Any
 
 from relay.settings.finding import Finding, show
 
+NATIONAL = "5565594230"
 Document = Mapping[str, Any]
 
 
@@ -23,6 +24,7 @@ def mistakes_between_tables(document: Document) -> list[Finding]:
         *_unknown_indexes(document),
         *_source_systems_used_twice(document),
         *_missing_test_residents(document),
+        *_asking_the_national_index(document),
     ]
 
 
@@ -98,6 +100,21 @@ def _source_systems_used_twice(document: Document) -> Iterator[Finding]:
                     f"it already stands in {holder}.source_systems",
                 )
             holders.setdefault(system.upper(), key)
+
+
+def _asking_the_national_index(document: Document) -> Iterator[Finding]:
+    indexes = document.get("engagement_index")
+    if document.get("environment") != "production" or not isinstance(indexes, Mapping):
+        return
+    for name, index in indexes.items():
+        if not isinstance(index, Mapping) or not index.get("find_content_url"):
+            continue
+        if str(index.get("logical_address", "")).strip() == NATIONAL:
+            yield Finding(
+                f"engagement_index.{name}.find_content_url",
+                show(index["find_content_url"]),
+                "expected none: FindContent on the national index is open to aggregating services only (R-39)",
+            )
 
 
 def _missing_test_residents(document: Document) -> Iterator[Finding]:

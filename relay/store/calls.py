@@ -48,13 +48,12 @@ def begin(
     return call_id
 
 
-def end(tx: Transaction, call_id: int, verdict: str, code: str, text: str, at: datetime | None = None) -> None:
-    """Record what came back, just now or at another time."""
-    tx.run(
-        update(call)
-        .where(call.c.id == call_id)
-        .values(ended_at=at or tx.now, verdict=verdict, code=code, text=text, post_ids=None)
-    )
+def end(
+    tx: Transaction, call_id: int, verdict: str, code: str, text: str, at: datetime | None = None, **more: object
+) -> None:
+    """Record what came back, just now or at another time; `more` are columns of it: detail, routed, producer_ms."""
+    said = {"ended_at": at or tx.now, "verdict": verdict, "code": code, "text": text, "post_ids": None}
+    tx.run(update(call).where(call.c.id == call_id).values(**said, **more))
 
 
 class OpenCall(NamedTuple):

@@ -81,6 +81,19 @@ class Due(NamedTuple):
     blocked: list[LaneName]  # at most BLOCKED_AT_ONCE
 
 
+class Seen(NamedTuple):
+    """What a lane remembers of answers that may mean more when they come again (`relay.flow.repeats`)."""
+
+    like: str | None = None  # the last such answer
+    times: int = 0  # how many of its like in a row
+    since: datetime | None = None  # the first of them
+    call: int | None = None  # the call that got the last of them
+    limit: int | None = None  # most posts of a call
+    limit_until: datetime | None = None  # None: the next call finds out whether size is the cause
+    largest: int | None = None  # posts of the call that failed, for its size perhaps
+    last_success_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TakenLane:
     """A lane as its new holder found it."""
@@ -93,6 +106,7 @@ class TakenLane:
     blocked: bool
     may_split: bool  # the pause between narrowing calls is over
     may_bulk: bool  # the pause between bulk calls is over (R-34)
+    seen: Seen
     say_again_at: datetime | None = None  # when to look at its unconfirmed posts; None: it has none
     next_refresh_at: datetime | None = None
 
@@ -299,6 +313,16 @@ def _taken(row: Row[Any], name: LaneName, ends: float, now: datetime) -> TakenLa
         blocked=row.blocked_code is not None,
         may_split=row.next_split_at <= now,
         may_bulk=row.next_bulk_at <= now,
+        seen=Seen(
+            like=row.fault_like,
+            times=row.fault_count,
+            since=row.fault_since,
+            call=row.fault_call,
+            limit=row.call_limit,
+            limit_until=row.limit_until,
+            largest=row.failed_posts,
+            last_success_at=row.last_success_at,
+        ),
         say_again_at=row.say_again_at,
         next_refresh_at=row.next_refresh_at,
     )

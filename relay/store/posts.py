@@ -201,6 +201,13 @@ def _record(dialect: str) -> Update:
     )
 
 
+def carried(tx: Transaction, call_id: int, post_ids: Iterable[int]) -> bool:
+    """Whether that call was the last one of any of these posts."""
+    rows = given(tx.dialect, post.c.id).c
+    asked = select(post.c.id).where(post.c.id == rows.id, post.c.call_id == call_id).limit(1)
+    return tx.run(asked, {"rows": as_json({"id": id} for id in post_ids)}).first() is not None
+
+
 def doubt(tx: Transaction, call_id: int, post_ids: str, ended_at: datetime) -> None:
     """Hold the posts of a call that nobody ended in doubt: they count as sent when its lease ended.
 

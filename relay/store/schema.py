@@ -19,6 +19,7 @@
               it was last heard
     run       a mass resend by a command: how far it has come, and whether it was cancelled
     audit     who changed what by a command, and why
+    verification  what the last comparison with an index found, where the index may be asked (relay.flow.verify)
     chore     what is done now and then by one worker: when it is next due
     onboarding  what was said, seen and ordered on a source's way to being connected; only added to
 
@@ -236,6 +237,14 @@ lane = Table(
     Column("say_again_at", Instant),  # when to look at its unconfirmed posts; null: it has none
     Column("next_refresh_at", Instant),  # when it may say again what the index has; null: never yet
     Column("last_success_at", Instant),
+    # The last answer that may mean more when it comes again (relay.flow.repeats): what it is like, how many in a row,
+    Column("fault_like", String(40)),
+    Column("fault_count", Integer, nullable=False, server_default="0"),
+    Column("fault_since", Instant),  # the first one's time,
+    Column("fault_call", BigInteger),  # and the last one's call
+    Column("call_limit", Integer),  # most posts of a call, while larger ones may be refused for their size
+    Column("limit_until", Instant),  # null: the next call finds out whether size is the cause
+    Column("failed_posts", Integer),  # the posts of the call that failed
     UniqueConstraint("engagement_index", "source_system", name="ei_lane_name"),
 )
 
@@ -331,6 +340,9 @@ call = Table(
     Column("code", String(20)),
     Column("text", String(500)),  # masked
     Column("environment", String(20)),  # that it was made in: what was seen in QA says nothing of production
+    Column("detail", String(1000)),  # masked: the producer's status and the exception first
+    Column("routed", Boolean),  # whether the answer came from the platform's routing; null: there was none
+    Column("producer_ms", Integer),  # how long the platform waited for the index, as it says
 )
 Index("ei_call_started", call.c.started_at)
 
@@ -412,6 +424,18 @@ run = Table(
     Column("matched", BigInteger, nullable=False, server_default="0"),
     Column("changed", BigInteger, nullable=False, server_default="0"),
     Column("undone", BigInteger, nullable=False, server_default="0"),
+)
+
+verification = Table(
+    "ei_verification",
+    metadata,
+    Column("engagement_index", String(64), primary_key=True),
+    Column("ended_at", Instant, nullable=False),
+    Column("equal", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("ghost", BigInteger, nullable=False),
+    Column("wrong", BigInteger, nullable=False),
+    Column("unsettled", BigInteger, nullable=False),
 )
 
 chore = Table(

@@ -83,8 +83,8 @@ def test_workers_that_shall_not_serve_what_they_count_are_told_so(render: Render
 @pytest.mark.parametrize(
     ("line", "seconds"),
     [
-        ("", 90), ('call_timeout = "5s"', 90), ('call_timeout = "2m"', 150), ('call_timeout="90.5s"', 121),
-        ('"call_timeout" = "1h"', 3630), ('# call_timeout = "1h"', 90), ('call_timeout = "1d"', 86430),
+        ("", 120), ('call_timeout = "5s"', 120), ('call_timeout = "2m"', 150), ('call_timeout="90.5s"', 121),
+        ('"call_timeout" = "1h"', 3630), ('# call_timeout = "1h"', 120), ('call_timeout = "1d"', 86430),
         ("other = {url = 'x', call_timeout = '2m'}", 150), ('engagement_index.other.call_timeout = "2m"', 150),
     ],
 )  # fmt: skip
@@ -100,9 +100,9 @@ def test_the_default_call_timeout_is_the_relay_s(render: Render) -> None:
 
 
 def test_a_stop_that_would_kill_calls_is_refused(helm: Any, render: Render) -> None:
-    with pytest.raises(helm.HelmError, match="expected more than 70"):
-        render(LEAST | {"workers": {"terminationGracePeriodSeconds": 70}})
-    assert render(LEAST | {"workers": {"terminationGracePeriodSeconds": 71}})
+    with pytest.raises(helm.HelmError, match="expected more than 100"):
+        render(LEAST | {"workers": {"terminationGracePeriodSeconds": 100}})
+    assert render(LEAST | {"workers": {"terminationGracePeriodSeconds": 101}})
 
 
 def test_labels_of_one_kind_go_over_those_of_all(render: Render) -> None:

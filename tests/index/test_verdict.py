@@ -46,14 +46,18 @@ CASES = [
     (fault("EI006: sourceSystem in EngagementTransaction #1 is reserved"), CONTENT, "EI006", SURE),
     *(
         (fault(f"VP{number:03} some text"), CONFIGURATION, f"VP{number:03}", SURE)
-        for number in (1, 2, 3, 4, 5, 6, 7, 10, 11, 13, 14, 15, 16)
+        for number in (1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16)
     ),
     (fault("VP008 no contact with the catalogue"), TEMPORARY, "VP008", SURE),
     (fault("VP009 error contacting the producer"), TEMPORARY, "VP009", DOUBT),
     (fault("vp009 error contacting the producer"), TEMPORARY, "VP009", DOUBT),
-    (fault("VP012 out of resources"), TEMPORARY, "VP012", SURE),
     (fault("VP017 a code of tomorrow"), TEMPORARY, "VP017", DOUBT),
     (fault("NullPointerException"), TEMPORARY, "FAULT", DOUBT),
+    (fault("No response received from remote server"), TEMPORARY, "NOANSWER", DOUBT),
+    (fault("Uncategorized exception occurred during JMS processing"), TEMPORARY, "BROKER", DOUBT),
+    (fault("Header x-skltp-correlation-id is missing"), CONFIGURATION, "HEADER", SURE),
+    (fault('Unparseable date: "x"'), TEMPORARY, "DATE", SURE),
+    (fault("Unmarshalling Error: x"), TEMPORARY, "XML", SURE),
     (Answer(status=500, fault_code="VP007"), CONFIGURATION, "VP007", SURE),
     # a known fault beats the status, a status beats an unknown fault
     (fault("VP007 not authorised", 200), CONFIGURATION, "VP007", SURE),

@@ -19,6 +19,7 @@ Document = dict[str, Any]
         ("retry_after_fault", "1s", '"1s"', "at least 5m (R-35)"),
         ("bulk_call_interval", "4.9s", '"4900ms"', "at least 5s (R-34)"),
         ("split_call_interval", "0s", '"0s"', "the default is 5s"),
+        ("read_timeout", "74s", '"74s"', "the platform answers after up to 72 s"),
     ],
 )
 def test_what_is_allowed_but_warned_of(

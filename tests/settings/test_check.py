@@ -184,9 +184,9 @@ def test_a_mistake_at_the_top(document: Document, key: str, value: object, shown
         ("key_spacing", "300", '"300"', _DURATION),
         ("connect_timeout", "0s", '"0s"', "expected more than zero"),
         ("call_timeout", "soon", '"soon"', _DURATION),
-        ("connect_timeout", "31s", '"30s" (the default)', "expected at least connect_timeout, which is 31s"),
+        ("connect_timeout", "76s", '"75s" (the default)', "expected at least connect_timeout, which is 76s"),
         ("read_timeout", "4s", '"4s"', "expected at least connect_timeout, which is 5s"),
-        ("call_timeout", "29s", '"29s"', "expected at least read_timeout, which is 30s"),
+        ("call_timeout", "74s", '"74s"', "expected at least read_timeout, which is 75s"),
         (
             "retry_after_fault",
             "16m",
@@ -366,7 +366,7 @@ def test_pauses_may_be_none_at_all(document: Document, index: Document, key: str
 def test_nothing_is_compared_with_key_spacing(document: Document, index: Document) -> None:
     index["key_spacing"] = "1s"
 
-    assert parse(document).engagement_index["national"].call_timeout == timedelta(seconds=60)
+    assert parse(document).engagement_index["national"].call_timeout == timedelta(seconds=90)
 
 
 def test_source_systems_are_kept_as_configured_and_the_data_controller_is_trimmed(
@@ -395,3 +395,13 @@ def test_sentinels_need_the_name_of_what_they_keep(document: Document) -> None:
     assert "broker_url names Sentinels" in mistake.expected
     document["broker_sentinel_master"] = "ei-broker"
     assert parse(document).broker_sentinel_master == "ei-broker"
+
+
+def test_the_national_index_may_not_be_asked_in_production(document: Document, index: Document) -> None:
+    """R-39."""
+    document["environment"] = "production"
+    index |= {"logical_address": "5565594230", "find_content_url": "https://ei.example/FindContent"}
+    with pytest.raises(SettingsError, match="aggregating services only"):
+        parse(document)
+    for better in ({"logical_address": "SE2321000016-REGI"}, {"find_content_url": ""}):
+        parse(document | {"engagement_index": {"national": index | better}})

@@ -41,7 +41,7 @@ START: Final = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 SPACING: Final = 300.0
 RETRY: Final = 60.0  # other than the spacing, so that neither hides a fault of the other
 RETRY_MAX: Final = 240.0
-CALL_TIMEOUT: Final = 60.0
+CALL_TIMEOUT: Final = 90.0
 SYSTEMS: Final = ("SE2321000016-84GX", "SE2321000016-85gx")
 
 

@@ -72,7 +72,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* The longest call_timeout, in whole seconds, rounded up: of `config`, and never less than its default. It may stand
      in a table of its own, after a dot, or in braces on one line. */}}
 {{- define "ei-relay.callTimeoutSeconds" -}}
-{{- $longest := 60 -}}
+{{- $longest := 90 -}}
 {{- $config := regexReplaceAll "(?m)^[ \t]*#.*$" .Values.config "" -}}
 {{- range regexFindAll "\\bcall_timeout[\"']?[ \t]*=[ \t]*[\"'][ \t]*[0-9.]+[ \t]*(ms|s|m|h|d)" $config -1 -}}
 {{- $value := regexFind "[0-9.]+[ \t]*(ms|s|m|h|d)$" . -}}

@@ -1,0 +1,129 @@
+"""`ei-relay calls`: what went out to an index and what came back, as long as calls are kept (`retention.calls`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+from sqlalchemy import Row
+
+from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, show_list
+from relay.cli.posts import in_a_cell
+from relay.cli.selecting import selected
+from relay.index.verdict import Kind
+from relay.store import answered
+from relay.store.answered import Asked
+from relay.store.calls import LOST, NOT_MADE
+from relay.store.lanes import LaneName
+from relay.store.selection import BIGGEST_KEY
+
+OUT: Final = "out"  # shown for a call whose answer is not recorded yet
+_VERDICTS: Final = (*(kind.value for kind in Kind), LOST, NOT_MADE)
+
+
+@click.group()
+def calls() -> None:
+    """Calls to the index: what went out and what came back."""
+
+
+@calls.command("list")
+@click.option("--lane", "lane_name", metavar="INDEX:SOURCE_SYSTEM", help="Calls of this lane.")
+@click.option("--source", help="Calls for this source's posts.")
+@click.option("--verdict", type=click.Choice(_VERDICTS), help="Calls that ended so.")
+@click.option("--code", help="Calls whose answer has this code: VP009, EI004, TIMEOUT.")
+@click.option("--correlation", metavar="ID", help="The call sent under this x-skltp-correlation-id.")
+@click.option("--since", metavar="TIME", help="Begun at or after: ISO 8601 in UTC, or 2h: two hours ago.")
+@click.option("--until", metavar="TIME", help="Begun before.")
+@click.option(
+    "--before", type=click.IntRange(1, BIGGEST_KEY), metavar="NUMBER", help="Older than this call: the next page."
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many calls.")
+@json_option
+def list_(
+    lane_name: str | None,
+    source: str | None,
+    verdict: str | None,
+    code: str | None,
+    correlation: str | None,
+    since: str | None,
+    until: str | None,
+    before: int | None,
+    limit: int,
+    json_: bool,
+) -> None:
+    """Show calls, the newest first."""
+    for option, said in (("lane", lane_name), ("correlation", correlation)):
+        if said == "":
+            raise click.UsageError(f"--{option} is empty")
+    chosen = selected(source=source, code=code, since=since, until=until)
+    asked = Asked(
+        lane=LaneName.parse(lane_name) if lane_name else None,
+        source=chosen.source,
+        verdict=verdict,
+        code=chosen.code.upper() if chosen.code else None,
+        correlation_id=correlation,
+        since=chosen.since,
+        until=chosen.until,
+        before=before,
+    )
+    rows = open_store(settings()).transact(lambda tx: answered.page(tx, asked, limit))
+    facts = [call_facts(row) for row in rows]
+    show_list(facts if json_ else [_short(fact) for fact in facts], json_, "no call is like that")
+    if len(rows) == limit and not json_:
+        click.echo(f"more: --before {rows[-1].id}", err=True)
+
+
+@calls.command()
+@click.argument("call", metavar="NUMBER|CORRELATION_ID")
+@json_option
+def show(call: str, json_: bool) -> None:
+    """Show one call with all that is known of its answer, by its number or its correlation id."""
+    number = int(call) if call.isascii() and call.isdecimal() and len(call) <= len(str(BIGGEST_KEY)) else None
+    store = open_store(settings())
+    row = (
+        store.transact(lambda tx: answered.by_number(tx, number))
+        if number is not None and number <= BIGGEST_KEY
+        else store.transact(lambda tx: answered.by_correlation_id(tx, call))
+    )
+    if row is None:
+        nothing_matched("there is no such call, or it is kept no longer")
+    facts = call_facts(row)
+    if json_:
+        click.echo(as_json(facts))
+        return
+    click.echo("\n".join(f"{name:16}{in_a_cell(value)}" for name, value in facts.items()))
+
+
+def call_facts(row: Row[Any]) -> Mapping[str, object]:
+    """What is shown of a call, as `answered` gives it. Its texts were masked when they were kept."""
+    ended: datetime | None = row.ended_at
+    return {
+        "call": row.id,
+        "lane": str(LaneName(row.engagement_index, row.source_system)),
+        "source": row.source,
+        "started_at": row.started_at,
+        "ended_at": ended,
+        "seconds": round((ended - row.started_at).total_seconds(), 3) if ended else _so_far(row),
+        "producer_ms": row.producer_ms,
+        "posts": row.posts,
+        "verdict": row.verdict or OUT,
+        "code": row.code,
+        "text": row.text,
+        "detail": row.detail,
+        "routed": None if row.routed is None else bool(row.routed),
+        "correlation_id": row.correlation_id,
+    }
+
+
+def _so_far(row: Row[Any]) -> float:
+    seconds: float = (datetime.now(UTC) - row.started_at).total_seconds()
+    return round(max(seconds, 0.0), 3)
+
+
+def _short(fact: Mapping[str, object]) -> Mapping[str, object]:
+    """For a table: the answer's text and detail in one column, the last."""
+    said = " ".join(str(fact[name]) for name in ("text", "detail") if fact[name])
+    shown = ("call", "lane", "started_at", "seconds", "posts", "verdict", "code", "correlation_id")
+    return {name: fact[name] for name in shown} | {"text": said or None}
