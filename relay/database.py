@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from relay.bounded import BoundedConnection
+from relay.drivers import code_of, driver_of
 from relay.sessions import Bounds, bound, connect_args, isolation
 
 POOL_SECONDS: Final = 10  # waiting for one of our own connections
@@ -53,14 +54,26 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None) -> Engin
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection on which each statement stands alone: no BEGIN, no ROLLBACK, no lock on SQLite."""
     with engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield _at_level(connection, "AUTOCOMMIT")
+
+
+def _at_level(connection: Connection, level: str) -> Connection:
+    """The connection at that isolation level. For some drivers that is a round trip, and where the connection was cut
+    they raise errors of their own, which the pool does not know: it would hand the dead connection out again."""
+    try:
+        return connection.execution_options(isolation_level=level)
+    except Exception as error:
+        connection.invalidate(error)
+        if not driver_of(error):
+            raise
+        raise DBAPIError("setting the isolation level", None, error, connection_invalidated=True) from error
 
 
 def describe(error: BaseException) -> str:
-    """A database error in words that quote no value: its class, and its SQLSTATE where it has one."""
+    """A database error in words that quote no value: its class, and the database's code where it gives one."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    state = getattr(original, "sqlstate", None)
-    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
+    code = code_of(original)
+    return type(original).__name__ + (f" ({code})" if code else "")
 
 
 def _bounded(seconds: float) -> Any:

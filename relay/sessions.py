@@ -106,7 +106,7 @@ def _postgresql(bounds: Bounds, options: str | tuple[str, ...]) -> dict[str, Any
 def _mysql(bounds: Bounds) -> dict[str, Any]:
     """One SET for both; a comment that begins with M is read by MariaDB alone, one with 50708 by MySQL alone."""
     session = (
-        f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {bounds.lock}"
+        f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {bounds.lock}, lock_wait_timeout = {bounds.lock}"
         f" /*M!100300 , max_statement_time = {bounds.statement}"
         f", idle_transaction_timeout = {bounds.idle_in_transaction} */"
         f" /*!50708 , max_execution_time = {bounds.statement * 1000} */"

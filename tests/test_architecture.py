@@ -15,6 +15,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     **dict.fromkeys(PURE, 0),
     "bounded": 0,
     "sessions": 0,
+    "drivers": 0,
     "database": 1,
     "catalogue": 1,
     "observe": 1,

@@ -14,6 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,10 +26,14 @@ from relay.batch import REJECTED, Reading, Receipt, Settlement, settle
 from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
+from relay.database import describe
+from relay.flow import aside
 from relay.flow.ground import Ground, ground_in
 from relay.flow.relay import Relay, SourceRoom
+from relay.flow.sameness import note_identity, other_reader
 from relay.observe import metrics
-from relay.outbox.reader import Settled
+from relay.outbox.marks import Settled
+from relay.outbox.refusals import OF_ROWS, kind_of
 from relay.outbox.trouble import explain
 from relay.post import WantedChange, reconcile
 from relay.store import bookings, lanes, posts, receipts, sources
@@ -39,6 +45,10 @@ log = logging.getLogger(__name__)
 BATCH: Final = 1000  # rows; one statement handles them all, and they stay a few hundred milliseconds' work
 _REST: Final = timedelta(seconds=2)  # after an outbox that did not answer, doubling up to
 _LONGEST_REST: Final = timedelta(seconds=60)
+_SHARED: Final = (
+    "the outbox is not read: it is the very table that source {other} reads by another address; "
+    "write outbox_url and outbox_table of both alike, and each takes the rows of its own source systems"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +68,44 @@ def intake(relay: Relay, source_name: str) -> Taken:
     try:
         room = relay.source(source_name)
         ground = room.policies.ground()
-        rows = room.reader.unread(BATCH)
     except CatalogueError as error:
         _leave_alone(relay, source_name, str(error))
         return NOTHING
-    except (SQLAlchemyError, ModuleNotFoundError) as error:  # the latter: the database's driver
+    except Exception as error:  # the driver of the database is not installed, or what the URL says is not its own
         _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
         return NOTHING
+    if (other := other_reader(relay, source_name)) is not None:
+        _leave_alone(relay, source_name, _SHARED.format(other=other))
+        return NOTHING
+    aside.remember(relay, room)
+    try:
+        rows = room.reader.unread(BATCH)
+    except Exception as error:  # whatever a driver raises, it costs this source a rest, and is seen
+        _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
+        return NOTHING
+    note_identity(relay, source_name)
     if not rows:
+        aside.follow_up(relay, room, rows, None, complete=True)
         _answers(relay, source_name)
         return NOTHING
-    done = relay.store.transact(partial(_settle, room, ground, rows))
+    try:
+        done = relay.store.transact(partial(_settle, room, ground, rows))
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
+            raise  # the relay's own database is away: that is said elsewhere
+        log.error("the rows of an outbox could not be taken", extra={"source": source_name, "error": _where(error)})
+        _leave_alone(relay, source_name, f"its rows were read and could not be taken: {describe(error)}")
+        return NOTHING
     if done is None:
         return NOTHING
     settlement, touched, at = done
     _tell(source_name, settlement.fresh)  # before the mark: whoever reads the rows again has nothing new to tell
     try:
-        room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
-    except SQLAlchemyError as error:
+        marked = room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
+    except Exception as error:
         _leave_alone(relay, source_name, _explained(relay, source_name, "marked", error))
         return Taken(0, False, touched)
+    aside.follow_up(relay, room, rows, marked, complete=len(rows) < BATCH)
     _answers(relay, source_name)  # not before: one that can be read and not marked must not seem well at every try
     return Taken(len(rows), len(rows) == BATCH, touched)
 
@@ -128,7 +156,15 @@ def _want(tx: Transaction, ground: Ground, settlement: Settlement) -> frozenset[
 
 
 def _explained(relay: Relay, source_name: str, verb: str, error: Exception) -> str:
+    if not isinstance(error, SQLAlchemyError | ModuleNotFoundError):
+        log.error("something unforeseen happened at an outbox", extra={"source": source_name, "error": _where(error)})
     return f"the outbox could not be {verb}: {explain(error, relay.outbox_table(source_name))}"
+
+
+def _where(error: Exception) -> str:
+    """What it is and where it came from; its text may quote a value."""
+    steps = extract_tb(error.__traceback__)
+    return describe(error) + "".join(f" at {Path(step.filename).name}:{step.lineno}" for step in steps[-3:])
 
 
 def _leave_alone(relay: Relay, source_name: str, text: str) -> None:

@@ -7,12 +7,14 @@ wider than what intake accepts.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Identity,
@@ -25,6 +27,8 @@ from sqlalchemy import (
     Text,
     TextClause,
     Unicode,
+    bindparam,
+    cast,
     text,
 )
 from sqlalchemy.dialects import mssql, mysql, oracle
@@ -72,6 +76,24 @@ def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table
     else:
         Index(f"{plain}_unread", table.c.outcome, table.c.id)
     return table
+
+
+def instant_as_written(at: datetime, dialect: str) -> object:
+    """The time as the driver takes it: ISO text on SQLite, and on MySQL, whose driver drops the zone, UTC."""
+    match dialect:
+        case "sqlite":
+            return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        case "mysql" | "mariadb":
+            return at.astimezone(UTC).replace(tzinfo=None)
+        case _:
+            return at
+
+
+def instant_given(dialect: str, name: str = "at") -> ColumnElement[Any]:
+    """The parameter that takes it. SQL Server is told its type: it cannot make a DATETIME, which a vendor's own column
+    may be, of the text that drivers hand over."""
+    given: ColumnElement[Any] = bindparam(name, type_=_instant())
+    return cast(given, mssql.DATETIMEOFFSET) if dialect == "mssql" else given
 
 
 def _words() -> TypeEngine[str]:

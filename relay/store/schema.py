@@ -13,6 +13,7 @@
     snapshot  a source's full list of bookings, while it is compared and applied; snapshot_run: who is at it, and when
               it was last heard
     audit     who changed what by a command, and why
+    row_aside rows of an outbox that are taken, but whose outcome cannot be written
     chore     what is done now and then by one worker: when it is next due
 
 The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
@@ -86,6 +87,7 @@ source = Table(
     Column("seen", String(32)),  # another ground that the last check found, and the next one may begin to weigh by
     Column("next_check_at", Instant, nullable=False, server_default=_LONG_AGO),
     Column("policy_error", String(500)),  # why its lists cannot be read; null: they can
+    Column("outbox_identity", String(64)),  # which table its outbox is, as its database says; null: not known
 )
 
 lane = Table(
@@ -235,6 +237,17 @@ snapshot_run = Table(
     Column("source", String(64), primary_key=True),
     Column("run", BigInteger, primary_key=True, autoincrement=False),
     Column("heard_at", Instant),  # when it last did something; null: it is given up, and its lines go
+)
+
+row_aside = Table(
+    "ei_row_aside",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reason", String(500), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),  # before that it is not tried again
 )
 
 audit = Table(
