@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from relay.bounded import BoundedConnection
 from relay.drivers import code_of, driver_of
+from relay.narrow import write_in_its_characters
 from relay.sessions import Bounds, bound, connect_args, isolation
 
 POOL_SECONDS: Final = 10  # waiting for one of our own connections
@@ -43,6 +44,8 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None) -> Engin
         **({"isolation_level": level} if level else {}),
     )
     bound(engine, bounds)
+    if engine.name == "postgresql":
+        event.listen(engine, "connect", lambda raw, _record: write_in_its_characters(raw))
     event.listen(engine, "do_connect", _bounded(bounds.silence) if engine.name == "postgresql" else _told_apart)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _sqlite(bounds.lock))

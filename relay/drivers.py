@@ -20,8 +20,6 @@ def driver_of(error: BaseException) -> str:
 def code_of(error: BaseException) -> str:
     """The database's code for the error, in words; "" where the driver gives none."""
     first: Any = error.args[0] if error.args else None
-    if state := getattr(error, "sqlstate", None):
-        return f"SQLSTATE {state}"
     match driver_of(error):
         case "pymysql" | "MySQLdb" | "mysql" | "mariadb" | "pymssql":
             return f"error {first}" if isinstance(first, int) else ""
@@ -32,7 +30,8 @@ def code_of(error: BaseException) -> str:
             state = f"SQLSTATE {first}" if re.fullmatch(r"[0-9A-Z]{5}", str(first)) else ""
             return ", ".join(part for part in (f"error {number}" if number else "", state) if part)
         case _:
-            return ""
+            state = getattr(error, "sqlstate", None)
+            return f"SQLSTATE {state}" if state else ""
 
 
 def number_of_sql_server(error: BaseException) -> int | None:

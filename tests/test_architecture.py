@@ -16,6 +16,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "bounded": 0,
     "sessions": 0,
     "drivers": 0,
+    "narrow": 0,
     "database": 1,
     "catalogue": 1,
     "observe": 1,

@@ -31,8 +31,10 @@ from relay.flow import aside
 from relay.flow.ground import Ground, ground_in
 from relay.flow.relay import Relay, SourceRoom
 from relay.flow.sameness import note_identity, other_reader
+from relay.narrow import lacks
 from relay.observe import metrics
 from relay.outbox.marks import Settled
+from relay.outbox.reader import WRITTEN
 from relay.outbox.refusals import OF_ROWS, kind_of
 from relay.outbox.trouble import explain
 from relay.post import WantedChange, reconcile
@@ -119,8 +121,11 @@ def _settle(
         return None
     ground = ground_in(tx, ground, held)
     readings = [Reading(row, change.read(row, room.source_systems, room.local_identities)) for row in rows]
+    if (encoding := tx.encoding) is not None:  # not UTF-8
+        readings = [reading if (why := _lacking(reading.row, encoding)) is None else Reading(reading.row, why)
+                    for reading in readings]  # fmt: skip
     earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
-    event_ids = {event_id for row in rows if (event_id := event_id_of(row))}
+    event_ids = {event_id for row, said in readings if (event_id := event_id_of(row)) and _holds(tx, event_id)}
     booking_ids = {said.booking_id for _, said in readings if isinstance(said, change.Change)}
     settlement = settle(
         readings,
@@ -134,6 +139,19 @@ def _settle(
     touched = _want(tx, ground, settlement)
     receipts.add(tx, room.name, settlement.fresh)
     return settlement, touched, tx.now
+
+
+def _lacking(row: OutboxRow, encoding: str) -> change.Rejected | None:
+    """Why the relay's own database cannot keep what a row says; None: it can."""
+    fields = [name for name in WRITTEN if lacks(encoding, getattr(row, name) or "")]
+    if not fields:
+        return None
+    why = f"has a character that the relay's own database, which keeps text in {encoding}, does not have"
+    return change.Rejected("; ".join(f"{name}: {why}" for name in fields)[: change.REASON_LIMIT])
+
+
+def _holds(tx: Transaction, text: str) -> bool:
+    return tx.encoding is None or not lacks(tx.encoding, text)
 
 
 def _want(tx: Transaction, ground: Ground, settlement: Settlement) -> frozenset[LaneName]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from relay.narrow import ALIKE
+
 PLAINEST: Final = 2
 
 _ENCODINGS: Final = {1: "latin-1", PLAINEST: "ascii"}
-_ALIKE: Final = str.maketrans({"…": "...", "“": '"', "”": '"', "’": "'", "‘": "'", "–": "-", "—": "-", "\u00a0": " "})
 
 
 def plain(text: str | None, plainness: int, length: int = 500) -> str | None:
@@ -16,4 +17,4 @@ def plain(text: str | None, plainness: int, length: int = 500) -> str | None:
     if text is None or plainness == 0:
         return text
     encoding = _ENCODINGS[plainness]
-    return text.translate(_ALIKE).encode(encoding, "backslashreplace").decode(encoding)[:length]
+    return text.translate(ALIKE).encode(encoding, "backslashreplace").decode(encoding)[:length]
