@@ -30,8 +30,8 @@ def code_of(error: BaseException) -> str:
             state = f"SQLSTATE {first}" if re.fullmatch(r"[0-9A-Z]{5}", str(first)) else ""
             return ", ".join(part for part in (f"error {number}" if number else "", state) if part)
         case _:
-            state = getattr(error, "sqlstate", None)
-            return f"SQLSTATE {state}" if state else ""
+            known = getattr(error, "sqlstate", None)
+            return f"SQLSTATE {known}" if known else ""
 
 
 def number_of_sql_server(error: BaseException) -> int | None:

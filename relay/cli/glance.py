@@ -23,11 +23,12 @@ from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
-from relay.store import figures, overview
+from relay.store import aside, figures, overview
 from relay.store.transaction import Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
+SHOWN: Final = 20  # rows of a source that are set aside
 _LEFT: Final = (None, "is no longer in the configuration")
 _RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
 
@@ -39,14 +40,19 @@ def look(loaded: Settings) -> Standing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, lanes, sources, rejected = store.transact(_read)
+            now, states, lanes, sources, rejected, set_aside = store.transact(_read)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
                 at=now,
                 sources=[
                     _source(
-                        name, known.get(name), states, rejected.get(name, 0), *(asked.get(name) or _gone(known[name]))
+                        name,
+                        known.get(name),
+                        states,
+                        rejected.get(name, 0),
+                        [row for row in set_aside if row.source == name],
+                        *(asked.get(name) or _gone(known[name])),
                     )
                     for name in sorted({*known, *asked})
                 ],
@@ -65,8 +71,9 @@ def look(loaded: Settings) -> Standing:
 
 def _read(
     tx: Transaction,
-) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int]]:
-    return tx.now, overview.posts_by_state(tx), overview.lanes(tx), overview.sources(tx), figures.rejected(tx)
+) -> tuple[datetime, list[tuple[str, str, int]], list[Row[Any]], list[Row[Any]], dict[str, int], list[Row[Any]]]:
+    states, lanes = overview.posts_by_state(tx), overview.lanes(tx)
+    return tx.now, states, lanes, overview.sources(tx), figures.rejected(tx), aside.listed(tx)
 
 
 def _gone(row: Row[Any]) -> tuple[None, str | None]:
@@ -79,6 +86,7 @@ def _source(
     row: Row[Any] | None,
     states: list[tuple[str, str, int]],
     rejected: int,
+    set_aside: list[Row[Any]],
     backlog: Backlog | None,
     error: str | None,
 ) -> Facts:
@@ -93,6 +101,8 @@ def _source(
         "pending": counts.get("pending", 0),
         "parked": counts.get("parked", 0),
         "rejected_last_hour": rejected,
+        "rows_set_aside": len(set_aside),
+        "set_aside": [{"row_id": row.row_id, "since": row.since, "reason": row.reason} for row in set_aside[:SHOWN]],
         "error": noted or error,
         "error_since": row.error_since if row is not None else None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.common import as_json, chosen_sources, json_option, settings
 from relay.database import connect
@@ -12,7 +13,9 @@ from relay.outbox import ddl as outbox_ddl
 from relay.outbox.inspect import look
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import DEFAULT_NAME
-from relay.settings import parse_table_name
+from relay.settings import Settings, parse_table_name
+from relay.store import aside
+from relay.store.transaction import Store
 
 
 @click.group()
@@ -52,7 +55,7 @@ def check(name: str, json_: bool) -> None:
     loaded = settings()
     (source,) = chosen_sources(loaded, name)
     facts = look(connect(loaded.outbox_url_of(source)), source.outbox_table)
-    findings = judge(facts)
+    findings = judge(facts, _set_aside(loaded, name))
     ok = not any(finding.level is Level.WRONG for finding in findings)
     if json_:
         click.echo(as_json({"ok": ok, "rows": len(facts.rows), "findings": [asdict(f) for f in findings]}))
@@ -61,6 +64,17 @@ def check(name: str, json_: bool) -> None:
             click.echo(f"{finding.level.upper():8} {finding.text}")
         click.echo(f"{'nothing is wrong' if ok else 'it is not right'}; {len(facts.rows)} rows were looked at")
     raise SystemExit(0 if ok else 1)
+
+
+def _set_aside(loaded: Settings, name: str) -> list[tuple[int, str]]:
+    """The source's rows that are set aside, with the reason, as far as the relay's own database tells."""
+    store = Store(connect(loaded.database_url))
+    try:
+        return [(row.row_id, row.reason) for row in store.transact(lambda tx: aside.listed(tx, name))]
+    except SQLAlchemyError:  # it is not there yet, or away: the outbox is what was asked about
+        return []
+    finally:
+        store.engine.dispose()
 
 
 def _table_name(typed: str) -> str:

@@ -32,7 +32,12 @@ def status(all_: bool, json_: bool) -> None:
     most = None if all_ else LINES
     click.echo("nothing is wrong" if not lines else "\n".join(f"WRONG  {line}" for line in lines[:most]))
     _tell_of_rest(len(lines[:most]), len(lines), "lines like these")
-    _show(seen.sources, _speaks_of_source, most, "sources")
+    _show(
+        [{k: v for k, v in source.items() if k != "set_aside"} for source in seen.sources],
+        _speaks_of_source,
+        most,
+        "sources",
+    )
     _show([{k: v for k, v in lane.items() if k != "text"} for lane in seen.lanes], _speaks_of_lane, most, "lanes")
 
 
@@ -51,7 +56,9 @@ def _tell_of_rest(shown: int, there: int, what: str) -> None:
 
 
 def _speaks_of_source(source: Facts) -> bool:
-    return any(source[name] for name in ("error", "unread", "pending", "parked", "rejected_last_hour"))
+    return any(
+        source[name] for name in ("error", "unread", "pending", "parked", "rejected_last_hour", "rows_set_aside")
+    )
 
 
 def _speaks_of_lane(lane: Facts) -> bool:

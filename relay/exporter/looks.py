@@ -13,7 +13,7 @@ from relay.exporter.census import Census
 from relay.exporter.round import Round
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import figures
+from relay.store import aside, figures
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -31,6 +31,7 @@ class Standing:
     parked: list[tuple[int, str, int]]  # (lane id, code, number)
     outbox_errors: Mapping[str, datetime]  # {source: since}
     rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
+    set_aside: Mapping[str, int]  # {source: outbox rows whose outcome cannot be written}
 
 
 class Looks:
@@ -78,7 +79,7 @@ class Looks:
 def _standing(tx: Transaction) -> Standing:
     waiting, parked = figures.waiting(tx), figures.parked(tx)
     lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
-    return Standing(tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx))
+    return Standing(tx.now, lanes, waiting, parked, figures.outbox_errors(tx), figures.rejected(tx), aside.counted(tx))
 
 
 def _expiry_of(path: str) -> Callable[[], datetime]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.change import OutboxRow
 from relay.database import reading
-from relay.outbox.reader import WRITTEN, OutboxReader
+from relay.outbox.reader import WRITTEN, OutboxReader, looking
 from relay.outbox.table import outbox_table
 from relay.outbox.texts import as_read, as_text
 from relay.outbox.trouble import explain
@@ -65,8 +65,8 @@ def look(engine: Engine, table_name: str) -> OutboxFacts:
     try:
         with reading(engine) as connection:
             inspector = inspect(connection)
-            described = inspector.get_columns(table.name, table.schema)
-            indexes = inspector.get_indexes(table.name, table.schema)
+            described = inspector.get_columns(table.name, table.schema, **looking(dialect))
+            indexes = inspector.get_indexes(table.name, table.schema, **looking(dialect))
     except SQLAlchemyError as error:
         return OutboxFacts(table_name, dialect, now, troubles=(explain(error, table_name),))
     kinds = {str(column["name"]).lower(): column["type"] for column in described}

@@ -228,7 +228,13 @@ class OutboxReader:
 
 def _types(connection: Connection, table: str, schema: str | None) -> dict[str, TypeEngine[Any]]:
     """The types that the table's columns really have, by name."""
-    return {str(column["name"]): column["type"] for column in inspect(connection).get_columns(table, schema)}
+    columns = inspect(connection).get_columns(table, schema, **looking(connection.dialect.name))
+    return {str(column["name"]): column["type"] for column in columns}
+
+
+def looking(dialect: str) -> dict[str, bool]:
+    """How an inspector is to look: on Oracle also at what a synonym stands for, which a SELECT follows by itself."""
+    return {"oracle_resolve_synonyms": True} if dialect == "oracle" else {}
 
 
 def _as_row(row: Row[Any]) -> OutboxRow:
