@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.common import as_json, chosen_sources, json_option, settings
-from relay.database import connect
+from relay.database import connect, reading
 from relay.outbox import ddl as outbox_ddl
 from relay.outbox.inspect import look
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import DEFAULT_NAME
 from relay.settings import Settings, parse_table_name
 from relay.store import aside
-from relay.store.transaction import Store
+from relay.store.transaction import Transaction
 
 
 @click.group()
@@ -68,13 +71,17 @@ def check(name: str, json_: bool) -> None:
 
 def _set_aside(loaded: Settings, name: str) -> list[tuple[int, str]]:
     """The source's rows that are set aside, with the reason, as far as the relay's own database tells."""
-    store = Store(connect(loaded.database_url))
+    url = make_url(loaded.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return []  # to connect would make it
+    engine = connect(loaded.database_url)
     try:
-        return [(row.row_id, row.reason) for row in store.transact(lambda tx: aside.listed(tx, name))]
-    except SQLAlchemyError:  # it is not there yet, or away: the outbox is what was asked about
+        with reading(engine) as connection:
+            return [(row.row_id, row.reason) for row in aside.listed(Transaction(connection, datetime.now(UTC)), name)]
+    except SQLAlchemyError:  # it is older, or away: the outbox is what was asked about
         return []
     finally:
-        store.engine.dispose()
+        engine.dispose()
 
 
 def _table_name(typed: str) -> str:
