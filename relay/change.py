@@ -25,6 +25,8 @@ UPSERT: Final = "upsert"
 REMOVE: Final = "remove"
 RESIDENT_LIMIT: Final = 32  # characters of a local reserve identity; a national one has 12
 REASON_LIMIT: Final = 500  # characters of outcome_reason
+READ_AT_MOST: Final = 256  # characters of any value that are read: more than any right one has, blanks around it too
+UNREADABLE: Final = "\udcff"  # stands for a value that its database could not give out; no text has it
 
 _BIGINT_LIMIT: Final = 2**63
 _VALUE_LIMIT: Final = 40  # characters of a wrong value shown in a reason
@@ -200,6 +202,9 @@ class _Reader:
         text: str | None = getattr(self._row, field)
         if not text:
             return None
+        if text == UNREADABLE:
+            self.mistakes.append(f"{field}: the database cannot give it out as text, expected what is valid in UTF-8")
+            return None
         try:
             return parse(text)
         except (IdentityError, WallClockError, ValueError) as error:
@@ -227,7 +232,8 @@ def _plain_text(limit: int) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if len(text) > limit:
-            raise ValueError(f"expected at most {limit} characters, it has {len(text)}")
+            number = len(text) if len(text) <= READ_AT_MOST else f"more than {READ_AT_MOST}"
+            raise ValueError(f"expected at most {limit} characters, it has {number}")
         if text != text.strip():
             raise ValueError("expected no white space at the beginning or end")
         if any(unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" for c in text):

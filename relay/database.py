@@ -18,8 +18,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from relay.bounded import BoundedConnection
-from relay.sessions import Bounds, bound, connect_args, isolation
+from relay.drivers import code_of, driver_of
+from relay.narrow import write_in_its_characters
+from relay.pooler import Startup
+from relay.sessions import Bounds, bound, connect_args, isolation, session_of_postgresql
 
 POOL_SECONDS: Final = 10  # waiting for one of our own connections
 RECYCLE_SECONDS: Final = 1800  # a firewall forgets quiet connections
@@ -34,7 +36,8 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, priva
     """
     parsed, bounds = make_url(url), bounds or Bounds()
     level = isolation(parsed)
-    # No ping before use: a dead connection shows at the first statement, and all of its pool go with it.
+    # No ping before use: a dead connection shows at the first statement, and all of its pool go with it. But SQL
+    # Server's drivers begin each use with a round trip of their own, and what they raise then the pool does not hear.
     engine = create_engine(
         parsed,
         hide_parameters=True,
@@ -42,13 +45,18 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, priva
         max_overflow=2,
         pool_timeout=POOL_SECONDS,
         pool_recycle=RECYCLE_SECONDS,
+        pool_pre_ping=parsed.get_backend_name() == "mssql",
         connect_args=connect_args(parsed, bounds),
         **({"isolation_level": level} if level else {}),
     )
     bound(engine, bounds)
     if private and engine.name == "sqlite" and parsed.database:
         event.listen(engine, "do_connect", _private(Path(parsed.database)))  # before whoever connects
-    event.listen(engine, "do_connect", _bounded(bounds.silence) if engine.name == "postgresql" else _told_apart)
+    if engine.name == "postgresql":
+        event.listen(engine, "connect", lambda raw, _record: write_in_its_characters(raw))
+        Startup(bounds.silence, session_of_postgresql(bounds), "options" in parsed.query).listen(engine)
+    else:
+        event.listen(engine, "do_connect", _told_apart)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _sqlite(bounds.lock))
         event.listen(engine, "begin", _begin_immediate)
@@ -59,23 +67,26 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, priva
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection on which each statement stands alone: no BEGIN, no ROLLBACK, no lock on SQLite."""
     with engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield _at_level(connection, "AUTOCOMMIT")
+
+
+def _at_level(connection: Connection, level: str) -> Connection:
+    """The connection at that isolation level. For some drivers that is a round trip, and where the connection was cut
+    they raise errors of their own, which the pool does not know: it would hand the dead connection out again."""
+    try:
+        return connection.execution_options(isolation_level=level)
+    except Exception as error:
+        connection.invalidate(error)
+        if not driver_of(error):
+            raise
+        raise DBAPIError("setting the isolation level", None, error, connection_invalidated=True) from error
 
 
 def describe(error: BaseException) -> str:
-    """A database error in words that quote no value: its class, and its SQLSTATE where it has one."""
+    """A database error in words that quote no value: its class, and the database's code where it gives one."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    state = getattr(original, "sqlstate", None)
-    return type(original).__name__ + (f" (SQLSTATE {state})" if state else "")
-
-
-def _bounded(seconds: float) -> Any:
-    def do_connect(_dialect: Dialect, _record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]) -> Any:
-        connection = BoundedConnection.connect(*args, **options)
-        connection.bound_seconds = seconds
-        return connection
-
-    return do_connect
+    code = code_of(original)
+    return type(original).__name__ + (f" ({code})" if code else "")
 
 
 def _told_apart(dialect: Dialect, _record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]) -> Any:

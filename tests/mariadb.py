@@ -36,10 +36,12 @@ def binary() -> str | None:
 
 
 class MariaDb(ThrowAway):
-    """One server with its own data folder. `admin` may do everything, from 127.0.0.1, without a password."""
+    """One server with its own data folder. `admin` may do everything, from 127.0.0.1, without a password.
+    `options` are more of the server's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.port = 0
+        self._options = [option for option in _OPTIONS if not (option == "--skip-log-bin" and options)] + [*options]
         self._process: subprocess.Popen[bytes] | None = None
         self._base = Path(tempfile.mkdtemp(prefix="ei-mariadb-", dir="/tmp"))
         # each removes what another's bootstrap has in a temporary folder that they share
@@ -62,7 +64,7 @@ class MariaDb(ThrowAway):
             self._process = subprocess.Popen(
                 [str(binary()), "--no-defaults", f"--datadir={self._base}/data", f"--socket={self._base}/socket",
                  f"--pid-file={self._base}/pid", f"--port={self.port}", f"--init-file={self._base}/admin.sql",
-                 *_OPTIONS],
+                 *self._options],
                 stdout=log, stderr=log, start_new_session=True, **self._how,
             )  # fmt: skip
         if not comes_to_answer(self._process, self._is_ready, timeout):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from relay.database import connect, reading
+from relay.outbox.refusals import Kind, kind_of
+from relay.outbox.trouble import explain
 
 
 def test_a_urls_own_options_hold_beside_ours(postgres_url: str) -> None:
@@ -57,3 +60,29 @@ def test_a_booking_systems_sqlite_file_keeps_its_rights(tmp_path: Path) -> None:
     with reading(connect(f"sqlite:///{tmp_path}/booking.db")) as connection:
         assert connection.scalar(text("PRAGMA synchronous")) == 2  # FULL: what was committed stands
         assert modes(tmp_path)["booking.db"] == 0o664
+
+
+def test_what_a_driver_raises_when_its_level_is_set_ends_the_connection(
+    tmp_path: Path,
+) -> None:
+    """SQL Server's drivers go to the server for that; on a link that was cut they raise errors of their own."""
+    engine = connect(f"sqlite:///{tmp_path / 'x.db'}", pool_size=1)
+    with reading(engine) as connection:
+        first = connection.connection.dbapi_connection
+    cut = type("OperationalError", (Exception,), {"__module__": "pyodbc"})(
+        "08S01", "[08S01] Communication link failure"
+    )
+
+    def set_level(_connection: object, _level: str) -> None:
+        raise cut
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine.dialect, "set_isolation_level", set_level)
+        with pytest.raises(DBAPIError) as error, reading(engine):
+            pass
+    assert error.value.orig is cut
+    assert kind_of(error.value) is Kind.SILENT
+    assert explain(error.value, "ei_outbox").startswith("the database does not answer (SQLSTATE 08S01)")
+    with reading(engine) as connection:
+        assert connection.connection.dbapi_connection is not first
+    engine.dispose()

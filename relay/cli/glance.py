@@ -26,12 +26,13 @@ from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
-from relay.store import changes, figures, overview, workers
+from relay.store import aside, changes, figures, overview, workers
 from relay.store.transaction import Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
 LanesRead = tuple[list[Row[Any]], dict[int, Row[Any]], datetime]
+SHOWN: Final = 20  # rows of a source that are set aside
 _LEFT: Final = (None, "is no longer in the configuration")
 _RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
 
@@ -43,7 +44,7 @@ def look(loaded: Settings) -> Standing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, (lanes, failed, _), sources, rejected, held, unconfirmed = store.transact(_read)
+            now, states, (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(_read)
             processes = store.transact(workers.every)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
@@ -56,6 +57,7 @@ def look(loaded: Settings) -> Standing:
                         states,
                         rejected.get(name, 0),
                         unconfirmed.get(name, 0),
+                        [row for row in set_aside if row.source == name],
                         *(asked.get(name) or _gone(known[name])),
                     )
                     for name in sorted({*known, *asked})
@@ -78,11 +80,12 @@ def look(loaded: Settings) -> Standing:
 def _read(
     tx: Transaction,
 ) -> tuple[
-    datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]], dict[str, int]
-]:
+    datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]], dict[str, int],
+    list[Row[Any]],
+]:  # fmt: skip
     return (
         tx.now, overview.posts_by_state(tx), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
-        changes.every(tx), figures.unconfirmed(tx),
+        changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
     )  # fmt: skip
 
 
@@ -97,6 +100,7 @@ def _source(
     states: list[tuple[str, str, int]],
     rejected: int,
     unconfirmed: int,
+    set_aside: list[Row[Any]],
     backlog: Backlog | None,
     error: str | None,
 ) -> Facts:
@@ -113,6 +117,8 @@ def _source(
         "parked": counts.get("parked", 0),
         "rejected_last_hour": rejected,
         "last_look_at": row.next_check_at - CHECK if row is not None and row.next_check_at.year > 1970 else None,
+        "rows_set_aside": len(set_aside),
+        "set_aside": [{"row_id": row.row_id, "since": row.since, "reason": row.reason} for row in set_aside[:SHOWN]],
         "error": noted or error,
         "error_since": row.error_since if row is not None else None,
     }

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.common import as_json, chosen_sources, json_option, settings
-from relay.database import connect
+from relay.database import connect, reading
 from relay.outbox import ddl as outbox_ddl
 from relay.outbox.inspect import look
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import DEFAULT_NAME
-from relay.settings import parse_table_name
+from relay.settings import Settings, parse_table_name
+from relay.store import aside
+from relay.store.transaction import Transaction
 
 
 @click.group()
@@ -52,7 +58,7 @@ def check(name: str, json_: bool) -> None:
     loaded = settings()
     (source,) = chosen_sources(loaded, name)
     facts = look(connect(loaded.outbox_url_of(source)), source.outbox_table)
-    findings = judge(facts)
+    findings = judge(facts, _set_aside(loaded, name))
     ok = not any(finding.level is Level.WRONG for finding in findings)
     if json_:
         click.echo(as_json({"ok": ok, "rows": len(facts.rows), "findings": [asdict(f) for f in findings]}))
@@ -61,6 +67,21 @@ def check(name: str, json_: bool) -> None:
             click.echo(f"{finding.level.upper():8} {finding.text}")
         click.echo(f"{'nothing is wrong' if ok else 'it is not right'}; {len(facts.rows)} rows were looked at")
     raise SystemExit(0 if ok else 1)
+
+
+def _set_aside(loaded: Settings, name: str) -> list[tuple[int, str]]:
+    """The source's rows that are set aside, with the reason, as far as the relay's own database tells."""
+    url = make_url(loaded.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return []  # to connect would make it
+    engine = connect(loaded.database_url)
+    try:
+        with reading(engine) as connection:
+            return [(row.row_id, row.reason) for row in aside.listed(Transaction(connection, datetime.now(UTC)), name)]
+    except SQLAlchemyError:  # it is older, or away: the outbox is what was asked about
+        return []
+    finally:
+        engine.dispose()
 
 
 def _table_name(typed: str) -> str:

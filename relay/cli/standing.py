@@ -41,6 +41,7 @@ def wrong(seen: Standing) -> list[str]:
         *_unattended(seen),
         *_lanes(seen.lanes),
         *_refused(seen.sources),
+        *_set_aside(seen.sources),
         *_certificates(seen),
     ]
 
@@ -114,6 +115,17 @@ def _refused(sources: list[Facts]) -> Iterator[str]:
             yield f"source {source['source']}: {source['rejected_last_hour']} outbox rows were rejected within the hour"
         if source["parked"]:
             yield f"source {source['source']}: {source['parked']} posts are parked"
+
+
+def _set_aside(sources: list[Facts]) -> Iterator[str]:
+    for source in sources:
+        rows = source.get("set_aside")
+        if isinstance(rows, list) and rows:
+            first = rows[0]
+            yield (
+                f"source {source['source']}: {source['rows_set_aside']} outbox rows are set aside, since their outcome "
+                f"cannot be written; the first is id {first['row_id']}: {first['reason']}"
+            )
 
 
 def _certificates(seen: Standing) -> Iterator[str]:

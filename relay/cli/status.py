@@ -34,8 +34,8 @@ def status(all_: bool, json_: bool) -> None:
     most = None if all_ else LINES
     click.echo("nothing is wrong" if not lines else "\n".join(f"WRONG  {line}" for line in lines[:most]))
     _tell_of_rest(len(lines[:most]), len(lines), "lines like these")
-    _show(seen.sources, _speaks_of_source, most, "sources")
-    _show([{k: v for k, v in lane.items() if k != "text"} for lane in seen.lanes], _speaks_of_lane, most, "lanes")
+    _show(_without("set_aside", seen.sources), _speaks_of_source, most, "sources")
+    _show(_without("text", seen.lanes), _speaks_of_lane, most, "lanes")
 
 
 def _show(facts: Sequence[Facts], speaks: Callable[[Facts], bool], most: int | None, what: str) -> None:
@@ -47,13 +47,18 @@ def _show(facts: Sequence[Facts], speaks: Callable[[Facts], bool], most: int | N
     _tell_of_rest(len(shown), len(facts), what)
 
 
+def _without(key: str, facts: Sequence[Facts]) -> list[Facts]:
+    return [{name: value for name, value in each.items() if name != key} for each in facts]
+
+
 def _tell_of_rest(shown: int, there: int, what: str) -> None:
     if shown < there:
         click.echo(f"… and {there - shown} more {what}: ei-relay status --all")
 
 
 def _speaks_of_source(source: Facts) -> bool:
-    return any(source[name] for name in ("error", "unread", "pending", "parked", "rejected_last_hour"))
+    said = ("error", "unread", "pending", "parked", "rejected_last_hour", "rows_set_aside")
+    return any(source.get(name) for name in said)
 
 
 def _speaks_of_lane(lane: Facts) -> bool:

@@ -73,10 +73,16 @@ class Families(Collector):
             "Outbox rows rejected within the last hour: bookings that are not shown as they should be.",
             "source",
         )
+        set_aside = _gauge(
+            "rows_set_aside",
+            "Outbox rows whose outcome the outbox does not take: they are taken, passed over and tried again slowly.",
+            "source",
+        )
         standing = self._looks.database.value
         for name, look in self._looks.outboxes.items():
             if standing is not None:
                 rejected.add_metric([name], standing.rejected.get(name, 0))
+                set_aside.add_metric([name], standing.set_aside.get(name, 0))
             up.add_metric([name], look.is_up and (standing is None or name not in standing.outbox_errors))
             if look.value is not None:
                 unread.add_metric([name], look.value.unread)
@@ -84,7 +90,7 @@ class Families(Collector):
                     oldest.add_metric([name], 0)
                 elif look.value.oldest_seconds is not None:
                     oldest.add_metric([name], look.value.oldest_seconds)
-        yield from (up, unread, oldest, rejected)
+        yield from (up, unread, oldest, rejected, set_aside)
 
     def _posts(self, standing: Standing) -> GaugeMetricFamily:
         family = _gauge(

@@ -14,7 +14,7 @@ from relay.exporter.round import Round
 from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import changes, figures, verification, workers
+from relay.store import aside, changes, figures, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -39,6 +39,7 @@ class Standing:
     looked: Mapping[str, datetime]  # {source: when a worker last looked after it}; not there: never
     unconfirmed: Mapping[str, int]  # {source: posts said in calls of their own only}
     verified: list[Row[Any]]  # what the last comparison with each index found
+    set_aside: Mapping[str, int]  # {source: outbox rows whose outcome cannot be written}
 
 
 class Looks:
@@ -101,6 +102,7 @@ def _standing(tx: Transaction) -> Standing:
         {name: checked - CHECK for name, checked in figures.next_checks(tx).items() if checked.year > 1970},
         figures.unconfirmed(tx),
         verification.latest(tx),
+        aside.counted(tx),
     )
 
 

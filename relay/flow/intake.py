@@ -14,6 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,11 +26,17 @@ from relay.batch import REJECTED, Reading, Receipt, Settlement, settle
 from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
+from relay.database import describe
+from relay.flow import aside
 from relay.flow.ground import Ground, ground_in
 from relay.flow.hold import hold_back
 from relay.flow.relay import Relay, SourceRoom
+from relay.flow.sameness import note_identity, other_reader
+from relay.narrow import lacks
 from relay.observe import metrics
-from relay.outbox.reader import Settled
+from relay.outbox.marks import Settled
+from relay.outbox.reader import WRITTEN
+from relay.outbox.refusals import OF_ROWS, kind_of
 from relay.outbox.trouble import explain
 from relay.post import WantedChange, reconcile
 from relay.store import bookings, changes, lanes, posts, receipts, sources
@@ -42,6 +50,10 @@ log = logging.getLogger(__name__)
 BATCH: Final = 1000  # rows; one statement handles them all, and they stay a few hundred milliseconds' work
 _REST: Final = timedelta(seconds=2)  # after an outbox that did not answer, doubling up to
 _LONGEST_REST: Final = timedelta(seconds=60)
+_SHARED: Final = (
+    "the outbox is not read: it is the very table that source {other} reads by another address; "
+    "write outbox_url and outbox_table of both alike, and each takes the rows of its own source systems"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +73,44 @@ def intake(relay: Relay, source_name: str) -> Taken:
     try:
         room = relay.source(source_name)
         ground = room.policies.ground()
-        rows = room.reader.unread(BATCH)
     except CatalogueError as error:
         _leave_alone(relay, source_name, str(error))
         return NOTHING
-    except (SQLAlchemyError, ModuleNotFoundError) as error:  # the latter: the database's driver
+    except Exception as error:  # the driver of the database is not installed, or what the URL says is not its own
         _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
         return NOTHING
+    if (other := other_reader(relay, source_name)) is not None:
+        _leave_alone(relay, source_name, _SHARED.format(other=other))
+        return NOTHING
+    aside.remember(relay, room)
+    try:
+        rows = room.reader.unread(BATCH)
+    except Exception as error:  # whatever a driver raises, it costs this source a rest, and is seen
+        _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
+        return NOTHING
+    note_identity(relay, source_name)
     if not rows:
+        aside.follow_up(relay, room, rows, None, complete=True)
         _answers(relay, source_name)
         return NOTHING
-    done = relay.store.transact(partial(_settle, room, ground, rows, relay.guard))
+    try:
+        done = relay.store.transact(partial(_settle, room, ground, rows, relay.guard))
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
+            raise  # the relay's own database is away: that is said elsewhere
+        log.error("the rows of an outbox could not be taken", extra={"source": source_name, "error": _where(error)})
+        _leave_alone(relay, source_name, f"its rows were read and could not be taken: {describe(error)}")
+        return NOTHING
     if done is None:
         return NOTHING
     settlement, touched, at = done
     _tell(source_name, settlement.fresh)  # before the mark: whoever reads the rows again has nothing new to tell
     try:
-        room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
-    except SQLAlchemyError as error:
+        marked = room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
+    except Exception as error:
         _leave_alone(relay, source_name, _explained(relay, source_name, "marked", error))
         return Taken(0, False, touched)
+    aside.follow_up(relay, room, rows, marked, complete=len(rows) < BATCH)
     _answers(relay, source_name)  # not before: one that can be read and not marked must not seem well at every try
     return Taken(len(rows), len(rows) == BATCH, touched)
 
@@ -94,8 +124,11 @@ def _settle(
         return None
     ground = ground_in(tx, ground, held)
     readings = [Reading(row, change.read(row, room.source_systems, room.local_identities)) for row in rows]
+    if (encoding := tx.encoding) is not None:  # not UTF-8
+        readings = [reading if (why := _lacking(reading.row, encoding)) is None else Reading(reading.row, why)
+                    for reading in readings]  # fmt: skip
     earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
-    event_ids = {event_id for row in rows if (event_id := event_id_of(row))}
+    event_ids = {event_id for row, said in readings if (event_id := event_id_of(row)) and _holds(tx, event_id)}
     booking_ids = {said.booking_id for _, said in readings if isinstance(said, change.Change)}
     settlement = settle(
         readings,
@@ -109,6 +142,19 @@ def _settle(
     touched = _want(tx, ground, settlement, held, guard)
     receipts.add(tx, room.name, settlement.fresh)
     return settlement, touched, tx.now
+
+
+def _lacking(row: OutboxRow, encoding: str) -> change.Rejected | None:
+    """Why the relay's own database cannot keep what a row says; None: it can."""
+    fields = [name for name in WRITTEN if lacks(encoding, getattr(row, name) or "")]
+    if not fields:
+        return None
+    why = f"has a character that the relay's own database, which keeps text in {encoding}, does not have"
+    return change.Rejected("; ".join(f"{name}: {why}" for name in fields)[: change.REASON_LIMIT])
+
+
+def _holds(tx: Transaction, text: str) -> bool:
+    return tx.encoding is None or not lacks(tx.encoding, text)
 
 
 def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard) -> frozenset[LaneName]:
@@ -139,7 +185,15 @@ def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, g
 
 
 def _explained(relay: Relay, source_name: str, verb: str, error: Exception) -> str:
+    if not isinstance(error, SQLAlchemyError | ModuleNotFoundError):
+        log.error("something unforeseen happened at an outbox", extra={"source": source_name, "error": _where(error)})
     return f"the outbox could not be {verb}: {explain(error, relay.outbox_table(source_name))}"
+
+
+def _where(error: Exception) -> str:
+    """What it is and where it came from; its text may quote a value."""
+    steps = extract_tb(error.__traceback__)
+    return describe(error) + "".join(f" at {Path(step.filename).name}:{step.lineno}" for step in steps[-3:])
 
 
 def _leave_alone(relay: Relay, source_name: str, text: str) -> None:

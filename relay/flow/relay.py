@@ -72,6 +72,8 @@ class Relay:
         self.spool = Spool(settings.spool_folder)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
+        self.identified: set[str] = set()  # sources that have noted which table they read
+        self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
         self._sources = {source.name: source for source in settings.source}
         self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
         for source in settings.source:
@@ -160,6 +162,24 @@ class Relay:
             return "outboxes that do not answer"
         url = make_url(self.settings.outbox_url_of(self._sources[name]))
         return f"outboxes at {url.host}:{url.port}" if url.host else f"outboxes in {url.database}"
+
+    def read_elsewhere_before(self, name: str) -> list[str]:
+        """The sources before this one that read another table, as far as their addresses tell, of the same kind."""
+        mine = self.settings.outbox_of(self._sources[name])
+        before: list[str] = []
+        for other, source in self._sources.items():
+            if other == name:
+                return before
+            place = self.settings.outbox_of(source)
+            if place != mine and place.backend == mine.backend:
+                before.append(other)
+        return before
+
+    def is_read_beside(self, name: str) -> bool:
+        """Whether another source reads a database of the same kind by another address."""
+        mine = self.settings.outbox_of(self._sources[name])
+        places = [self.settings.outbox_of(source) for source in self._sources.values()]
+        return any(place != mine and place.backend == mine.backend for place in places)
 
     def client(self, engagement_index: str) -> IndexClient:
         """The client of one index."""

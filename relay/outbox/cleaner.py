@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import Engine, bindparam, delete, select
 
 from relay.database import reading
-from relay.outbox.reader import IDS_PER_STATEMENT, instant_as_written
-from relay.outbox.table import outbox_table
+from relay.outbox.marks import IDS_PER_STATEMENT
+from relay.outbox.table import instant_as_written, instant_given, outbox_table
 
 BATCH: Final = 5_000  # rows looked at
 
@@ -21,7 +21,9 @@ class OutboxCleaner:
         self.engine = engine
         table = outbox_table(table_name, engine.dialect.name)
         first = select(table.c.id, table.c.outcome, table.c.relayed_at).order_by(table.c.id).limit(BATCH).subquery()
-        self._old = select(first.c.id).where(first.c.outcome.is_not(None), first.c.relayed_at <= bindparam("before"))
+        self._old = select(first.c.id).where(
+            first.c.outcome.is_not(None), first.c.relayed_at <= instant_given(engine.dialect.name, "before")
+        )
         self._delete = delete(table).where(
             table.c.id.in_(bindparam("ids", expanding=True)), table.c.outcome.is_not(None)
         )

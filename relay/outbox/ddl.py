@@ -26,6 +26,36 @@ WRITER: Final = "ei_outbox_writer"
 READER: Final = "ei_outbox_reader"
 CLEANER: Final = "ei_outbox_cleaner"
 
+_ABOUT_ROLES: Final = {
+    "postgresql": ("-- Roles are the server's: where it has another outbox, they are there already.",),
+    "oracle": (
+        "-- Roles do nothing in a trigger or package: whoever owns one that writes here needs INSERT for itself.",
+        "-- In the root of a container database their names begin with C##.",
+    ),
+}
+_ACCOUNTS: Final = {  # no semicolons: what splits a script at them must find statements only
+    "mysql": (
+        "-- Accounts of these roles, for example. A role does nothing until it is the account's default role, which",
+        "-- MariaDB says with FOR and MySQL with TO. Each statement ends with a semicolon where it is run.",
+        "--   CREATE USER 'booking'@'%' IDENTIFIED BY '...'",
+        f"--   GRANT {WRITER} TO 'booking'@'%'",
+        f"--   SET DEFAULT ROLE {WRITER} FOR 'booking'@'%'       (MySQL: TO 'booking'@'%')",
+        "--   CREATE USER 'ei_relay'@'%' IDENTIFIED BY '...'",
+        f"--   GRANT {READER} TO 'ei_relay'@'%'",
+        f"--   SET DEFAULT ROLE {READER} FOR 'ei_relay'@'%'      (MySQL: TO 'ei_relay'@'%')",
+    ),
+    "postgresql": (
+        "-- Accounts of these roles, for example:",
+        f"--   CREATE ROLE booking LOGIN PASSWORD '...' IN ROLE {WRITER}",
+        f"--   CREATE ROLE ei_relay LOGIN PASSWORD '...' IN ROLE {READER}",
+    ),
+    "mssql": (
+        "-- Accounts of these roles, for example:",
+        "--   CREATE USER ei_relay FOR LOGIN ei_relay",
+        f"--   ALTER ROLE {READER} ADD MEMBER ei_relay",
+    ),
+}
+
 
 def ddl(dialect_name: str, table_name: str = DEFAULT_NAME) -> str:
     """The SQL for one of `DIALECTS`, ending with a newline."""
@@ -65,6 +95,7 @@ def _grants(dialect: str, table: str) -> list[str]:
     outcome = ", ".join(OUTCOME_COLUMNS)
     if dialect == "sqlite":
         return ["-- SQLite has no roles: whoever may write the file may write the table."]
+    unless = "IF NOT EXISTS " if dialect == "mysql" else ""  # roles are the server's, which may have another outbox
     reads = f"GRANT SELECT ON {table} TO {READER};"
     match dialect:
         case "mssql":
@@ -78,10 +109,12 @@ def _grants(dialect: str, table: str) -> list[str]:
             selects = f"GRANT SELECT (id, {outcome}) ON {table} TO {CLEANER};"
     return [
         "-- The booking system writes, the relay reads and marks, a clean-up job may delete what is settled.",
-        *(f"CREATE ROLE {role};" for role in (WRITER, READER, CLEANER)),
+        *_ABOUT_ROLES.get(dialect, ()),
+        *(f"CREATE ROLE {unless}{role};" for role in (WRITER, READER, CLEANER)),
         f"GRANT INSERT ON {table} TO {WRITER};",
         reads,
         marks,
         selects,
         f"GRANT DELETE ON {table} TO {CLEANER};",
+        *_ACCOUNTS.get(dialect, ()),
     ]

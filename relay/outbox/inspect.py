@@ -14,14 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.change import OutboxRow
 from relay.database import reading
-from relay.outbox.reader import WRITTEN, OutboxReader, Settled
+from relay.outbox.reader import WRITTEN, OutboxReader, looking
 from relay.outbox.table import outbox_table
-from relay.outbox.texts import as_text
+from relay.outbox.texts import as_read, as_text
 from relay.outbox.trouble import explain
 
 LAST_ROWS = 500
-
-_NOBODY = -1  # an id that no row has
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,8 @@ def look(engine: Engine, table_name: str) -> OutboxFacts:
     try:
         with reading(engine) as connection:
             inspector = inspect(connection)
-            described = inspector.get_columns(table.name, table.schema)
-            indexes = inspector.get_indexes(table.name, table.schema)
+            described = inspector.get_columns(table.name, table.schema, **looking(dialect))
+            indexes = inspector.get_indexes(table.name, table.schema, **looking(dialect))
     except SQLAlchemyError as error:
         return OutboxFacts(table_name, dialect, now, troubles=(explain(error, table_name),))
     kinds = {str(column["name"]).lower(): column["type"] for column in described}
@@ -110,7 +108,10 @@ def _last_rows(engine: Engine, table_name: str, kinds: dict[str, Any]) -> tuple[
     statement = select(table.c.id, *texts).order_by(table.c.id.desc()).limit(LAST_ROWS)
     try:
         with reading(engine) as connection:
-            found = [dict(row._mapping) for row in connection.execute(statement)]
+            found: list[dict[str, Any]] = [
+                {name: value if name == "id" else as_read(name, value) for name, value in row._mapping.items()}
+                for row in connection.execute(statement)
+            ]
     except SQLAlchemyError as error:
         return (), explain(error, table_name)
     return tuple(
@@ -126,7 +127,7 @@ def _last_rows(engine: Engine, table_name: str, kinds: dict[str, Any]) -> tuple[
 
 def _try_to_mark(engine: Engine, table_name: str, now: datetime) -> str | None:
     try:
-        OutboxReader(engine, table_name).settle([Settled(_NOBODY, "taken", None)], now)
+        OutboxReader(engine, table_name).try_to_mark(now)
     except SQLAlchemyError as error:
         return explain(error, table_name)
     return None

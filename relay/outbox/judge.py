@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -46,9 +46,11 @@ class Finding:
     text: str
 
 
-def judge(facts: OutboxFacts) -> list[Finding]:
-    """All that is wrong, the worst first; empty where nothing is."""
+def judge(facts: OutboxFacts, set_aside: Sequence[tuple[int, str]] = ()) -> list[Finding]:
+    """All that is wrong, the worst first; empty where nothing is. `set_aside` are the rows that the relay has set
+    aside, each with the reason."""
     found = [Finding(Level.WRONG, text) for text in _wrong(facts)]
+    found += [Finding(Level.WRONG, text) for text in _aside(set_aside)]
     return found + [Finding(Level.LOOK, text) for text in _suspicious(facts)]
 
 
@@ -66,6 +68,13 @@ def _wrong(facts: OutboxFacts) -> Iterator[str]:
     yield from _strict(facts)
     yield from _rejected(facts.rows)
     yield from _skew(facts)
+
+
+def _aside(rows: Sequence[tuple[int, str]]) -> Iterator[str]:
+    for row_id, reason in rows[:10]:
+        yield f"The row with id {row_id} is set aside, since its outcome cannot be written: {reason}."
+    if len(rows) > 10:
+        yield f"And {len(rows) - 10} rows more are set aside."
 
 
 def _suspicious(facts: OutboxFacts) -> Iterator[str]:

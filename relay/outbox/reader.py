@@ -7,9 +7,9 @@ value no driver can hold (`infinity`, the year 20026) spoils its own row and not
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -17,35 +17,31 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Row,
     Select,
     bindparam,
     func,
     inspect,
     or_,
     select,
-    update,
 )
 from sqlalchemy.types import TypeEngine
 
-from relay.change import OutboxRow
+from relay.change import UNREADABLE, OutboxRow
 from relay.database import reading
+from relay.outbox.marks import Marked, Marker
+from relay.outbox.marks import Settled as Settled
+from relay.outbox.rescue import is_of_rows, read_around
 from relay.outbox.table import DEFAULT_NAME, outbox_table
-from relay.outbox.texts import ASKED_FOR_TYPES, as_text
+from relay.outbox.texts import ASKED_FOR_TYPES, as_read, as_text
 from relay.wallclock import WallClockError, parse_instant
 
 WRITTEN: Final = (
     "event_id", "operation", "booking_id", "version", "source_system", "resident_id", "care_unit", "kind",
     "starts_at", "invited_on", "valid_until", "presentable", "data_controller", "created_at",
 )  # fmt: skip
-IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
-
-
-class Settled(NamedTuple):
-    """What became of a row: its id, the outcome, and why (or None)."""
-
-    row_id: int
-    outcome: str
-    reason: str | None
+MOST_ASIDE: Final = 400  # rows that are passed over by their ids
+_PASS_SECONDS: Final = 5.0  # for which rows that somebody holds are not read again in front of newer ones
 
 
 class Backlog(NamedTuple):
@@ -86,36 +82,116 @@ class OutboxReader:
         self._mine = [self._table.c.outcome.is_(None), *self._share(own, others, first)]
         self._own, self._others, self._first = own, others, first
         self._asked: Questions | None = None
-        self.mark = (
-            update(self._table)
-            .where(self._table.c.id.in_(bindparam("ids", expanding=True)), self._table.c.outcome.is_(None))
-            .values(relayed_at=bindparam("at"), outcome=bindparam("what"), outcome_reason=bindparam("why"))
-        )
+        self._marker = Marker(engine, self._table)
+        self.mark = self._marker.mark
+        self._after: int | None = None  # rows up to here are not read until `_back_at`: some of them are held
+        self._back_at = 0.0
+        self.knows_aside = False  # what other processes have set aside, or earlier ones
+        self._aside: dict[int, float] = {}  # rows that cannot be marked: until when they are passed over
 
     def unread(self, limit: int) -> list[OutboxRow]:
-        """The first `limit` rows that have no outcome, by id."""
-        with reading(self.engine) as connection:
-            return [OutboxRow(*row) for row in connection.execute(self._questions(connection).unread.limit(limit))]
+        """The first `limit` rows that have no outcome, by id, but for those that are passed over for a while.
 
-    def settle(self, settled: Sequence[Settled], at: datetime) -> None:
-        """Write the outcomes down, in one transaction and one statement for each different one.
-
-        A row that has an outcome already keeps it.
+        A row with a value that cannot be read comes with `relay.change.UNREADABLE` in its place.
         """
-        ids_of: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
-        for row_id, outcome, reason in settled:
-            ids_of[outcome, reason].append(row_id)
-        stamp = instant_as_written(at, self._dialect)
-        with self.engine.begin() as connection:
-            for (outcome, reason), ids in ids_of.items():
-                for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
-                    connection.execute(self.mark, {"ids": some, "at": stamp, "what": outcome, "why": reason})
+        with reading(self.engine) as connection:
+            questions = self._questions(connection)
+            now = time.monotonic()
+            if self._after is not None and now >= self._back_at:
+                self._after = None
+            past = self._past(now)
+            try:
+                found = connection.execute(questions.unread.where(*past).limit(limit)).all()
+            except Exception as error:
+                if not is_of_rows(error):
+                    raise
+            else:
+                return [_as_row(row) for row in found]
+        return self._around(questions, past, limit)
+
+    def _past(self, now: float) -> list[ColumnElement[bool]]:
+        """The conditions that leave out what is passed over; none as a rule."""
+        past: list[ColumnElement[bool]] = []
+        if self._after is not None:
+            past.append(self._table.c.id > bindparam(None, self._after))
+        if aside := [row_id for row_id, until in self._aside.items() if until > now]:
+            past.append(self._table.c.id.not_in(sorted(aside)[:MOST_ASIDE]))
+        return past
+
+    def _around(self, questions: Questions, past: list[ColumnElement[bool]], limit: int) -> list[OutboxRow]:
+        asked = select(self._table.c.id).where(*self._mine, *past).order_by(self._table.c.id).limit(limit)
+        with reading(self.engine) as connection:
+            ids = list(connection.execute(self._past_locks(asked)).scalars())
+
+        def ask(question: Select[Any]) -> Sequence[Row[Any]]:
+            with reading(self.engine) as connection:  # one each: some drivers do not go on after an error
+                return connection.execute(question).all()
+
+        def fetch(first: int, last: int) -> list[OutboxRow]:
+            between = self._table.c.id.between(bindparam(None, first), bindparam(None, last))
+            return [_as_row(row) for row in ask(questions.unread.where(between, *past))]
+
+        def column(question: Select[Any], name: str) -> str | None:
+            try:
+                return as_read(name, ask(question)[0][0])
+            except IndexError:
+                raise
+            except Exception as error:
+                if not is_of_rows(error):
+                    raise
+                return UNREADABLE
+
+        def one(row_id: int) -> OutboxRow | None:
+            this = questions.unread.where(self._table.c.id == bindparam(None, row_id)).order_by(None)
+            chosen = {name: this.with_only_columns(this.selected_columns[name]) for name in WRITTEN}
+            try:
+                return OutboxRow(row_id, **{name: column(question, name) for name, question in chosen.items()})
+            except IndexError:  # it is gone, or has its outcome
+                return None
+
+        return read_around(ids, fetch, one)
+
+    def settle(self, settled: Sequence[Settled], at: datetime) -> Marked:
+        """Write the outcomes down, in one transaction and one statement for each different one where nothing speaks
+        against it; what was not written, see `relay.outbox.marks`.
+
+        Rows that somebody holds are read again some seconds later, and the rows behind them meanwhile.
+        """
+        marked = self._marker.mark_all(settled, at)
+        if len(marked.refused) + len(marked.left) == len(settled):  # not one was written: it may well not be the rows'
+            for row_id, error in marked.refused.items():
+                if row_id not in self._aside:
+                    raise error
+        if marked.left and settled:
+            if self._after is None:
+                self._back_at = time.monotonic() + _PASS_SECONDS
+            self._after = max(row_id for row_id, _, _ in settled)
+        return marked
+
+    def try_to_mark(self, at: datetime) -> None:
+        """Mark no row, as `settle` would mark one. Raises what that would raise."""
+        self._marker.try_it(at)
+
+    def pass_over(self, rests: Mapping[int, timedelta]) -> None:
+        """Do not read these rows for that long."""
+        now = time.monotonic()
+        self._aside |= {row_id: now + rest.total_seconds() for row_id, rest in rests.items()}
+
+    def over(self, last: int | None) -> set[int]:
+        """The rows set aside whose time is over, up to that id: a read finds them now, if they still wait."""
+        now = time.monotonic()
+        return {i for i, until in self._aside.items() if until <= now and (last is None or i <= last)}
+
+    def forget(self, row_ids: Iterable[int]) -> None:
+        """These are no longer set aside."""
+        for row_id in row_ids:
+            self._aside.pop(row_id, None)
 
     def backlog(self) -> Backlog:
         """How many rows wait, and for how long the oldest has."""
         with reading(self.engine) as connection:
             count, oldest = connection.execute(self._questions(connection).backlog).one()
-            return Backlog(int(count), _age(oldest))
+            return Backlog(int(count), _age(as_read("created_at", oldest)))
 
     def takes(self, source_system: str | None) -> bool:
         """Whether a row that names this system is this source's to take."""
@@ -146,7 +222,7 @@ class OutboxReader:
 
     def _past_locks(self, question: Any) -> Select[Any]:
         """SQL Server's readers wait for whoever is still writing a row, unless told to leave that row for later."""
-        hinted: Select[Any] = question.with_hint(self._table, "WITH (READPAST)", "mssql")
+        hinted: Select[Any] = question.with_hint(self._table, "WITH (READPAST, READCOMMITTEDLOCK)", "mssql")
         return hinted
 
     def _share(self, own: frozenset[str], others: frozenset[str], first: bool) -> list[ColumnElement[bool]]:
@@ -160,18 +236,18 @@ class OutboxReader:
 
 def _types(connection: Connection, table: str, schema: str | None) -> dict[str, TypeEngine[Any]]:
     """The types that the table's columns really have, by name."""
-    return {str(column["name"]): column["type"] for column in inspect(connection).get_columns(table, schema)}
+    columns = inspect(connection).get_columns(table, schema, **looking(connection.dialect.name))
+    return {str(column["name"]): column["type"] for column in columns}
 
 
-def instant_as_written(at: datetime, dialect: str) -> object:
-    """The time as the driver takes it: ISO text on SQLite, and on MySQL, whose driver drops the zone, UTC."""
-    match dialect:
-        case "sqlite":
-            return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        case "mysql" | "mariadb":
-            return at.astimezone(UTC).replace(tzinfo=None)
-        case _:
-            return at
+def looking(dialect: str) -> dict[str, bool]:
+    """How an inspector is to look: on Oracle also at what a synonym stands for, which a SELECT follows by itself."""
+    return {"oracle_resolve_synonyms": True} if dialect == "oracle" else {}
+
+
+def _as_row(row: Row[Any]) -> OutboxRow:
+    texts: Sequence[Any] = row[1:]
+    return OutboxRow(row[0], *(as_read(name, text) for name, text in zip(WRITTEN, texts, strict=True)))
 
 
 def _age(created_at: str | None) -> float | None:
@@ -179,7 +255,3 @@ def _age(created_at: str | None) -> float | None:
         return max((datetime.now(UTC) - parse_instant(created_at)).total_seconds(), 0.0) if created_at else None
     except WallClockError:
         return None
-
-
-def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (ids[i : i + size] for i in range(0, len(ids), size))

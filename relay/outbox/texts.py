@@ -1,19 +1,30 @@
 """How each database writes a column's value as the text that intake reads.
 
-Pure. Casting in the database means that a value no driver can hold spoils its own row. The casts differ in two
-things. A date must come out as ISO 8601 whatever the session's language is. And a vendor's own column may carry
-a zone: then the text has to say which, or a booking would be shown an hour off (R-05).
+Pure. Casting in the database means that a value no driver can hold spoils its own row. The casts differ in three
+things. A date must come out as ISO 8601 whatever the session's language or DateStyle is. A vendor's own column may
+carry a zone: then the text has to say which, or a booking would be shown an hour off (R-05). And no more than
+`READ_AT_MOST` characters of a value leave the database, however long it is: the columns are wider than what intake
+takes, and a thousand rows must fit into a worker's memory whatever somebody writes into them.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Text, cast, func, literal_column, type_coerce
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Text, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects import mysql, oracle
-from sqlalchemy.types import Date, DateTime, TypeEngine
+from sqlalchemy.types import Date, DateTime, Numeric, TypeEngine
+
+from relay.change import READ_AT_MOST
 
 ASKED_FOR_TYPES: Final = ("mysql", "mariadb", "oracle")  # their casts leave the zone out
+TIMES: Final = ("starts_at", "invited_on", "valid_until", "created_at", "relayed_at")
+
+_MOST: Final[ColumnElement[int]] = literal_column(str(READ_AT_MOST))
+_DOTS: Final[ColumnElement[str]] = literal_column(f"'{'.' * READ_AT_MOST}'")
+_BYTES: Final[ColumnElement[int]] = literal_column(str(4 * READ_AT_MOST))  # as many as that many characters can have
+_ISO_OF_JSON: Final = re.compile(r"(\d{4,}-\d\d-\d\d)T(\d\d:\d\d:\d\d(?:\.\d+)?)(?:([+-]\d\d)(?::00|(:[0-5]\d)))?")
 
 
 def as_text(column: ColumnElement[Any], name: str, dialect: str, kind: TypeEngine[Any]) -> ColumnElement[str]:
@@ -25,26 +36,56 @@ def as_text(column: ColumnElement[Any], name: str, dialect: str, kind: TypeEngin
         case "oracle":
             return _oracle(column, kind, name)
         case "mssql":  # 126 is ISO 8601, which a plain cast of a date is not; an offset is written where there is one
-            return func.convert(literal_column("nvarchar(400)"), column, literal_column("126"))
+            return func.convert(literal_column(f"nvarchar({READ_AT_MOST})"), column, literal_column("126"))
+        case "sqlite":
+            return _sqlite(column)
         case _:
-            return cast(column, Text())
+            return _postgresql(column, name)
+
+
+def as_read(name: str, text: str | None) -> str | None:
+    """What the database gave for `as_text` of the column called `name`, as intake takes it: a text that was cut gets a
+    sign behind it, so that whatever is trimmed of it, it stays too long."""
+    if text is None:
+        return None
+    if len(text) >= READ_AT_MOST:
+        return text + "…"
+    if name in TIMES and (match := _ISO_OF_JSON.fullmatch(text)):  # as PostgreSQL's cast writes it in its ISO style
+        day, clock, hours, minutes = match.groups()
+        return f"{day} {clock}{hours or ''}{minutes or ''}"
+    return text
+
+
+def _postgresql(column: ColumnElement[Any], name: str) -> ColumnElement[str]:
+    if name in TIMES:  # JSON writes times in ISO 8601 whatever DateStyle is, which a pooler may lose on the way
+        return func.left(func.to_json(column).op("#>>")(literal_column("'{}'")), _MOST, type_=Text())
+    return func.left(cast(column, Text()), _MOST, type_=Text())
+
+
+def _sqlite(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """substr ends at a NUL that a text has in it, so only what is surely too long is cut, and made long again."""
+    text = cast(column, Text())
+    cut = func.substr(text, 1, _MOST, type_=Text()).op("||")(_DOTS)
+    return case((func.length(cast(column, LargeBinary())) > _BYTES, cut), else_=text)
 
 
 def _mysql(column: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[str]:
     if isinstance(kind, mysql.BIT):  # as some frameworks keep booleans; its text would be an unprintable byte
         return cast(type_coerce(column, Integer) + literal_column("0"), Text())
-    text = cast(column, Text())  # rendered as CHAR there
+    text = func.left(cast(column, Text()), _MOST, type_=Text())  # rendered as CHAR there
     if isinstance(kind, mysql.TIMESTAMP):  # an instant, shown in the zone of our session, which is UTC
         return func.concat(text, literal_column("'+00:00'"))
     return text
 
 
 def _oracle(column: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> ColumnElement[str]:
-    if not isinstance(kind, DateTime | Date):
+    if isinstance(kind, Numeric | Integer):
         return func.to_char(column)
+    if not isinstance(kind, DateTime | Date):
+        return func.to_char(func.substr(column, literal_column("1"), _MOST))
     if name == "invited_on":  # Oracle's DATE has a time too, and only the name tells that this one has none
-        shape = "YYYY-MM-DD"
+        shape = "SYYYY-MM-DD"
     else:
         zoned = isinstance(kind, oracle.TIMESTAMP) and (kind.timezone or kind.local_timezone)
-        shape = "YYYY-MM-DD HH24:MI:SS" + (" TZH:TZM" if zoned else "")
-    return func.to_char(column, literal_column(f"'{shape}'"))
+        shape = "SYYYY-MM-DD HH24:MI:SS" + (" TZH:TZM" if zoned else "")
+    return func.ltrim(func.to_char(column, literal_column(f"'{shape}'")))  # the sign of a year after Christ is a blank

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, func, inspect, select
 from relay.change import OutboxRow
 from relay.database import reading
 from relay.outbox.inspect import RowFacts
-from relay.outbox.reader import IDS_PER_STATEMENT, WRITTEN, OutboxReader
+from relay.outbox.marks import IDS_PER_STATEMENT
+from relay.outbox.reader import WRITTEN, OutboxReader
 from relay.outbox.table import outbox_table
 from relay.outbox.texts import ASKED_FOR_TYPES, as_text
 

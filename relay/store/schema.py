@@ -20,6 +20,7 @@
     run       a mass resend by a command: how far it has come, and whether it was cancelled
     audit     who changed what by a command, and why
     verification  what the last comparison with an index found, where the index may be asked (relay.flow.verify)
+    row_aside rows of an outbox that are taken, but whose outcome cannot be written
     chore     what is done now and then by one worker: when it is next due
     onboarding  what was said, seen and ordered on a source's way to being connected; only added to
 
@@ -96,6 +97,7 @@ source = Table(
     Column("policy_error", String(500)),  # why its lists cannot be read; null: they can
     Column("agreed", String(32)),  # the ground that stands (`ground`): what its bookings are judged by; null: none yet
     Column("surge", Text),  # JSON; the posts that were removed and made within the last hour (relay.surge)
+    Column("outbox_identity", String(64)),  # which table its outbox is, as its database says; null: not known
 )
 
 worker = Table(
@@ -396,6 +398,17 @@ snapshot_run = Table(
     Column("source", String(64), primary_key=True),
     Column("run", BigInteger, primary_key=True, autoincrement=False),
     Column("heard_at", Instant),  # when it last did something; null: it is given up, and its lines go
+)
+
+row_aside = Table(
+    "ei_row_aside",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reason", String(500), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),  # before that it is not tried again
 )
 
 audit = Table(

@@ -103,6 +103,15 @@ def weighed(tx: Transaction, name: str, ground: str, after: str, to: str | None)
     tx.run(update(source).where(mine).values(weighed_to=to))
 
 
+def identify(tx: Transaction, name: str, identity: str) -> dict[str, str | None]:
+    """Note which table a source reads; {source: which table it reads, or None}."""
+    here = source.c.name == name
+    tx.run(
+        update(source).where(here, source.c.outbox_identity.is_distinct_from(identity)).values(outbox_identity=identity)
+    )
+    return {row.name: row.outbox_identity for row in tx.run(select(source.c.name, source.c.outbox_identity))}
+
+
 def checked(tx: Transaction, name: str, seen: str | None, error: str | None, next_check_at: datetime) -> None:
     """Note what a check of a source's lists found."""
     _set(tx, name, seen=seen, policy_error=error[:500] if error else None, next_check_at=next_check_at)

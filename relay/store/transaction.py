@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from relay.database import describe
+from relay.narrow import encoding_of
 
 T = TypeVar("T")
 
@@ -57,9 +58,11 @@ class Transaction:
     connection: Connection
     now: datetime
     dialect: str = field(init=False)
+    encoding: str | None = field(init=False)  # of the database's texts, where it cannot hold every character
 
     def __post_init__(self) -> None:
         self.dialect = self.connection.dialect.name
+        self.encoding = encoding_of(self.connection.connection.dbapi_connection)
 
     def run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """Execute one statement."""

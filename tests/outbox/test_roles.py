@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from relay.database import connect
 from relay.outbox.ddl import CLEANER, READER, WRITER, ddl
+from relay.outbox.inspect import look
 from relay.outbox.reader import OutboxReader, Settled
 from relay.outbox.table import OUTCOME_COLUMNS, outbox_table
 from tests.mariadb import MariaDb
@@ -18,7 +19,7 @@ from tests.outbox.written import AT, RIGHT, outcomes, put, script
 
 As = Callable[[str], Engine]
 
-pytestmark = pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+EACH = pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 
 _THEIRS = [column.name for column in outbox_table().columns if column.name not in OUTCOME_COLUMNS]
 _INSERT = "INSERT INTO ei_outbox (operation, booking_id) VALUES ('upsert', 'b-1')"
@@ -80,6 +81,30 @@ def refused(engine: Engine, *statements: str) -> None:
         assert getattr(cause, "sqlstate", None) in _DENIED or cause.args[0] in _DENIED, statement  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("dialect", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+def test_a_role_that_is_not_active_is_told_as_that(owner: Engine, mariadb: MariaDb) -> None:
+    """On MariaDB and MySQL, granting it is not enough."""
+    with owner.begin() as connection:
+        connection.exec_driver_sql("CREATE USER idle@localhost IDENTIFIED BY 'x'")
+        connection.exec_driver_sql(f"GRANT {READER} TO idle@localhost")
+    idle = connect(mariadb.url(str(owner.url.database), "idle", "x"))
+    (said,) = look(idle, "ei_outbox").troubles
+    idle.dispose()
+    with owner.begin() as connection:
+        connection.exec_driver_sql("DROP USER idle@localhost")
+    assert "(error 1044)" in said
+    assert "a role must be made the user's default role" in said
+
+
+@pytest.mark.parametrize("dialect", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+def test_a_second_outbox_on_the_server_is_made_with_its_grants(owner: Engine) -> None:
+    script(owner, ddl("mysql", "another_outbox"))
+    with owner.connect() as connection:
+        grants = connection.exec_driver_sql(f"SHOW GRANTS FOR {WRITER}").scalars().all()
+    assert any("another_outbox" in grant for grant in grants)
+
+
+@EACH
 def test_the_writer_may_insert_and_nothing_else(engine_as: As, owner: Engine) -> None:
     writer = engine_as(WRITER)
     with writer.begin() as connection:
@@ -97,6 +122,7 @@ def test_the_writer_may_insert_and_nothing_else(engine_as: As, owner: Engine) ->
     )
 
 
+@EACH
 def test_the_reader_may_do_all_that_the_relay_does_and_nothing_else(engine_as: As, owner: Engine) -> None:
     id = put(owner, **RIGHT)
     reader = engine_as(READER)
@@ -116,6 +142,7 @@ def test_the_reader_may_do_all_that_the_relay_does_and_nothing_else(engine_as: A
     )
 
 
+@EACH
 def test_the_cleaner_may_delete_and_see_only_what_became_of_rows(engine_as: As, owner: Engine, dialect: str) -> None:
     old, new = put(owner, **RIGHT), put(owner, **RIGHT)
     with owner.begin() as connection:

@@ -35,7 +35,7 @@ def test_an_outcome_that_is_there_is_kept(engine: Engine) -> None:
 
 
 def test_marking_a_batch_takes_few_statements(engine: Engine) -> None:
-    """One for each different outcome and 500 rows, in one transaction."""
+    """One for each different outcome and 500 rows, in one transaction; MariaDB is asked first which it can hold."""
     with engine.begin() as connection:
         ids = [put(connection) for _ in range(1000)]
     settled = [
@@ -45,5 +45,6 @@ def test_marking_a_batch_takes_few_statements(engine: Engine) -> None:
     with recorded(engine) as statements:
         OutboxReader(engine).settle(settled, AT)
 
-    assert len(statements) == 3  # 990 taken, 10 rejected
+    asked_first = 2 if engine.dialect.name == "mysql" else 0
+    assert len(statements) == 3 + asked_first  # 990 taken, 10 rejected
     assert list(outcomes(engine).values()).count(("taken", None)) == 990

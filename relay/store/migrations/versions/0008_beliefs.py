@@ -8,7 +8,7 @@ from alembic import op
 from relay.store.schema import Instant
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

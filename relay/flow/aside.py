@@ -1,0 +1,41 @@
+"""Rows whose outcome an outbox does not take, each for a reason of its own: noted, passed over, tried again slowly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from relay.change import OutboxRow
+from relay.flow.relay import Relay, SourceRoom
+from relay.outbox.marks import Marked
+from relay.outbox.trouble import explain
+from relay.store import aside
+
+log = logging.getLogger(__name__)
+
+
+def remember(relay: Relay, room: SourceRoom) -> None:
+    """Pass over what other processes have set aside, or an earlier one; asks once in a process."""
+    if not room.reader.knows_aside:
+        room.reader.pass_over(relay.store.transact(partial(aside.waiting, source=room.name)))
+        room.reader.knows_aside = True
+
+
+def follow_up(
+    relay: Relay, room: SourceRoom, rows: Sequence[OutboxRow], marked: Marked | None, *, complete: bool
+) -> None:
+    """Set aside what could not be marked, and forget what no longer waits. `rows` were read, and were all there are if
+    `complete`; None: nothing was to be marked."""
+    refused = marked.refused if marked is not None else {}
+    if refused:
+        reasons = {row_id: explain(error, room.reader.table_name) for row_id, error in refused.items()}
+        room.reader.pass_over(relay.store.transact(partial(aside.set_aside, source=room.name, reasons=reasons)))
+        for row_id, reason in reasons.items():
+            facts = {"source": room.name, "row": row_id, "reason": reason}
+            log.error("the outcome of an outbox row cannot be written; the row is set aside", extra=facts)
+    last = None if complete or not rows else rows[-1].id
+    over = room.reader.over(last) - refused.keys() - (marked.left if marked is not None else frozenset())
+    if over:
+        relay.store.transact(partial(aside.forget, source=room.name, row_ids=over))
+        room.reader.forget(over)

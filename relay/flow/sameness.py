@@ -1,0 +1,51 @@
+"""Sees that no two sources read one table without knowing: each would take, or reject, what the others wrote.
+
+Sources that are configured with the same address share a table knowingly, and are told apart by their source systems.
+An alias of the host, a pooler's port or another user hides that from the configuration, but not from the database:
+each source notes which table it reads (`relay.outbox.identity`), and the one that is configured later does not read a
+table that an earlier one has by another address.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Final
+
+from relay.flow.relay import Relay
+from relay.outbox.identity import identity
+from relay.store import sources
+
+_AGAIN_SECONDS: Final = 10.0  # until it is asked again, while some have not said yet which table they read
+
+
+def other_reader(relay: Relay, name: str) -> str | None:
+    """The source, configured before this one, that reads the same table by another address; None: none does.
+
+    Asks the databases only until every source that could has said which table it reads.
+    """
+    before = relay.read_elsewhere_before(name)
+    if not before or relay.alone.get(name, 0.0) > time.monotonic():
+        return None
+    reader = relay.source(name).reader
+    mine = identity(reader.engine, reader.table_name)
+    if mine is None:
+        relay.alone[name] = time.monotonic() + _AGAIN_SECONDS
+        return None
+    known = relay.store.transact(partial(sources.identify, name=name, identity=mine))
+    for other in before:
+        if known.get(other) == mine:
+            return other
+    all_known = all(known.get(other) for other in before)
+    relay.alone[name] = float("inf") if all_known else time.monotonic() + _AGAIN_SECONDS
+    return None
+
+
+def note_identity(relay: Relay, name: str) -> None:
+    """Note which table a source reads, for those that are configured after it; once in a process."""
+    if name in relay.identified or not relay.is_read_beside(name):
+        return
+    reader = relay.source(name).reader
+    if (mine := identity(reader.engine, reader.table_name)) is not None:
+        relay.store.transact(partial(sources.identify, name=name, identity=mine))
+        relay.identified.add(name)

@@ -1,0 +1,200 @@
+"""Writes down what became of rows: past those that somebody holds, and so that one bad row costs no other its outcome.
+
+As a rule all is one transaction, with a statement for each different outcome. A row that another transaction holds is
+left for later where the database can pass it by. Where the database does not take it (a reason with a character that it
+does not have, a trigger that refuses a row), the rows go in halves, each in a transaction of its own, down to the row:
+what it does not even take in the plainest words is `refused`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Engine, FromClause, Select, Table, bindparam, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.outbox.refusals import OF_ROWS, Kind, kind_of
+from relay.outbox.table import instant_as_written, instant_given
+from relay.outbox.words import PLAINEST, plain
+
+IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
+_FAILURES: Final = 100  # of one batch; what is not written then is left for the next
+_NOBODY: Final = -1  # an id that no row has
+_HOPELESS: Final = 20  # failures before anything was written: then it is not for a row
+
+_SKIPS_LOCKED_SINCE: Final = {"mysql": (8, 0, 1), "mariadb": (10, 6)}
+
+
+class Settled(NamedTuple):
+    """What became of a row: its id, the outcome, and why (or None)."""
+
+    row_id: int
+    outcome: str
+    reason: str | None
+
+
+class Marked(NamedTuple):
+    """What was written of what was to be: the ids that were left for later, since somebody holds them; and those
+    that the database refuses to have marked, each with its error."""
+
+    left: frozenset[int]
+    refused: Mapping[int, Exception]
+
+
+class Marker:
+    """Marks the rows of one outbox table. Remembers, for as long as it lives, what the database does not take."""
+
+    def __init__(self, engine: Engine, table: Table) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+        self._passes_by = True  # rows that somebody holds, where the database can
+        self._plainness = 0
+        rows, outcome = table.c.id.in_(bindparam("ids", expanding=True)), table.c.outcome.is_(None)
+        self._waiting = select(table.c.id).where(rows, outcome)
+        self.hold = _held(table, self._dialect)
+        values = {
+            "relayed_at": instant_given(self._dialect), "outcome": bindparam("what"), "outcome_reason": bindparam("why")
+        }  # fmt: skip
+        self.plain_mark = update(table).where(rows, outcome).values(values)
+        self.mark = self.plain_mark
+        if self._dialect == "postgresql":
+            self.mark = update(table).where(table.c.id.in_(_held(table.alias("held"), self._dialect))).values(values)
+            self.mark = self.mark.returning(table.c.id)
+
+    def mark_all(self, settled: Sequence[Settled], at: datetime) -> Marked:
+        """Write the outcomes down. A row that has an outcome already keeps it.
+
+        Raises what the database raises where that is not for single rows: a lock on the table, a connection that is
+        lost, a right that is not there.
+        """
+        try:
+            written = self._write(settled, at)
+        except Exception as error:
+            if not self._may_help(error) or not settled:
+                raise
+            return self._piece_by_piece(settled, at)
+        return Marked(frozenset(each.row_id for each in settled) - written, {})
+
+    def try_it(self, at: datetime) -> None:
+        """Ask the database to mark a row that cannot be there. Raises what marking would raise."""
+        given = {"ids": [_NOBODY], "at": instant_as_written(at, self._dialect), "what": "taken", "why": None}
+        with self._engine.begin() as connection:
+            self._held_of(connection, [_NOBODY])
+            connection.execute(self.mark, given)
+
+    def _may_help(self, error: Exception) -> bool:
+        """Whether another try, of another kind or of fewer rows, may fare better; makes ready for it."""
+        kind = kind_of(error)
+        if kind is Kind.BINLOG and self._engine.get_execution_options().get("isolation_level") is None:
+            # It locks the gaps between the rows it marks while it marks them: writers wait some milliseconds.
+            self._engine.update_execution_options(isolation_level="REPEATABLE READ")
+            return True
+        if kind is Kind.DENIED and self._passes_by and self._dialect != "sqlite":
+            self._passes_by = False  # some want more rights for it than a mark needs
+            return True
+        if kind is Kind.UNWRITABLE and self._plainness < PLAINEST:
+            self._plainness += 1
+            return True
+        return kind in OF_ROWS
+
+    def _piece_by_piece(self, settled: Sequence[Settled], at: datetime) -> Marked:
+        written: set[int] = set()
+        refused: dict[int, Exception] = {}
+        waiting, failures = [list(settled)], 0
+        while waiting and failures < _FAILURES:
+            some = waiting.pop()
+            before = self._passes_by, self._plainness, self._engine.get_execution_options().get("isolation_level")
+            try:
+                written |= self._write(some, at)
+                continue
+            except Exception as error:
+                failures += 1
+                if not self._may_help(error) or (failures >= _HOPELESS and not written):
+                    raise
+                now = self._passes_by, self._plainness, self._engine.get_execution_options().get("isolation_level")
+                if now != before:
+                    waiting.append(some)
+                elif len(some) > 1:
+                    half = len(some) // 2
+                    waiting += [some[half:], some[:half]]
+                elif (done := self._in_fewer_words(some[0], at)) is None:
+                    refused[some[0].row_id] = error
+                else:
+                    written |= done
+        return Marked(frozenset(each.row_id for each in settled) - written - refused.keys(), refused)
+
+    def _in_fewer_words(self, row: Settled, at: datetime) -> set[int] | None:
+        """Mark a row with a shorter reason, or with none; None where that is not taken either."""
+        for reason in (plain(row.reason, PLAINEST, 100), None) if row.reason else ():
+            try:
+                return self._write([row._replace(reason=reason)], at)
+            except SQLAlchemyError as error:
+                if kind_of(error) not in OF_ROWS:
+                    raise
+        return None
+
+    def _write(self, settled: Sequence[Settled], at: datetime) -> set[int]:
+        """Write the outcomes in one transaction; the ids of the rows that have them now, as far as can be known."""
+        stamp, written = instant_as_written(at, self._dialect), set[int]()
+        with self._engine.begin() as connection:
+            ids = [each.row_id for each in settled]
+            mine = self._held_of(connection, ids)
+            statement = self.mark if self._passes_by else self.plain_mark
+            for (outcome, reason), group in self._groups(settled, mine).items():
+                for some in _chunks(group, IDS_PER_STATEMENT):
+                    given = {"ids": some, "at": stamp, "what": outcome, "why": reason}
+                    result = connection.execute(statement, given)
+                    written.update(list(result.scalars()) if result.returns_rows else some)
+            if len(written) < len(ids) and self._dialect != "mssql":  # whose readers do not see what others hold
+                held = self._without_outcome(connection, [row_id for row_id in ids if row_id not in written])
+                written.update(row_id for row_id in ids if row_id not in held)
+        return written
+
+    def _without_outcome(self, connection: Connection, ids: Sequence[int]) -> set[int]:
+        found: set[int] = set()
+        for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
+            found.update(connection.execute(self._waiting, {"ids": some}).scalars())
+        return found
+
+    def _groups(self, settled: Sequence[Settled], mine: set[int]) -> dict[tuple[str, str | None], list[int]]:
+        groups: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
+        for row_id, outcome, reason in sorted(settled):
+            if row_id in mine:
+                groups[outcome, plain(reason, self._plainness)].append(row_id)
+        return groups
+
+    def _held_of(self, connection: Connection, ids: Sequence[int]) -> set[int]:
+        """Those of the rows that nobody else holds, held until the end of the transaction; all of them, where the mark
+        itself passes by or nothing can."""
+        if not self._passes_by or not self._asks_first(connection):
+            return set(ids)
+        held: set[int] = set()
+        for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
+            held.update(connection.execute(self.hold, {"ids": some}).scalars())
+        return held
+
+    def _asks_first(self, connection: Connection) -> bool:
+        match self._dialect:
+            case "mssql" | "oracle":
+                return True
+            case "mysql" | "mariadb":
+                kind = "mariadb" if getattr(connection.dialect, "is_mariadb", False) else "mysql"
+                return (connection.dialect.server_version_info or ()) >= _SKIPS_LOCKED_SINCE[kind]
+            case _:
+                return False
+
+
+def _held(table: FromClause, dialect: str) -> Select[Any]:
+    """The ids of rows without an outcome that no other transaction holds; they are held from then on."""
+    c = table.c
+    asked = select(c.id).where(c.id.in_(bindparam("ids", expanding=True)), c.outcome.is_(None))
+    if dialect == "mssql":
+        return asked.with_hint(table, "WITH (UPDLOCK, READPAST, ROWLOCK)", "mssql")
+    return asked.with_for_update(skip_locked=True)
+
+
+def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (ids[i : i + size] for i in range(0, len(ids), size))
