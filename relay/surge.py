@@ -2,7 +2,8 @@
 
 Pure. An hour of an outbox, or one change of the lists, that would remove or move more than a share of a source's
 present posts is most often a mistake: half a file, a bug in a booking system. So is a test run in production, which
-looks like many new posts of one resident, or of one second.
+looks like many new posts of one resident, or of one second. A busy hour is none: cancellations among other changes are
+ordinary life, so an outbox is stopped only while most of what it says takes posts away.
 
 What an hour has brought is remembered as one small text (`Hour`). How often a resident or a time came is counted as
 Misra and Gries do: with a bounded number of counters, which may count too low when there are many, and never too high.
@@ -19,6 +20,7 @@ from typing import Final, NamedTuple
 
 HOUR: Final = timedelta(hours=1)
 _COUNTERS: Final = 32
+LATELY: Final = 100  # changed bookings, of which most must lose their post for it to be a mass change
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Hour:
     """What was let pass of a source within the last hour, and how many posts were present when they were counted."""
 
     gone: dict[str, int] = field(default_factory=dict)  # by minute
+    changed: float = 0  # of the last LATELY bookings that were changed,
+    lost: float = 0  # those that lose a post
     present: int = 0
     counted_at: str = ""
     began: str = ""  # the hour of arrivals
@@ -83,6 +87,7 @@ class Hour:
             return cls()
         said = json.loads(text)
         hour = cls(present=said["present"], counted_at=said["counted_at"])
+        hour.changed, hour.lost = said["changed"], said["lost"]
         since = (now - HOUR).isoformat(timespec="minutes")
         hour.gone = {minute: number for minute, number in said["gone"].items() if minute >= since}
         if said["began"] and said["began"] >= (now - HOUR).isoformat():
@@ -94,8 +99,9 @@ class Hour:
         """To be remembered."""
         return json.dumps(
             {
-                "gone": self.gone, "present": self.present, "counted_at": self.counted_at, "began": self.began,
-                "arrived": self.arrived, "residents": self.residents.counts, "times": self.times.counts,
+                "gone": self.gone, "changed": self.changed, "lost": self.lost, "present": self.present,
+                "counted_at": self.counted_at, "began": self.began, "arrived": self.arrived,
+                "residents": self.residents.counts, "times": self.times.counts,
             }
         )  # fmt: skip
 
@@ -103,6 +109,16 @@ class Hour:
     def gone_within(self) -> int:
         """How many posts were removed or moved within the hour."""
         return sum(self.gone.values())
+
+    @property
+    def mostly_takes_away(self) -> bool:
+        """Whether more than half of the bookings that were changed lately lose their post."""
+        return 2 * self.lost > self.changed
+
+    def saw(self, changed: int, lost: int) -> None:
+        """Remember that so many bookings were changed, and how many of them lose a post; older ones fade."""
+        weight = min(1.0, max(LATELY - changed, 0) / self.changed) if self.changed else 0.0
+        self.changed, self.lost = self.changed * weight + changed, self.lost * weight + lost
 
     def take(self, number: int, now: datetime) -> None:
         """Remember that so many were removed or moved."""

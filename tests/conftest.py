@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 
 from relay.database import connect
 from relay.demo.postgres import Postgres
+from relay.store.columns import metadata
 from relay.store.migrate import VERSION_TABLE, upgrade
-from relay.store.schema import metadata
 from relay.store.transaction import Store
 from tests.clock import SetClock
 from tests.mariadb import MISSING, MariaDb, binary

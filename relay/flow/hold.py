@@ -42,11 +42,13 @@ def hold_back(
     if not guard.enabled:
         return set()
     gone, moved, arrivals = _effects(standing, todo)
-    if not gone and not (arrivals and guard.alike):
-        return set()
     hour = Hour.of(held.surge, tx.now)
+    if not gone and not hour.gone and not (arrivals and guard.alike):
+        return set()
+    hour.saw(len(todo), len(gone))
     stays: set[str] = set()
-    if gone and hour.gone_within + len(gone) >= guard.least and _too_many(tx, hour, guard, len(gone), lane_ids):
+    many = hour.mostly_takes_away and hour.gone_within + len(gone) >= guard.least
+    if gone and many and _too_many(tx, hour, guard, len(gone), lane_ids):
         stays |= gone
         why = (
             f"{len(gone)} posts of {hour.present} would be removed or moved at once, after {hour.gone_within} within "

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select
 
 from relay.identity import mask
-from relay.store.schema import audit
+from relay.store.ledgers import audit
 from relay.store.transaction import Transaction
 
 

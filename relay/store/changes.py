@@ -18,8 +18,9 @@ from typing import Any, Final
 from sqlalchemy import Delete, Row, Select, bindparam, delete, exists, func, insert, select, tuple_, update
 
 from relay.post import ABSENT
+from relay.store.ledgers import held_booking, held_change
 from relay.store.rows import as_json, given, given_select
-from relay.store.schema import booking, held_booking, held_change, lane, post
+from relay.store.schema import booking, lane, post
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 

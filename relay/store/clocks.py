@@ -10,7 +10,8 @@ from typing import Final
 
 from sqlalchemy import update
 
-from relay.store.schema import chore, lane, post, source
+from relay.store.ledgers import chore
+from relay.store.schema import lane, post, source
 from relay.store.transaction import Transaction
 
 BOUND: Final = timedelta(seconds=60)  # clocks may differ by so much without a word

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, exists, select, update
 
+from relay.store.ledgers import ground, held_change
 from relay.store.rows import as_json, given_select
-from relay.store.schema import ground, held_change, source
+from relay.store.schema import source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 from sqlalchemy import select, update
 
+from relay.store.ledgers import index
 from relay.store.rows import as_json, given_select
-from relay.store.schema import index, lane, source
+from relay.store.schema import lane, source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 

@@ -14,7 +14,8 @@ from sqlalchemy import func, insert, select
 
 from relay.identity import mask
 from relay.post import ABSENT
-from relay.store.schema import call, lane, onboarding, post, receipt
+from relay.store.ledgers import onboarding
+from relay.store.schema import call, lane, post, receipt
 from relay.store.transaction import Transaction
 
 EVERY_SOURCE: Final = ""

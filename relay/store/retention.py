@@ -15,8 +15,9 @@ from sqlalchemy import Select, and_, delete, exists, null, or_, select, true, tu
 
 from relay.post import ABSENT, DISCARDED
 from relay.store import snapshots
+from relay.store.ledgers import audit, chore, run
 from relay.store.rows import as_json, given_select
-from relay.store.schema import audit, booking, call, chore, lane, post, receipt, run
+from relay.store.schema import booking, call, lane, post, receipt
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 

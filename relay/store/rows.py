@@ -29,7 +29,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from relay.store.schema import Instant, iso
+from relay.store.columns import Instant, iso
 
 PARAMETER: Final = "rows"
 

@@ -15,8 +15,9 @@ from sqlalchemy import Row, Update, and_, bindparam, func, insert, null, or_, se
 from relay.identity import mask
 from relay.post import UNKNOWN
 from relay.store.figures import read_no_table
+from relay.store.ledgers import run
 from relay.store.rows import as_json, given
-from relay.store.schema import PENDING, lane, post, run
+from relay.store.schema import PENDING, lane, post
 from relay.store.transaction import Store, Transaction
 
 WINDOW: Final = 50_000  # ids looked at for a page; a fraction of a second's work

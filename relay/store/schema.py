@@ -1,90 +1,47 @@
-"""The relay's own tables.
+"""The tables on the way of a booking. Those beside it are in `relay.store.ledgers`.
 
     source ──< booking ──< post >── lane ──< call
        └────< receipt
 
     source    one row a configured source: the lock of its intake, how its outbox answers, and what its bookings are
-              weighed by
-    worker    one row a process that does the relay's work, for a day: its host, its clock, what its lists say
-    ground    what a source's bookings were or are judged by, by fingerprint
-    held_change   a change that would have touched many posts at once, and waits for somebody's word; held_booking: the
-              bookings it keeps as they were
-    index     what the configuration called each index, and which one that is
+              judged by
     lane      one row an (index, source system): the lease, when it may call again, and why not now
     booking   what the booking system last said of each booking
     post      one row a key: wanted and known (relay.post), when it was last sent, why it is parked
     call      one row a call: what went out and what came back; open until its answer is recorded
     receipt   what became of each outbox row, so that a row read twice gets one outcome
+    row_aside rows of an outbox that are taken, but whose outcome cannot be written
     snapshot  a source's full list of bookings, while it is compared and applied; snapshot_run: who is at it, and when
               it was last heard
-    run       a mass resend by a command: how far it has come, and whether it was cancelled
-    audit     who changed what by a command, and why
-    verification  what the last comparison with an index found, where the index may be asked (relay.flow.verify)
-    row_aside rows of an outbox that are taken, but whose outcome cannot be written
-    chore     what is done now and then by one worker: when it is next due
-    onboarding  what was said, seen and ordered on a source's way to being connected; only added to
 
 The names in the database have `ei_` before them, so that the tables may stand in a database that has others.
-Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Identity,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     false,
-    text,
 )
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-metadata: Final = MetaData()
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC time: timestamptz on PostgreSQL, sortable ISO text of fixed width on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        stored: TypeEngine[Any] = Text() if dialect.name == "sqlite" else DateTime(timezone=True)
-        return dialect.type_descriptor(stored)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        return iso(value) if value is not None and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def iso(value: datetime) -> str:
-    """The instant as text that sorts as time does: 2026-12-24T09:30:00.000000+00:00."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-_id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by an INTEGER key only
-_LONG_AGO = text("'1970-01-01T00:00:00.000000+00:00'")
+from relay.store.columns import ID, LONG_AGO, Instant, metadata
 
 source = Table(
     "ei_source",
     metadata,
     Column("name", String(64), primary_key=True),
-    Column("next_look_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("next_look_at", Instant, nullable=False, server_default=LONG_AGO),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", String(500)),  # why its outbox cannot be read or marked; null: it can
     Column("error_since", Instant),
@@ -93,143 +50,26 @@ source = Table(
     Column("weighed_by", String(32)),  # the ground all its bookings are weighed by (flow.ground); null: by several
     Column("weighed_to", String(128)),  # the booking that weighing them again has come to; null: it is done
     Column("seen", String(32)),  # another ground that the last check found, and the next one may begin to weigh by
-    Column("next_check_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("next_check_at", Instant, nullable=False, server_default=LONG_AGO),
     Column("policy_error", String(500)),  # why its lists cannot be read; null: they can
     Column("agreed", String(32)),  # the ground that stands (`ground`): what its bookings are judged by; null: none yet
     Column("surge", Text),  # JSON; the posts that were removed and made within the last hour (relay.surge)
     Column("outbox_identity", String(64)),  # which table its outbox is, as its database says; null: not known
 )
 
-worker = Table(
-    "ei_worker",
-    metadata,
-    Column("instance", String(200), primary_key=True),  # host:process id:start
-    Column("host", String(128), nullable=False),
-    Column("version", String(64), nullable=False),
-    Column("started_at", Instant, nullable=False),  # by the database's clock, as all times here
-    Column("seen_at", Instant, nullable=False),
-    Column("clock_offset_ms", BigInteger),  # the worker's own clock less the database's; null: not compared
-    Column("lists", Text),  # JSON {source: fingerprint of the ground that its files make}
-)
-
-ground = Table(
-    "ei_ground",
-    metadata,
-    Column("source", String(64), primary_key=True),
-    Column("fingerprint", String(32), primary_key=True),
-    Column("said", Text, nullable=False),  # JSON; all that the fingerprint was made of
-    Column("noted_at", Instant, nullable=False),
-    Column("agreed_at", Instant),  # when it last became the one that stands; null: never
-    Column("returns", Integer, nullable=False, server_default="0"),  # times in a row it came back within a day
-)
-
-held_change = Table(
-    "ei_held_change",
-    metadata,
-    Column("id", _id, Identity(), primary_key=True),
-    Column("source", String(64), nullable=False),
-    Column("kind", String(20), nullable=False),  # lists, removals, arrivals
-    Column("status", String(20), nullable=False),  # held, approved, rejected, withdrawn
-    Column("ground", String(32)),  # of lists: what would be followed
-    Column("held_at", Instant, nullable=False),
-    Column("grown_at", Instant, nullable=False),
-    Column("present", BigInteger, nullable=False),  # the source's present posts when it was held
-    Column("removed", BigInteger, nullable=False, server_default="0"),  # bookings; as the next three
-    Column("moved", BigInteger, nullable=False, server_default="0"),
-    Column("created", BigInteger, nullable=False, server_default="0"),
-    Column("changed", BigInteger, nullable=False, server_default="0"),
-    Column("why", String(500), nullable=False),
-    Column("details", Text),  # JSON; of lists: the numbers by care unit
-    Column("decided_at", Instant),
-    Column("decided_by", String(128)),
-    Column("reason", String(500)),
-    Column("ended_at", Instant),  # null: it still keeps something back
-)
-
-held_booking = Table(
-    "ei_held_booking",
-    metadata,
-    Column("source", String(64), primary_key=True),
-    Column("booking_id", String(128), primary_key=True),
-    Column("change_id", BigInteger, nullable=False),  # what its posts should be is not followed because of this one
-)
-Index("ei_held_booking_change", held_booking.c.change_id, held_booking.c.booking_id)
-
-index = Table(
-    "ei_index",
-    metadata,
-    Column("label", String(64), primary_key=True),  # as the configuration calls it, and the lanes
-    Column("identity", String(400), nullable=False),  # its logical address and the host of its URL
-)
-
-worker = Table(
-    "ei_worker",
-    metadata,
-    Column("instance", String(200), primary_key=True),  # host:process id:start
-    Column("host", String(128), nullable=False),
-    Column("version", String(64), nullable=False),
-    Column("started_at", Instant, nullable=False),  # by the database's clock, as all times here
-    Column("seen_at", Instant, nullable=False),
-    Column("clock_offset_ms", BigInteger),  # the worker's own clock less the database's; null: not compared
-    Column("lists", Text),  # JSON {source: fingerprint of the ground that its files make}
-)
-
-ground = Table(
-    "ei_ground",
-    metadata,
-    Column("source", String(64), primary_key=True),
-    Column("fingerprint", String(32), primary_key=True),
-    Column("said", Text, nullable=False),  # JSON; all that the fingerprint was made of
-    Column("noted_at", Instant, nullable=False),
-    Column("agreed_at", Instant),  # when it last became the one that stands; null: never
-    Column("returns", Integer, nullable=False, server_default="0"),  # times in a row it came back within a day
-)
-
-held_change = Table(
-    "ei_held_change",
-    metadata,
-    Column("id", _id, Identity(), primary_key=True),
-    Column("source", String(64), nullable=False),
-    Column("kind", String(20), nullable=False),  # lists, removals, arrivals
-    Column("status", String(20), nullable=False),  # held, approved, rejected, withdrawn
-    Column("ground", String(32)),  # of lists: what would be followed
-    Column("held_at", Instant, nullable=False),
-    Column("grown_at", Instant, nullable=False),
-    Column("present", BigInteger, nullable=False),  # the source's present posts when it was held
-    Column("removed", BigInteger, nullable=False, server_default="0"),  # bookings; as the next three
-    Column("moved", BigInteger, nullable=False, server_default="0"),
-    Column("created", BigInteger, nullable=False, server_default="0"),
-    Column("changed", BigInteger, nullable=False, server_default="0"),
-    Column("why", String(500), nullable=False),
-    Column("details", Text),  # JSON; of lists: the numbers by care unit
-    Column("decided_at", Instant),
-    Column("decided_by", String(128)),
-    Column("reason", String(500)),
-    Column("ended_at", Instant),  # null: it still keeps something back
-)
-
-held_booking = Table(
-    "ei_held_booking",
-    metadata,
-    Column("source", String(64), primary_key=True),
-    Column("booking_id", String(128), primary_key=True),
-    Column("change_id", BigInteger, nullable=False),  # what its posts should be is not followed because of this one
-)
-Index("ei_held_booking_change", held_booking.c.change_id, held_booking.c.booking_id)
-
 lane = Table(
     "ei_lane",
     metadata,
-    Column("id", _id, Identity(), primary_key=True),
+    Column("id", ID, Identity(), primary_key=True),
     Column("engagement_index", String(64), nullable=False),
     Column("source_system", String(64), nullable=False),
     Column("source", String(64), nullable=False),
     Column("lease_token", BigInteger, nullable=False, server_default="0"),
-    Column("lease_until", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("lease_until", Instant, nullable=False, server_default=LONG_AGO),
     Column("open_call", BigInteger),  # the call that is out, or was when its worker died
-    Column("next_call_at", Instant, nullable=False, server_default=_LONG_AGO),
-    Column("next_split_at", Instant, nullable=False, server_default=_LONG_AGO),
-    Column("next_bulk_at", Instant, nullable=False, server_default=_LONG_AGO),
+    Column("next_call_at", Instant, nullable=False, server_default=LONG_AGO),
+    Column("next_split_at", Instant, nullable=False, server_default=LONG_AGO),
+    Column("next_bulk_at", Instant, nullable=False, server_default=LONG_AGO),
     Column("failures", Integer, nullable=False, server_default="0"),  # calls in a row that brought nothing
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("blocked_code", String(20)),  # null: not blocked
@@ -277,7 +117,7 @@ Index("ei_booking_over", booking.c.removed, booking.c.over_at, postgresql_where=
 post = Table(
     "ei_post",
     metadata,
-    Column("id", _id, Identity(), primary_key=True),
+    Column("id", ID, Identity(), primary_key=True),
     Column("lane_id", BigInteger, nullable=False),
     Column("booking_id", String(128), nullable=False),
     Column("resident_id", String(12), nullable=False),
@@ -330,7 +170,7 @@ Index("ei_post_absent", post.c.wanted_since, postgresql_where=_absent, sqlite_wh
 call = Table(
     "ei_call",
     metadata,
-    Column("id", _id, Identity(), primary_key=True),
+    Column("id", ID, Identity(), primary_key=True),
     Column("lane_id", BigInteger, nullable=False),
     Column("correlation_id", String(36), nullable=False),
     Column("started_at", Instant, nullable=False),
@@ -409,67 +249,4 @@ row_aside = Table(
     Column("since", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),  # before that it is not tried again
-)
-
-audit = Table(
-    "ei_audit",
-    metadata,
-    Column("id", _id, Identity(), primary_key=True),
-    Column("at", Instant, nullable=False),
-    Column("who", String(128), nullable=False),
-    Column("command", String(64), nullable=False),
-    Column("subject", String(255), nullable=False),
-    Column("reason", String(500)),
-)
-
-run = Table(
-    "ei_run",
-    metadata,
-    Column("id", _id, Identity(), primary_key=True),
-    Column("command", String(64), nullable=False),
-    Column("selection", String(500), nullable=False),  # what was asked for; names no person
-    Column("who", String(128), nullable=False),
-    Column("reason", String(500)),
-    Column("started_at", Instant, nullable=False),
-    Column("heard_at", Instant, nullable=False),  # when it last did something
-    Column("ended_at", Instant),
-    Column("cancelled_at", Instant),
-    Column("matched", BigInteger, nullable=False, server_default="0"),
-    Column("changed", BigInteger, nullable=False, server_default="0"),
-    Column("undone", BigInteger, nullable=False, server_default="0"),
-)
-
-verification = Table(
-    "ei_verification",
-    metadata,
-    Column("engagement_index", String(64), primary_key=True),
-    Column("ended_at", Instant, nullable=False),
-    Column("equal", BigInteger, nullable=False),
-    Column("lost", BigInteger, nullable=False),
-    Column("ghost", BigInteger, nullable=False),
-    Column("wrong", BigInteger, nullable=False),
-    Column("unsettled", BigInteger, nullable=False),
-)
-
-chore = Table(
-    "ei_chore",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("next_at", Instant, nullable=False, server_default=_LONG_AGO),
-)
-
-onboarding = Table(
-    "ei_onboarding",
-    metadata,
-    Column("id", _id, Identity(), primary_key=True),
-    Column("environment", String(20), nullable=False),
-    Column("source", String(64), nullable=False),  # "": of every source
-    Column("step", String(40), nullable=False),
-    Column("subject", String(64), nullable=False),  # the care unit's HSA-id where a step is done unit by unit; else ""
-    Column("state", String(20), nullable=False),
-    Column("by_whom", String(128), nullable=False),
-    Column("on_date", String(10), nullable=False),
-    Column("note", String(500)),
-    Column("document", Text),  # JSON: what was ordered, or what a rehearsal showed
-    Column("recorded_at", Instant, nullable=False),
 )

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from sqlalchemy import exists, func, literal, or_, select, update
 
+from relay.store.ledgers import held_booking
 from relay.store.rows import as_json, given_select
-from relay.store.schema import held_booking, source
+from relay.store.schema import source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 

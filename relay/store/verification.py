@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, update
 
 from relay.post import ABSENT, PostKey
+from relay.store.ledgers import verification
 from relay.store.rows import as_json, given
-from relay.store.schema import lane, post, verification
+from relay.store.schema import lane, post
 from relay.store.transaction import Transaction
 
 RESULTS: Final = ("equal", "lost", "ghost", "wrong", "unsettled")

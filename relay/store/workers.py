@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, select
 
+from relay.store.ledgers import worker
 from relay.store.rows import as_json, given_select
-from relay.store.schema import worker
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 

@@ -19,7 +19,7 @@ from relay.flow.steer import Request, discard, reprocess
 from relay.sandbox.orders import Order
 from relay.settings import Retention, Settings
 from relay.store import figures
-from relay.store.schema import metadata
+from relay.store.columns import metadata
 from relay.store.selection import Selection
 from tests.simulation.world import SPACING, World
 

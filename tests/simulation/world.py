@@ -29,10 +29,10 @@ from relay.sandbox.core import Core, Options
 from relay.sandbox.referee import Limits
 from relay.settings import Settings, parse
 from relay.store import lease
+from relay.store.columns import iso
 from relay.store.lanes import LaneName
 from relay.store.lease import LeaseLost, LeaseTooShort
 from relay.store.migrate import upgrade
-from relay.store.schema import iso
 from relay.store.transaction import Store, Transaction
 
 T = TypeVar("T")

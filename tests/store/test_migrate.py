@@ -11,8 +11,8 @@ from sqlalchemy import Engine, inspect, text
 from relay.database import connect, reading
 from relay.sessions import Bounds
 from relay.store import sources
+from relay.store.columns import metadata
 from relay.store.migrate import _ADVISORY_LOCK, VERSION_TABLE, DatabaseNotReady, check, upgrade
-from relay.store.schema import metadata
 from relay.store.transaction import Store
 from tests.waiting import wait_until
 

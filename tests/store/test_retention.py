@@ -12,7 +12,7 @@ from relay.batch import Receipt
 from relay.booking import Booking
 from relay.change import Details, Kind
 from relay.post import ABSENT, DISCARDED, UNKNOWN
-from relay.store import audit, bookings, calls, receipts, retention, schema
+from relay.store import audit, bookings, calls, ledgers, receipts, retention, schema
 from relay.store.lanes import LaneName
 from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
@@ -153,7 +153,7 @@ def test_old_entries_of_the_audit_log_go(store: Store, clock: SetClock) -> None:
         clock.advance(days=80)
 
     assert drop(store, retention.drop_audit) == 1
-    assert [row["subject"] for row in table(store, schema.audit)] == ["new"]
+    assert [row["subject"] for row in table(store, ledgers.audit)] == ["new"]
 
 
 def test_a_batch_is_bounded(store: Store, lane_id: int, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from relay.store.columns import iso
 from relay.store.rows import as_json, given_select
 from relay.store.rows import given as given_rows
-from relay.store.schema import iso, post
+from relay.store.schema import post
 from relay.store.transaction import Store
 from tests.statements import recorded
 

@@ -17,8 +17,8 @@ from sqlalchemy import Engine, inspect, text
 
 from relay.database import connect
 from relay.store import retention
+from relay.store.columns import Instant, metadata
 from relay.store.migrate import VERSION_TABLE, DatabaseNotReady, check, upgrade
-from relay.store.schema import Instant, metadata
 from relay.store.transaction import Store
 from tests.clock import SetClock
 from tests.outbox.written import script

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from relay.store.schema import metadata
+from relay.store import ledgers, schema  # noqa: F401 - they fill the metadata
+from relay.store.columns import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from relay.store.schema import Instant
+from relay.store.columns import Instant
 
 LONG_AGO = sa.text("'1970-01-01T00:00:00.000000+00:00'")
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

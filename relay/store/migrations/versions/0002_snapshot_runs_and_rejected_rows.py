@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from relay.store.schema import Instant
+from relay.store.columns import Instant
 
 revision = "0002"
 down_revision = "0001"

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from relay.store.schema import Instant
+from relay.store.columns import Instant
 
 revision = "0004"
 down_revision = "0003"

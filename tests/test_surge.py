@@ -1,0 +1,47 @@
+"""What counts as a change of many posts at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from relay.surge import LATELY, Guard, Hour
+
+NOW = datetime(2026, 11, 29, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("taken", "present", "stops"), [(49, 100, False), (50, 100, True), (100, 1000, False), (101, 1000, True)]
+)
+def test_a_share_and_at_least_so_many_stop(taken: int, present: int, stops: bool) -> None:
+    assert Guard(percent=10, least=50).stops(taken, present) is stops
+    assert not Guard(enabled=False).stops(taken, present)
+
+
+def test_cancellations_among_other_changes_are_ordinary_life() -> None:
+    # Given an hour of many changes, a third of which take a post away
+    hour = Hour()
+    for _ in range(100):
+        hour.saw(changed=3, lost=1)
+    assert not hour.mostly_takes_away
+    # When one cancellation follows the other
+    hour.saw(changed=LATELY // 2 + 1, lost=LATELY // 2 + 1)
+    # Then it is a mass change, whatever the hour had before
+    assert hour.mostly_takes_away
+
+
+def test_one_large_batch_speaks_for_itself() -> None:
+    hour = Hour()
+    hour.saw(changed=1000, lost=0)
+    hour.saw(changed=200, lost=200)
+    assert hour.mostly_takes_away
+
+
+def test_an_hour_is_remembered_for_an_hour() -> None:
+    hour = Hour()
+    hour.take(7, NOW)
+    hour.saw(changed=9, lost=7)
+    again = Hour.of(hour.text(), NOW + timedelta(minutes=59))
+    assert (again.gone_within, again.changed, again.lost) == (7, 9, 7)
+    assert Hour.of(hour.text(), NOW + timedelta(minutes=62)).gone_within == 0
