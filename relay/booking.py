@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from relay.change import Change, Details, Kind
 from relay.identity import is_national
-from relay.post import PostKey, WantedPost
+from relay.post import PostKey, WantedPost, is_storable
 from relay.wallclock import content_of_date, content_of_time, instant_of
 
 
@@ -67,6 +67,7 @@ NOT_ALLOWED = Withheld("not published: resident_id is not one of the test identi
 NOT_CONNECTED = Withheld("not published: care_unit is not an active unit")
 HIDDEN = Withheld("not published: presentable is false")
 PAST = Withheld("not published: its time has passed")
+UNSTORABLE = Withheld("not published: booking_id or data_controller has characters that the index cannot store")
 
 
 def succeed(current: Booking | None, change: Change) -> Booking | None:
@@ -103,14 +104,12 @@ def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost |
         return reason
     details = booking.details
     assert details is not None
-    unit = policy.units.get(details.care_unit) if policy.units is not None else None
-    unit_controller = unit.data_controller if unit is not None else None
     key = PostKey(
         resident_id=details.resident_id,
         care_unit=details.care_unit,
         booking_id=booking.booking_id,
         source_system=booking.source_system,
-        data_controller=details.data_controller or unit_controller or policy.data_controller,
+        data_controller=_controller(details, policy),
     )
     return WantedPost(key, content_of(details), expiry(details))
 
@@ -135,6 +134,13 @@ def withheld(booking: Booking, policy: Policy, now: datetime) -> Iterator[Withhe
     expires_at = expiry(details)
     if expires_at is not None and expires_at <= now:
         yield PAST
+    if not (is_storable(booking.booking_id) and is_storable(_controller(details, policy))):
+        yield UNSTORABLE  # taken by a version that knew no better
+
+
+def _controller(details: Details, policy: Policy) -> str:
+    unit = policy.units.get(details.care_unit) if policy.units is not None else None
+    return details.data_controller or (unit.data_controller if unit is not None else None) or policy.data_controller
 
 
 def _is_local(resident_id: str, policy: Policy) -> bool:

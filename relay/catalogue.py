@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.identity import IdentityError, mask, parse_hsa_id, parse_resident_id
+from relay.post import is_storable
 
 COLUMNS: Final = (
     "hsa_id", "name", "county", "municipality_code", "municipality", "address", "active", "data_controller",
@@ -154,6 +155,8 @@ def _unit(fields: Mapping[str, str]) -> tuple[CareUnit | None, list[str]]:
     data_controller = fields.get("data_controller", "")
     if len(data_controller) > _LONGEST_DATA_CONTROLLER:
         mistakes.append(f"data_controller: expected at most {_LONGEST_DATA_CONTROLLER} characters")
+    if not is_storable(data_controller):
+        mistakes.append("data_controller: expected no characters beyond U+FFFF: the index cannot store them")
     try:
         hsa_id = parse_hsa_id(fields["hsa_id"])
     except IdentityError as error:

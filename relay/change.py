@@ -17,6 +17,7 @@ from hashlib import blake2b
 from typing import Final, TypeVar
 
 from relay.identity import IdentityError, mask, parse_hsa_id, parse_resident_id, shape
+from relay.post import is_storable
 from relay.wallclock import WallClockError, parse_date, parse_instant, parse_wall_time
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ UNREADABLE: Final = "\udcff"  # stands for a value that its database could not g
 
 _BIGINT_LIMIT: Final = 2**63
 _VALUE_LIMIT: Final = 40  # characters of a wrong value shown in a reason
+_BLANKS: Final = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "  # white space up to U+0020: the index knows no other
 _BOOLEANS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -227,29 +229,43 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
-def _plain_text(limit: int) -> Callable[[str], str]:
-    """Text that XML can carry and the index accepts: no control characters, no white space at the ends."""
+def _plain_text(limit: int, *, sent: bool = True) -> Callable[[str], str]:
+    """Text that a post can carry: no control characters, no white space at the ends, nothing the index cannot store.
+
+    White space is what the index takes for it, characters up to U+0020: another blank at an end is part of the id, for
+    the index compares ids exactly. With `sent` false the text stays in the relay, which can store any character.
+    """
 
     def parse(text: str) -> str:
         if len(text) > limit:
             number = len(text) if len(text) <= READ_AT_MOST else f"more than {READ_AT_MOST}"
             raise ValueError(f"expected at most {limit} characters, it has {number}")
-        if text != text.strip():
-            raise ValueError("expected no white space at the beginning or end")
         if any(unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" for c in text):
             raise ValueError("expected no control characters")
+        if text != text.strip(_BLANKS):
+            raise ValueError("expected no white space at the beginning or end")
+        if not text.strip():
+            raise ValueError("expected more than blanks")
+        if sent and not is_storable(text):
+            raise ValueError("expected no characters beyond U+FFFF, such as emoji: the index cannot store them")
         return text
 
     return parse
 
 
-def _trimmed(limit: int) -> Callable[[str], str | None]:
+def _trimmed(limit: int, *, sent: bool = True) -> Callable[[str], str | None]:
     """Plain text without the blanks around it, which a column of fixed width pads a value with; None: blank."""
-    return lambda text: _plain_text(limit)(text.strip()) or None
+    plain = _plain_text(limit, sent=sent)
+
+    def parse(text: str) -> str | None:
+        trimmed = text.strip(_BLANKS)
+        return plain(trimmed) if trimmed else None
+
+    return parse
 
 
 _BOOKING_ID: Final = _plain_text(128)
-_EVENT_ID: Final = _trimmed(64)
+_EVENT_ID: Final = _trimmed(64, sent=False)
 
 
 def _resident(local_identities: re.Pattern[str] | None) -> Callable[[str], str]:
@@ -258,7 +274,7 @@ def _resident(local_identities: re.Pattern[str] | None) -> Callable[[str], str]:
     pattern = local_identities
 
     def parse(text: str) -> str:
-        return _plain_text(RESIDENT_LIMIT)(text) if pattern.fullmatch(text) else parse_resident_id(text)
+        return _plain_text(RESIDENT_LIMIT, sent=False)(text) if pattern.fullmatch(text) else parse_resident_id(text)
 
     return parse
 

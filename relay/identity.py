@@ -15,7 +15,10 @@ _RESIDENT_ID = re.compile(r"[0-9]{8}[0-9A-Zptf]{4}")  # R-07
 _SEPARATED = re.compile(r"([0-9]{8})[-+]([0-9A-Zptf]{4})")
 
 _COORDINATION_DAY: Final = 60  # a samordningsnummer is the birth day + 60
-_CENTURIES: Final = ("18", "19", "20")  # 21 is not yet in use; national reserve numbers start at 22
+_CENTURIES: Final = ("18", "19", "20")  # of birth; 21 is not yet in use
+# The first two of a national reserve number: a century of birth to which 3, or a multiple of 3 up to 78, was added, so
+# that none looks like a personnummer; 00 where the birthday is unknown. Others with letters are one region's own.
+_RESERVE_SERIES: Final = frozenset(f"{first:02d}" for first in (0, *range(22, 99)))
 
 # What might be an identity in a text: ten or twelve digits with a possible month and day, or a reserve
 # number, which has a letter among its last four. Digit boundaries leave fourteen-digit times alone, and
@@ -56,7 +59,8 @@ def parse_resident_id(text: str) -> str:
     """The twelve characters of a personnummer, samordningsnummer or national reserve number (R-07).
 
     A `-` or `+` before the last four is dropped. With digits only, the date must be possible (an unknown
-    month or day, 00, passes) and the check digit right; with a letter the form alone is checked.
+    month or day, 00, passes) and the check digit right. With a letter it must begin as a national reserve number does,
+    with 00 or 22 to 98: one that begins with 18 to 20 is a region's own, and means nobody elsewhere.
     Raises IdentityError, whose text says what was expected and holds nothing of the value.
     """
     separated = _SEPARATED.fullmatch(text)
@@ -71,14 +75,19 @@ def parse_resident_id(text: str) -> str:
             raise IdentityError("expected a possible birth date (YYYYMMDD, day + 60 for a samordningsnummer)")
         if not _has_right_check_digit(identity[2:]):
             raise IdentityError("expected a right check digit (the last of the twelve)")
+    elif identity[:2] not in _RESERVE_SERIES:
+        raise IdentityError(
+            "expected a national reserve number, which begins with 00 or 22 to 98; "
+            "this is a local one, which the source's local_identities does not cover"
+        )
     return identity
 
 
 def is_national(resident_id: str) -> bool:
     """Whether twelve characters have the form that may be sent (R-07)."""
-    return _RESIDENT_ID.fullmatch(resident_id) is not None and (
-        not resident_id.isdigit() or _is_possible_date(resident_id[:8])
-    )
+    if not _RESIDENT_ID.fullmatch(resident_id):
+        return False
+    return _is_possible_date(resident_id[:8]) if resident_id.isdigit() else resident_id[:2] in _RESERVE_SERIES
 
 
 def mask(text: str) -> str:

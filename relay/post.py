@@ -56,6 +56,12 @@ class PostKey:
     data_controller: str
 
 
+def is_storable(text: str) -> bool:
+    """Whether the index can store the text. It keeps characters of the Basic Multilingual Plane only, and loses the
+    whole call that holds another one after it was answered OK. So a character is one UTF-16 unit, as it counts them."""
+    return text.isascii() or max(text) <= "\uffff"
+
+
 class Transaction(NamedTuple):
     """One engagementTransaction of a call: the state that a key shall have afterwards.
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 SWEDEN: Final = ZoneInfo("Europe/Stockholm")
 
 _TIME = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)[Tt ](?P<clock>\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?"
+    r"(?P<day>\d{4}-\d\d-\d\d)[Tt ](?P<clock>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d+))?"
     r" ?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -31,7 +31,8 @@ def parse_wall_time(text: str) -> datetime:
     """A naive Swedish time, whole seconds, from ISO 8601 text with any offset or none.
 
     `2026-12-24 10:30`, `2026-12-24T10:30:00.000` are Swedish time as they stand; `2026-12-24T09:30Z` and
-    `2026-12-24 04:30:00-05` are converted. Fractions of a second are dropped.
+    `2026-12-24 04:30:00-05` are converted. It is rounded to the nearest second: spreadsheets and floating-point clocks
+    write 10:20 as `10:19:59.999`, and the resident would be told 10:19.
     Raises WallClockError, whose text says what was expected.
     """
     match = _TIME.fullmatch(text)
@@ -40,7 +41,7 @@ def parse_wall_time(text: str) -> datetime:
     try:
         stated = datetime.fromisoformat(f"{match['day']} {match['clock']}")
         zone = match["zone"]
-        wall = _from_offset(stated, zone) if zone else stated
+        wall = _from_offset(stated + _rounding(match), zone) if zone else _rounded(stated, _rounding(match))
     except (ValueError, OverflowError):
         raise WallClockError("expected a real date and time as YYYY-MM-DD hh:mm:ss") from None
     if wall.year < _FIRST_YEAR:
@@ -62,13 +63,17 @@ def parse_date(text: str) -> date:
 
 
 def parse_instant(text: str) -> datetime:
-    """An aware UTC time, from ISO text with an offset; without one it is UTC already. Raises WallClockError."""
+    """An aware UTC time, to the microsecond, from ISO text with an offset; without one it is UTC already.
+
+    Raises WallClockError.
+    """
     match = _TIME.fullmatch(text)
     if match is None:
         raise WallClockError("expected a time as YYYY-MM-DD hh:mm:ss with an offset")
     try:
         stated = datetime.fromisoformat(f"{match['day']} {match['clock']}")
-        return stated.replace(tzinfo=_offset(match["zone"] or "Z")).astimezone(UTC)
+        exact = stated.replace(microsecond=int((match["fraction"] or "")[:6].ljust(6, "0")))
+        return exact.replace(tzinfo=_offset(match["zone"] or "Z")).astimezone(UTC)
     except (ValueError, OverflowError):
         raise WallClockError("expected a real date and time") from None
 
@@ -86,6 +91,21 @@ def content_of_time(wall: datetime) -> str:
 def content_of_date(day: date) -> str:
     """mostRecentContent for an open invitation: midnight of its date (R-05)."""
     return day.strftime("%Y%m%d000000")
+
+
+def _rounding(match: re.Match[str]) -> timedelta:
+    """What rounding adds to the whole seconds of the text."""
+    return timedelta(seconds=int((match["fraction"] or "0")[0] >= "5"))
+
+
+def _rounded(stated: datetime, rounding: timedelta) -> datetime:
+    """The wall-clock time with the rounding. In the night summer time begins, 02:00 follows as 03:00."""
+    wall = stated + rounding
+    if not _exists(stated):
+        return stated
+    if _exists(wall):
+        return wall
+    return wall.replace(tzinfo=SWEDEN).astimezone(UTC).astimezone(SWEDEN).replace(tzinfo=None)
 
 
 def _from_offset(stated: datetime, zone: str) -> datetime:

@@ -36,11 +36,12 @@ def partly_unknown_dates(draw: st.DrawFn) -> str:
 
 @st.composite
 def reserve_numbers(draw: st.DrawFn) -> str:
-    """A national reserve number: eight digits and four characters, a letter among them."""
+    """A national reserve number: eight digits that begin with a series, and four characters, a letter among them."""
     last = draw(st.text("0123456789" + _RESERVE_LETTERS, min_size=3, max_size=3))
     place = draw(st.integers(0, 3))
     letter = draw(st.sampled_from(_RESERVE_LETTERS))
-    return draw(st.text("0123456789", min_size=8, max_size=8)) + last[:place] + letter + last[place:]
+    series = draw(st.sampled_from(["00", *map(str, range(22, 99))]))
+    return series + draw(st.text("0123456789", min_size=6, max_size=6)) + last[:place] + letter + last[place:]
 
 
 def resident_ids() -> st.SearchStrategy[str]:

@@ -97,6 +97,12 @@ def test_a_source_system_is_sent_as_configured() -> None:
         ({"operation": "UPSERT"}, 'operation: was "UPSERT", expected upsert or remove'),
         ({"booking_id": ""}, "booking_id: is missing, it is required"),
         ({"booking_id": "x" * 129}, "expected at most 128 characters, it has 129"),
+        ({"booking_id": "B-𐐀"}, 'booking_id: was "B-𐐀", expected no characters beyond U+FFFF'),
+        ({"booking_id": "\u3000"}, 'booking_id: was "?", expected more than blanks'),
+        ({"booking_id": "  "}, "expected no white space at the beginning or end"),
+        ({"data_controller": "Region 😀"}, "data_controller: was"),
+        ({"resident_id": "19810829M071"}, 'resident_id: was "99999999A999", expected a national reserve number'),
+        ({"resident_id": "19810829-SU3A"}, "the source's local_identities does not cover"),
         ({"booking_id": " b"}, 'booking_id: was " b", expected no white space at the beginning or end'),
         ({"booking_id": "b\x00"}, 'booking_id: was "b?", expected no control characters'),
         ({"booking_id": "b\udcff"}, "expected no control characters"),
@@ -159,6 +165,27 @@ def test_a_wrong_local_identity_is_rejected(identity: str, expected: str) -> Non
     assert isinstance(refused, Rejected)
     assert expected in refused.reason
     assert identity not in refused.reason
+
+
+def test_a_local_reserve_number_that_the_pattern_covers_is_taken_as_it_stands() -> None:
+    """R-07"""
+    pattern = re.compile("(18|19|20)[0-9]{6}(?=.*[A-Z])[0-9A-Z]{4}")
+    taken = read(row(resident_id="19810829SU3A"), SYSTEMS, pattern)
+    assert isinstance(taken, Change)
+    assert taken.details is not None
+    assert taken.details.resident_id == "19810829SU3A"
+
+
+def test_white_space_is_what_the_index_takes_for_it() -> None:
+    """The index compares ids exactly; a blank beyond U+0020 at an end is part of one."""
+    assert change(booking_id="b\u00a0").booking_id == "b\u00a0"
+    said = change(data_controller="\t\x1fRegion\u00a0 ").details
+    assert said is not None
+    assert said.data_controller == "Region\u00a0"
+
+
+def test_an_event_id_is_never_sent_and_may_hold_any_character() -> None:
+    assert event_id_of(row(event_id="😀")) == "😀"
 
 
 def test_every_wrong_field_is_named_at_once() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from relay.identity import IdentityError, mask, parse_hsa_id, parse_resident_id, shape
+from relay.identity import IdentityError, is_national, mask, parse_hsa_id, parse_resident_id, shape
 from tests.strategies import (
     VISIBLE_ASCII,
     as_written,
@@ -119,7 +119,26 @@ def test_another_form_is_refused_and_not_quoted(text: str) -> None:
 def test_the_lower_case_letters_of_temporary_numbers_pass() -> None:
     """R-07: p, t and f are the lower-case letters of the form."""
     for letter in "ptf":
-        assert parse_resident_id(f"19121212{letter}123") == f"19121212{letter}123"
+        assert parse_resident_id(f"22121212{letter}123") == f"22121212{letter}123"
+
+
+@pytest.mark.parametrize("first", ["00", "22", "23", "25", "97", "98"])
+def test_a_national_reserve_number_begins_with_its_series(first: str) -> None:
+    """R-07"""
+    assert parse_resident_id(f"{first}810829-SU31") == f"{first}810829SU31"
+    assert is_national(f"{first}810829SU31")
+
+
+@pytest.mark.parametrize(
+    "local",
+    ["19810829M071", "19810829SU3A", "18810829SU31", "20121212-TF12", "21810829SU31", "01810829SU31", "99810829A071"],
+)
+def test_a_local_reserve_number_is_refused(local: str) -> None:
+    """R-07: letters behind the date of a birth are one region's own."""
+    with pytest.raises(IdentityError, match="local_identities") as refused:
+        parse_resident_id(local)
+    assert local[:8] not in str(refused.value)
+    assert not is_national(local)
 
 
 # --- masking

@@ -33,7 +33,8 @@ _TAIL: Final = "</u:Update></s:Body></s:Envelope>"
 _CONSTANT: Final = f"<serviceDomain>{SERVICE_DOMAIN}</serviceDomain><categorization>{CATEGORIZATION}</categorization>"
 _INTEREST: Final = f"<clinicalProcessInterestId>{CLINICAL_PROCESS_INTEREST_ID}</clinicalProcessInterestId>"
 
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# XML could carry what lies beyond U+FFFF, but the index cannot store it, and loses the whole call after it said OK.
+_UNSAYABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 _CONTENT: Final = re.compile("[0-9]{14}")
 
 
@@ -52,12 +53,14 @@ def encode(logical_address: str, transactions: Sequence[Transaction]) -> bytes:
     """The whole envelope for one call, in UTF-8 with an XML declaration.
 
     Raises MessageError for no posts, for two with one key, for an empty field, for a mostRecentContent
-    that is not fourteen digits and for a character that XML cannot carry.
+    that is not fourteen digits and for a character that XML cannot carry or the index cannot store.
     """
     if not transactions:
         raise MessageError("A call must hold at least one post")
-    if not logical_address or _NOT_XML.search(logical_address):
-        raise MessageError("The logical address of the index is empty or holds a character XML cannot carry")
+    if not logical_address or _UNSAYABLE.search(logical_address):
+        raise MessageError(
+            "The logical address of the index is empty, or holds a character that XML or the index cannot carry"
+        )
     parts = [_HEAD % _escaped(logical_address)]
     for key, content in transactions:
         values = (key.resident_id, key.care_unit, key.booking_id, key.source_system, key.data_controller)
@@ -77,7 +80,7 @@ def encode(logical_address: str, transactions: Sequence[Transaction]) -> bytes:
     parts.append(_TAIL)
     text = "".join(parts)
     # Looked for once in the whole: a thousand posts are one search instead of five thousand.
-    if _NOT_XML.search(text):
+    if _UNSAYABLE.search(text):
         raise _fault(transactions)
     _refuse_equal_keys(transactions)
     return text.encode("utf-8")
@@ -112,8 +115,9 @@ def _fault(transactions: Sequence[Transaction]) -> MessageError:
         for name, value in fields.items():
             if not value:
                 return MessageError(f"Post {number + 1}: {name} is empty", (number,))
-            if _NOT_XML.search(value):
-                return MessageError(f"Post {number + 1}: {name} holds a character that XML cannot carry", (number,))
+            if found := _UNSAYABLE.search(value):
+                why = "XML cannot carry" if found[0] <= "\uffff" else "the index cannot store"
+                return MessageError(f"Post {number + 1}: {name} holds a character that {why}", (number,))
         if content != ABSENT and not _CONTENT.fullmatch(content):
             return MessageError(f"Post {number + 1}: mostRecentContent is not fourteen digits", (number,))
     raise AssertionError("no post is at fault")

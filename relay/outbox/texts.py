@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Text, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects import mysql, oracle
-from sqlalchemy.types import Date, DateTime, Numeric, TypeEngine
+from sqlalchemy.types import TIMESTAMP, Date, DateTime, Numeric, TypeEngine
 
 from relay.change import READ_AT_MOST
 
@@ -87,5 +87,6 @@ def _oracle(column: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> Col
         shape = "SYYYY-MM-DD"
     else:
         zoned = isinstance(kind, oracle.TIMESTAMP) and (kind.timezone or kind.local_timezone)
-        shape = "SYYYY-MM-DD HH24:MI:SS" + (" TZH:TZM" if zoned else "")
+        fraction = ".FF6" if isinstance(kind, TIMESTAMP) else ""  # it is rounded, not cut; a DATE has none
+        shape = f"SYYYY-MM-DD HH24:MI:SS{fraction}" + (" TZH:TZM" if zoned else "")
     return func.ltrim(func.to_char(column, literal_column(f"'{shape}'")))  # the sign of a year after Christ is a blank

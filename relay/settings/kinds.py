@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from relay.identity import IdentityError, mask, parse_hsa_id
+from relay.post import is_storable
 from relay.settings.duration import EXPECTED as EXPECTED_DURATION
 from relay.settings.duration import parse_duration
 
@@ -134,6 +135,8 @@ def _data_controller(value: str) -> str:
     trimmed = value.strip()
     if not 1 <= len(trimmed) <= 64 or not trimmed.isprintable():
         raise ValueError("expected an organisation number or HSA-id of 1 to 64 characters")
+    if not is_storable(trimmed):
+        raise ValueError("expected no characters beyond U+FFFF: the index cannot store them")
     return trimmed
 
 

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from relay.booking import HIDDEN, LOCAL, NOT_ALLOWED, NOT_CONNECTED, PAST, REMOVED, RETIRED, Withheld, expiry
+from relay.booking import (
+    HIDDEN,
+    LOCAL,
+    NOT_ALLOWED,
+    NOT_CONNECTED,
+    PAST,
+    REMOVED,
+    RETIRED,
+    UNSTORABLE,
+    Withheld,
+    expiry,
+)
 from relay.story.cause import Cause
 from relay.story.facts import Facts
 from relay.story.words import clock, plain
@@ -97,6 +108,10 @@ def _dated(at: datetime | None, f: Facts) -> str:
     return f" of {clock(at, f.now)}" if at is not None else ""
 
 
+def _unstorable(_: Facts) -> Cause:
+    return Cause("unstorable", "its booking_id or data_controller has characters beyond U+FFFF, which the index loses")
+
+
 BOOKING: Final[dict[Withheld, Callable[[Facts], Cause]]] = {
     REMOVED: _removed,
     RETIRED: _retired,
@@ -105,4 +120,5 @@ BOOKING: Final[dict[Withheld, Callable[[Facts], Cause]]] = {
     NOT_CONNECTED: _not_connected,
     HIDDEN: _hidden,
     PAST: _past,
+    UNSTORABLE: _unstorable,
 }

@@ -32,9 +32,9 @@ FIELDS = [
     "dataController",
 ]
 
-# Letters that XML, UTF-8 and Swedish make interesting, among any that XML can carry.
+# Letters that XML, UTF-8 and Swedish make interesting, among any that the index can store.
 texts = st.text(
-    st.sampled_from("åäöÅÄÖ&<>'\"é𝔘]") | st.characters(codec="utf-8", exclude_categories=["C"]),
+    st.sampled_from("åäöÅÄÖ&<>'\"é]") | st.characters(max_codepoint=0xFFFF, exclude_categories=["C"]),
     min_size=1,
     max_size=20,
 ).map(lambda text: f"x{text}")
@@ -189,7 +189,7 @@ def test_given_two_posts_with_one_key_then_both_are_named() -> None:
 
 
 @pytest.mark.parametrize("field", ["resident_id", "care_unit", "booking_id", "source_system", "data_controller"])
-@pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe"])
+@pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe", "secret𐐀"])
 def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(field: str, bad: str) -> None:
     """R-03, R-38: no element may be empty, and no error tells what was in it."""
     values = {name: getattr(KEY, name) for name in PostKey.__slots__} | {field: bad}

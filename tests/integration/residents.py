@@ -13,7 +13,7 @@ def make(random: Random) -> str:
     year, month, day = random.randint(1880, 1899), random.randint(1, 12), random.randint(1, 28)
     form = random.random()
     if form < 0.1:
-        return f"{year}{month:02}{day:02}" + random.choice(["TF01", "AB12", "R4Z9", "0K77"])
+        return f"{year // 100 + 3}{year % 100:02}{month:02}{day:02}" + random.choice(["TF01", "AB12", "R4Z9", "0K77"])
     if form < 0.3:
         day += 60
     nine = f"{year % 100:02}{month:02}{day:02}{random.randint(0, 999):03}"

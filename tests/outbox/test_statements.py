@@ -20,7 +20,7 @@ from relay.outbox.marks import Marker
 from relay.outbox.reader import OutboxReader, Questions
 from relay.outbox.table import outbox_table
 
-_WITH_ZONE = "ltrim(to_char(ei_outbox.starts_at, 'SYYYY-MM-DD HH24:MI:SS TZH:TZM'))"
+_WITH_ZONE = "ltrim(to_char(ei_outbox.starts_at, 'SYYYY-MM-DD HH24:MI:SS.FF6 TZH:TZM'))"
 
 _ORACLE: Mapping[str, TypeEngine[Any]] = {  # as Oracle reports the columns of our DDL
     "starts_at": oracle.TIMESTAMP(),
@@ -83,9 +83,9 @@ def test_oracle_reads_the_first_rows_with_times_as_iso_text() -> None:
         " FROM ei_outbox WHERE ei_outbox.outcome IS NULL AND (upper(ei_outbox.source_system) IS NULL"
         " OR (upper(ei_outbox.source_system) NOT IN (:upper_1_1))) ORDER BY ei_outbox.id FETCH FIRST 1000 ROWS ONLY"
     )
-    assert column("starts_at", unread) == "ltrim(to_char(ei_outbox.starts_at, 'SYYYY-MM-DD HH24:MI:SS'))"
+    assert column("starts_at", unread) == "ltrim(to_char(ei_outbox.starts_at, 'SYYYY-MM-DD HH24:MI:SS.FF6'))"
     assert column("invited_on", unread) == "ltrim(to_char(ei_outbox.invited_on, 'SYYYY-MM-DD'))"
-    assert column("created_at", unread) == "ltrim(to_char(ei_outbox.created_at, 'SYYYY-MM-DD HH24:MI:SS TZH:TZM'))"
+    assert column("created_at", unread) == "ltrim(to_char(ei_outbox.created_at, 'SYYYY-MM-DD HH24:MI:SS.FF6 TZH:TZM'))"
     assert column("presentable", unread) == "to_char(ei_outbox.presentable)"
 
 
@@ -116,7 +116,7 @@ def test_mysql_reads_instants_with_their_zone_and_bits_as_numbers() -> None:
         ("mssql", "SELECT count(*) AS count_1, convert(nvarchar(256), min(ei_outbox.created_at), 126) AS convert_1"
                   " FROM ei_outbox WITH (READPAST, READCOMMITTEDLOCK) WHERE"),
         ("oracle", "SELECT count(*) AS count_1,"
-                   " ltrim(to_char(min(ei_outbox.created_at), 'SYYYY-MM-DD HH24:MI:SS TZH:TZM')) AS ltrim_1"
+                   " ltrim(to_char(min(ei_outbox.created_at), 'SYYYY-MM-DD HH24:MI:SS.FF6 TZH:TZM')) AS ltrim_1"
                    " FROM ei_outbox WHERE"),
     ],
 )  # fmt: skip

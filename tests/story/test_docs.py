@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from relay.booking import HIDDEN, LOCAL, NOT_ALLOWED, NOT_CONNECTED, PAST, REMOVED, RETIRED
+from relay.booking import HIDDEN, LOCAL, NOT_ALLOWED, NOT_CONNECTED, PAST, REMOVED, RETIRED, UNSTORABLE
 from relay.story.of_booking import BOOKING
 
 ROOT = Path(__file__).parents[2]
@@ -37,4 +37,4 @@ def test_every_cause_is_in_the_table() -> None:
 
 
 def test_every_reason_to_have_no_post_is_told() -> None:
-    assert set(BOOKING) == {REMOVED, RETIRED, LOCAL, NOT_ALLOWED, NOT_CONNECTED, HIDDEN, PAST}
+    assert set(BOOKING) == {REMOVED, RETIRED, LOCAL, NOT_ALLOWED, NOT_CONNECTED, HIDDEN, PAST, UNSTORABLE}
