@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from relay.change import Change, Details, Kind
@@ -52,6 +52,8 @@ class Booking:
     version: int | None
     source_system: str
     details: Details | None  # None: removed
+    # when its row was taken, by our clock or by that of `created_at`, whichever is later (aware UTC); None: not known
+    taken_at: datetime | None = field(default=None, compare=False)
 
 
 class Withheld(NamedTuple):
@@ -70,13 +72,13 @@ PAST = Withheld("not published: its time has passed")
 UNSTORABLE = Withheld("not published: booking_id or data_controller has characters that the index cannot store")
 
 
-def succeed(current: Booking | None, change: Change) -> Booking | None:
+def succeed(current: Booking | None, change: Change, *, is_later: bool = False) -> Booking | None:
     """The booking after `change`, or None where the change is superseded by what was taken before.
 
     A version lower than any taken loses. Otherwise a higher version wins over the standing row's; among equal
-    ones, or where either row has none, the higher row id wins.
+    ones, or where either row has none, the higher row id wins, and with `is_later` (`is_written_later`) any id.
     """
-    if current is not None and _is_superseded(current, change):
+    if current is not None and _is_superseded(current, change, is_later):
         return None
     highest = current.version if current is not None else None
     return Booking(
@@ -89,13 +91,24 @@ def succeed(current: Booking | None, change: Change) -> Booking | None:
     )
 
 
-def _is_superseded(current: Booking, change: Change) -> bool:
+def is_written_later(current: Booking, change: Change, margin: timedelta) -> bool:
+    """Whether a row with a lower id than the standing one's was written after that one was taken.
+
+    In a table whose ids grow this cannot be: its ids have begun again. A row that is merely committed late was written
+    before. Both times are asked of clocks that may differ, so it must be later by more than `margin`.
+    """
+    if change.registered_at is None or current.taken_at is None or change.row_id >= current.row_id:
+        return False
+    return change.registered_at > current.taken_at + margin
+
+
+def _is_superseded(current: Booking, change: Change, is_later: bool) -> bool:
     if change.version is not None:
         if current.version is not None and change.version < current.version:
             return True
         if current.row_version is not None and change.version > current.row_version:
             return False
-    return change.row_id < current.row_id
+    return change.row_id < current.row_id and not is_later
 
 
 def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost | Withheld:

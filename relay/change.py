@@ -7,6 +7,7 @@ taken before: that is `relay.booking`.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -97,6 +98,15 @@ class Change:
     source_system: str  # as configured (R-52)
     registered_at: datetime | None  # aware UTC; the 60 minutes of R-33 start here; None: not readable
     details: Details | None
+
+    def content(self) -> str:
+        """16 hex digits of what the row says, however it is spelt; its id and its created_at are no part of it."""
+        d = self.details
+        said: list[object] = [self.booking_id, self.version, self.source_system.upper()]
+        if d is not None:
+            said += [d.resident_id, d.care_unit, d.kind, d.starts_at, d.invited_on, d.valid_until, d.presentable]
+            said.append(d.data_controller)
+        return blake2b(json.dumps(said, default=str).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +220,12 @@ class _Reader:
         try:
             return parse(text)
         except (IdentityError, WallClockError, ValueError) as error:
-            self.mistakes.append(f"{field}: was {(show or _shown)(text)}, {error}")
+            self.mistakes.append(f"{field}: was {(show or shown)(text)}, {error}")
             return None
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """The beginning of a text, quoted, as a reason may show it: printable, without what looks like an identity."""
     beginning = text[: 5 * _VALUE_LIMIT]  # masking megabytes takes seconds; an identity that this cuts is not shown
     masked = mask("".join(c if c.isprintable() else "?" for c in beginning))
     return f'"{masked[:_VALUE_LIMIT]}"' + ("…" if len(masked) > _VALUE_LIMIT else "")

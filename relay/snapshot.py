@@ -35,6 +35,7 @@ class Fate(StrEnum):
     CREATED = "created"  # listed, and not known or removed before
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    VERSIONED = "versioned"  # unchanged, but of a higher version than is known, which is remembered
     NEWER = "newer"  # what stands is later than the list
     REJECTED = "rejected"  # listed, but not readably: it is left as it is
     GONE = "gone"  # not listed, though it lies ahead
@@ -53,7 +54,8 @@ def judge(known: Known | None, said: Change, taken_at: datetime) -> Fate:
         return Fate.CREATED
     current = known.booking
     if (current.details, current.source_system) == (said.details, said.source_system):
-        return Fate.UNCHANGED
+        is_higher = said.version is not None and (current.version is None or said.version > current.version)
+        return Fate.VERSIONED if is_higher else Fate.UNCHANGED
     if said.version is not None and current.version is not None and said.version < current.version:
         return Fate.NEWER
     has_higher = said.version is not None and current.row_version is not None and said.version > current.row_version
@@ -75,9 +77,8 @@ def restated(current: Booking | None, said: Change) -> Booking:
     """
     if current is None:
         return Booking(said.booking_id, NO_ROW, said.version, said.version, said.source_system, said.details)
-    if said.version is None:
-        return replace(current, source_system=said.source_system, details=said.details)
-    return Booking(said.booking_id, current.row_id, said.version, said.version, said.source_system, said.details)
+    stated = replace(current, source_system=said.source_system, details=said.details)
+    return stated if said.version is None else replace(stated, row_version=said.version, version=said.version)
 
 
 def removed(current: Booking) -> Booking:
@@ -93,11 +94,17 @@ class Comparison:
     rejected_lines: int
     nameless: int  # rejected lines of which nobody knows whose they are
     standing: int
+    versioned: int = 0  # of the unchanged: those whose higher version is to be remembered
 
     @property
     def listed(self) -> int:
         """How many bookings the list has, readable or not."""
         return sum(number for fate, number in self.fates.items() if fate is not Fate.GONE)
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to apply."""
+        return bool(self.changes or self.versioned)
 
     @property
     def changes(self) -> int:

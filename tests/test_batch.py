@@ -3,17 +3,18 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.batch import DUPLICATE, REJECTED, SUPERSEDED, TAKEN, Reading, Receipt, Settlement, settle
+from relay.batch import DUPLICATE, REJECTED, SUPERSEDED, TAKEN, Reading, Receipt, Settlement, TakenEvent, settle
 from relay.booking import Booking, Policy, Withheld, wanted_post
 from relay.change import OutboxRow, read
 from relay.post import WantedPost
-from tests.made import CONTROLLER, SYSTEMS, row
+from tests.made import CONTROLLER, SYSTEMS, UNIT, row
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -29,7 +30,11 @@ class Memory:
         settlement = settle(
             [Reading(each, read(each, SYSTEMS)) for each in rows],
             self.receipts,
-            {r.event_id for r in self.receipts.values() if r.event_id is not None},
+            {
+                r.event_id: TakenEvent(r.row_id, r.content, r.booking_id)
+                for r in self.receipts.values()
+                if r.event_id is not None
+            },
             self.bookings,
             lambda booking: wanted_post(booking, Policy(CONTROLLER), NOW),
             NOW,
@@ -58,17 +63,133 @@ def test_many_events_on_a_booking_collapse_into_its_last_state() -> None:
 
 def test_a_repeated_event_id_is_a_duplicate_and_changes_nothing() -> None:
     memory = Memory()
-    first = memory.take([row(1, event_id="e"), row(2, event_id="e", operation="remove")])
-    second = memory.take([row(3, event_id="e", operation="remove")])
+    said = {"event_id": "e", "created_at": "2026-11-02 09:00:01Z", "kind": "booking"}
+    first = memory.take([row(1, event_id="e"), row(2, **said, care_unit=UNIT.lower())])
+    second = memory.take([row(3, **said, presentable="t")])
 
     assert [r.outcome for r in first.receipts + second.receipts] == [TAKEN, DUPLICATE, DUPLICATE]
+    assert {r.reason for r in second.receipts} == {"event_id: row 1 took it, and says the same"}
     assert not second.changed
-    assert memory.bookings["b-1"].details is not None
+
+
+@pytest.mark.parametrize(
+    "said", [{"booking_id": "b-2"}, {"operation": "remove"}, {"version": "2"}, {"care_unit": "x y"}]
+)
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_an_event_id_for_another_change_is_rejected_and_names_the_first(
+    said: dict[str, str], in_one_batch: bool
+) -> None:
+    """A booking must not be lost because its writer numbers its changes wrongly."""
+    memory = Memory()
+    rows = [row(1, event_id="e"), row(2, event_id="e", **said)]
+    if in_one_batch:
+        receipts = memory.take(rows).receipts
+    else:
+        receipts = [receipt for each in rows for receipt in memory.take([each]).receipts]
+
+    assert [r.outcome for r in receipts] == [TAKEN, REJECTED]
+    assert (receipts[1].reason or "").startswith('event_id: row 1 took it for booking "b-1" and says something else')
+    assert ("care_unit: was" in (receipts[1].reason or "")) is ("care_unit" in said)
+    assert receipts[1].event_id is None
+    assert set(memory.bookings) == {"b-1"}
+
+
+def test_an_event_id_of_which_an_older_version_kept_no_content_is_a_duplicate() -> None:
+    memory = Memory(receipts={1: Receipt(1, "f", "e", TAKEN, None)})
+    (receipt,) = memory.take([row(2, event_id="e")]).receipts
+    assert receipt.outcome == DUPLICATE
+    assert receipt.reason == "event_id: row 1 took it; what that row said is not known any more"
+
+
+def test_a_superseded_row_names_the_row_and_version_that_won() -> None:
+    memory = Memory()
+    memory.take([row(7, version="3"), row(9, booking_id="b-2"), row(10, version="4", booking_id="b-3")])
+    memory.take([row(11, booking_id="b-3")])
+    memory.bookings["b-4"] = replace(memory.bookings["b-1"], booking_id="b-4", row_id=0)
+
+    settlement = memory.take(
+        [
+            row(2, version="2"),
+            row(3, booking_id="b-2"),
+            row(4, version="3", booking_id="b-3"),
+            row(5, version="1", booking_id="b-4"),
+        ]
+    )
+
+    assert [(r.outcome, r.reason) for r in settlement.receipts] == [
+        (SUPERSEDED, "superseded by row 7, version 3"),
+        (SUPERSEDED, "superseded by row 9, without a version"),
+        (SUPERSEDED, "superseded by row 11, without a version; version 4 was taken before"),
+        (SUPERSEDED, "superseded by the full list of bookings, version 3"),
+    ]
+
+
+# --- ids that begin again
+
+
+def later(seconds: float) -> str:
+    return (NOW + timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_row_written_after_the_standing_one_was_taken_is_newer_whatever_its_id() -> None:
+    memory = Memory()
+    memory.take([row(500)])
+
+    settlement = memory.take([row(1, operation="remove", created_at=later(61))])
+
+    assert [r.outcome for r in settlement.receipts] == [TAKEN]
+    assert settlement.ids_restarted == 1
+    assert memory.bookings["b-1"].details is None
+
+
+def test_versions_rule_also_where_ids_begin_again() -> None:
+    memory = Memory()
+    memory.take([row(500, version="5")])
+    lower, equal = row(1, version="4", created_at=later(61)), row(2, version="5", created_at=later(61))
+
+    settlement = memory.take([lower, equal])
+
+    assert [r.outcome for r in settlement.receipts] == [SUPERSEDED, TAKEN]
+
+
+@pytest.mark.parametrize("written", [-120, 0, 60])
+def test_a_row_that_commits_late_is_not_taken_for_a_new_beginning(written: float) -> None:
+    """Nor where the clocks differ by a little."""
+    memory = Memory()
+    memory.take([row(500)])
+
+    settlement = memory.take([row(499, operation="remove", created_at=later(written))])
+
+    assert [r.outcome for r in settlement.receipts] == [SUPERSEDED]
+    assert settlement.ids_restarted == 0
+
+
+def test_a_clock_that_is_ahead_in_the_outbox_does_not_make_a_late_row_newer() -> None:
+    memory = Memory()
+    memory.take([row(500, created_at=later(7201))])
+    settlement = memory.take([row(499, operation="remove", created_at=later(7200))])
+    assert [r.outcome for r in settlement.receipts] == [SUPERSEDED]
+
+
+def test_an_id_that_comes_again_proves_it_and_then_a_second_is_enough() -> None:
+    """TRUNCATE … RESTART IDENTITY: id 1 was the row of another booking before."""
+    memory = Memory()
+    memory.take([row(1, booking_id="b-9"), row(500)])
+    memory.receipts = {id: r._replace(settled_at=NOW) for id, r in memory.receipts.items()}
+
+    settlement = memory.take(
+        [row(1, booking_id="b-9", created_at=later(0.5)), row(2, operation="remove", created_at=later(1))]
+    )
+
+    assert [r.outcome for r in settlement.receipts] == [TAKEN, TAKEN]
+    assert memory.bookings["b-1"].details is None
+    # And the new ids are in order among themselves
+    assert [r.outcome for r in memory.take([row(3, created_at=later(1))]).receipts] == [TAKEN]
 
 
 def test_a_lower_version_is_superseded_and_its_event_id_taken() -> None:
     assert outcomes(
-        row(1, version="2"), row(2, version="1", event_id="e"), row(3, version="3", event_id="e"), row(4, version="2")
+        row(1, version="2"), row(2, version="1", event_id="e"), row(3, version="1", event_id="e"), row(4, version="2")
     ) == [TAKEN, SUPERSEDED, DUPLICATE, TAKEN]
 
 

@@ -35,6 +35,16 @@ def test_what_is_the_same_is_unchanged_whatever_is_later(as_of: datetime) -> Non
     assert judged(known(as_of, 9, 9), version="5") is Fate.UNCHANGED
 
 
+@pytest.mark.parametrize("version", [None, 6])
+def test_what_is_unchanged_at_a_higher_version_takes_the_version(version: int | None) -> None:
+    """So that an older row that comes later is superseded."""
+    standing = known(AFTER, version, version)
+    assert judged(standing, version="7") is Fate.VERSIONED
+    after = restated(standing.booking, change(version="7"))
+    assert (after.version, after.row_version, after.row_id) == (7, 7, ROW)
+    assert succeed(after, change(ROW + 1, version="6")) is None
+
+
 def test_what_is_not_known_is_created() -> None:
     assert judged(None) is Fate.CREATED
     assert judged(known(details=None)) is Fate.CREATED

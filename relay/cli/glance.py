@@ -121,6 +121,7 @@ def _source(
         "set_aside": [{"row_id": row.row_id, "since": row.since, "reason": row.reason} for row in set_aside[:SHOWN]],
         "error": noted or error,
         "error_since": row.error_since if row is not None else None,
+        "ids_restarted_at": row.ids_restarted_at if row is not None else None,
     }
 
 

@@ -106,9 +106,9 @@ def _talk(relay: Relay, asked: _Asked) -> None:
         _show(found, asked.taken_at)
         if (refused := asked.refusal(found)) is not None:
             raise click.ClickException(refused)
-        if asked.dry_run or not found.changes:
+        if asked.dry_run or not found.anything:
             return
-        if not asked.yes:
+        if found.changes and not asked.yes:
             click.confirm(f"change {found.changes} bookings of {asked.source}?", abort=True, err=True)
         applied = _do(relay, asked, run, found)
         click.echo(f"{applied.changed} bookings changed; what differs is sent behind live changes")
@@ -121,10 +121,11 @@ def _report(relay: Relay, asked: _Asked) -> None:
     rejections: list[Rejection] = []
     with _compared(relay, asked, rejections.append) as (run, found):
         refused = asked.refusal(found)
-        applied = None if refused or asked.dry_run or not found.changes else _do(relay, asked, run, found)
+        applied = None if refused or asked.dry_run or not found.anything else _do(relay, asked, run, found)
         facts = {
             "taken_at": asked.taken_at,
-            **{fate.value: found.fates.get(fate, 0) for fate in Fate},
+            **{fate.value: found.fates.get(fate, 0) for fate in Fate if fate is not Fate.VERSIONED},
+            "versioned": found.versioned,
             "lie_ahead": found.standing,
             "rejected_lines": [asdict(rejection) for rejection in rejections],
             "refused": refused,

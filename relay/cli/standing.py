@@ -13,6 +13,7 @@ from typing import Final
 LATE_SECONDS: Final = 45 * 60  # three quarters of the hour that R-33 gives
 UNREAD_SECONDS: Final = 5 * 60
 UNATTENDED: Final = timedelta(minutes=3)
+RESTART_TOLD: Final = timedelta(days=1)  # for how long it is told that an outbox's ids have begun again
 CERTIFICATE_ENDS: Final = timedelta(days=30)
 
 Facts = Mapping[str, object]
@@ -39,6 +40,7 @@ def wrong(seen: Standing) -> list[str]:
         *_held(seen.changes),
         *_untaken(seen.sources),
         *_unattended(seen),
+        *_restarted(seen),
         *_lanes(seen.lanes),
         *_refused(seen.sources),
         *_set_aside(seen.sources),
@@ -91,6 +93,16 @@ def _unattended(seen: Standing) -> Iterator[str]:
     alive = sum(bool(worker["alive"]) for worker in seen.workers)
     do = f"{alive} workers are alive: start their beat" if alive else "start the workers and their beat"
     yield f"source {source['source']}{more}: {waits}, and no worker has looked after it {ago}: {do}"
+
+
+def _restarted(seen: Standing) -> Iterator[str]:
+    for source in seen.sources:
+        at = source.get("ids_restarted_at")
+        if isinstance(at, datetime) and seen.at - at < RESTART_TOLD:
+            yield (
+                f"source {source['source']}: the ids of its outbox have begun again (last seen {at:%Y-%m-%d %H:%M}Z); "
+                "rows are taken by the time they were written: see that ids grow, ei-relay outbox check"
+            )
 
 
 def _lanes(lanes: list[Facts]) -> Iterator[str]:

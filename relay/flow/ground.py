@@ -20,7 +20,6 @@ from relay.store import changes, grounds, sources
 from relay.store.sources import Held
 from relay.store.transaction import Transaction
 
-
 RULES: Final = 2  # raised when the same lists and bookings come to mean other posts, so that all are evaluated again
 
 

@@ -104,6 +104,9 @@ def intake(relay: Relay, source_name: str) -> Taken:
     if done is None:
         return NOTHING
     settlement, touched, at = done
+    if settlement.ids_restarted:
+        told = "the ids of the outbox have begun again; rows were taken by the time they were written"
+        log.warning(told, extra={"source": source_name, "rows": settlement.ids_restarted})
     _tell(source_name, settlement.fresh)  # before the mark: whoever reads the rows again has nothing new to tell
     try:
         marked = room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
@@ -133,7 +136,7 @@ def _settle(
     settlement = settle(
         readings,
         earlier,
-        receipts.events_taken(tx, room.name, event_ids) if event_ids else (),
+        receipts.events_taken(tx, room.name, event_ids) if event_ids else {},
         bookings.load(tx, room.name, booking_ids),
         lambda booking: wanted_post(booking, ground.policy, tx.now),
         tx.now,
@@ -141,6 +144,8 @@ def _settle(
     bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
     touched = _want(tx, ground, settlement, held, guard)
     receipts.add(tx, room.name, settlement.fresh)
+    if settlement.ids_restarted:
+        sources.ids_restarted(tx, room.name)
     return settlement, touched, tx.now
 
 

@@ -83,7 +83,9 @@ def compare(
     # Where nobody knows whose a line is, any booking that seems to be missing may be the one.
     standing = snapshots.note_gone(relay.store, run, taken_at, look_only=nameless > 0)
     fates = relay.store.transact(lambda tx: snapshots.counts(tx, run))
-    return run, Comparison(fates, rejected, nameless, standing)
+    if versioned := fates.pop(Fate.VERSIONED, 0):
+        fates[Fate.UNCHANGED] = fates.get(Fate.UNCHANGED, 0) + versioned
+    return run, Comparison(fates, rejected, nameless, standing, versioned)
 
 
 def apply(
@@ -151,7 +153,7 @@ def _compare_page(
                     found[booking_id] = Noted(booking_id, first, Fate.REJECTED, None)
                 continue
             fate = judge(known.get(said.booking_id), said, taken_at)
-            applies = fate in (Fate.CREATED, Fate.CHANGED)
+            applies = fate in (Fate.CREATED, Fate.CHANGED, Fate.VERSIONED)
             found[said.booking_id] = Noted(said.booking_id, line.number, fate, _pack(line.row) if applies else None)
         snapshots.note(tx, run, found.values())
         return rejections
@@ -174,6 +176,7 @@ def _apply_page(
     page = snapshots.page(tx, run, after, PAGE)
     known = bookings.load_known(tx, room.name, [noted.booking_id for noted in page])
     states: list[Booking] = []
+    versioned: dict[datetime, list[Booking]] = {}  # by the time as of which they are known, which stays as it is
     for noted in page:
         current = known.get(noted.booking_id)
         if noted.fate is Fate.GONE:
@@ -181,13 +184,19 @@ def _apply_page(
                 states.append(removed(current.booking))
         else:
             said = _unpack(noted, room)
-            if judge(current, said, taken_at) in (Fate.CREATED, Fate.CHANGED):
+            fate = judge(current, said, taken_at)
+            if fate is Fate.VERSIONED:
+                assert current is not None
+                versioned.setdefault(current.as_of, []).append(restated(current.booking, said))
+            elif fate in (Fate.CREATED, Fate.CHANGED):
                 states.append(restated(current.booking if current is not None else None, said))
     bookings.save(tx, room.name, states, as_of=taken_at)
     if held.holds:
         changes.release(tx, room.name, [state.booking_id for state in states])  # the list is a newer word on them
+    bookings.save_as_of(tx, room.name, versioned)
     weigh(tx, ground, states)
-    return len(states), len(page) - len(states), page[-1].booking_id if len(page) == PAGE else None
+    left = len(page) - len(states) - sum(map(len, versioned.values()))
+    return len(states), left, page[-1].booking_id if len(page) == PAGE else None
 
 
 def _note_why(tx: Transaction, run: Run, who: str, reason: str) -> None:

@@ -71,7 +71,12 @@ def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> l
 
 def save(tx: Transaction, source: str, bookings: Iterable[Booking], as_of: datetime | None = None) -> None:
     """Insert or replace. `as_of` is the time they are known to be true of (None: now)."""
-    rows = [_row(source, b, as_of or tx.now) for b in bookings]
+    save_as_of(tx, source, {as_of or tx.now: bookings})
+
+
+def save_as_of(tx: Transaction, source: str, bookings: Mapping[datetime, Iterable[Booking]]) -> None:
+    """As `save`, by the time they are known to be true of."""
+    rows = [_row(source, b, as_of) for as_of, some in bookings.items() for b in some]
     if rows:
         tx.run(_save(tx.dialect), {"rows": as_json(rows)})
 
@@ -92,6 +97,7 @@ def _row(source: str, b: Booking, now: datetime) -> Mapping[str, object]:
         "source_system": b.source_system,
         "removed": d is None,
         "changed_at": now,
+        "taken_at": b.taken_at,
     }
     if d is None:
         return said | {"over_at": now}
@@ -129,4 +135,5 @@ def _booking(row: Row[Any]) -> Booking:
         version=row.version,
         source_system=row.source_system,
         details=details,
+        taken_at=max(row.taken_at or row.changed_at, row.changed_at),  # older versions note the latter only
     )

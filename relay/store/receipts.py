@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Executable, Select, bindparam, select
 
-from relay.batch import Receipt
+from relay.batch import Receipt, TakenEvent
 from relay.store.rows import as_json, given, given_select
 from relay.store.schema import receipt
 from relay.store.transaction import Transaction
@@ -36,17 +36,18 @@ def _of_rows(dialect: str) -> Select[Any]:
     return select(*(receipt.c[name] for name in Receipt._fields)).where(mine)
 
 
-def events_taken(tx: Transaction, source: str, event_ids: Iterable[str]) -> set[str]:
-    """Those of the event ids that a row of the source has taken."""
+def events_taken(tx: Transaction, source: str, event_ids: Iterable[str]) -> dict[str, TakenEvent]:
+    """Those of the event ids that a row of the source has taken, and who did."""
     given_rows = as_json({"event_id": e} for e in event_ids)
-    return set(tx.run(_events_taken(tx.dialect), {"source_name": source, "rows": given_rows}).scalars())
+    rows = tx.run(_events_taken(tx.dialect), {"source_name": source, "rows": given_rows})
+    return {row.event_id: TakenEvent(row.row_id, row.content, row.event_booking) for row in rows}
 
 
 @cache
 def _events_taken(dialect: str) -> Select[Any]:
     asked = given(dialect, receipt.c.event_id).c
     mine = (receipt.c.source == bindparam("source_name")) & receipt.c.event_id.in_(select(asked.event_id))
-    return select(receipt.c.event_id).where(mine)
+    return select(receipt.c.event_id, receipt.c.row_id, receipt.c.content, receipt.c.event_booking).where(mine)
 
 
 def add(tx: Transaction, source: str, receipts: Iterable[Receipt]) -> None:

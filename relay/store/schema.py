@@ -55,6 +55,7 @@ source = Table(
     Column("agreed", String(32)),  # the ground that stands (`ground`): what its bookings are judged by; null: none yet
     Column("surge", Text),  # JSON; the posts that were removed and made within the last hour (relay.surge)
     Column("outbox_identity", String(64)),  # which table its outbox is, as its database says; null: not known
+    Column("ids_restarted_at", Instant),  # when a row was last taken as newer though its id is lower
 )
 
 lane = Table(
@@ -110,6 +111,7 @@ booking = Table(
     Column("data_controller", String(64)),
     Column("changed_at", Instant, nullable=False),  # when its row was taken, or when the list it is from was
     Column("over_at", Instant),  # when it is or was over: removed, or its time passed; null: it has no end
+    Column("taken_at", Instant),  # when the row that stands was taken, by our clock or its own, whichever is later
 )
 _ends = booking.c.over_at.is_not(None)
 Index("ei_booking_over", booking.c.removed, booking.c.over_at, postgresql_where=_ends, sqlite_where=_ends)
@@ -139,6 +141,7 @@ post = Table(
     Column("known_before", String(14)),  # so a run that is cancelled can give back what was not sent yet
     Column("unconfirmed", Integer, nullable=False, server_default="0"),  # lone calls that said what is known
     Column("held_until", Instant),  # a delete that waits for company is no reason to take its lane before
+    Column("digest", BigInteger),  # of the text that the index tells posts apart by; null: written by an older version
     UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
 )
 
@@ -164,6 +167,12 @@ _present = post.c.expires_at.is_not(None)
 Index("ei_post_expiry", post.c.expires_at, postgresql_where=_present, sqlite_where=_present)
 _parked = post.c.parked_code.is_not(None)
 Index("ei_post_parked", post.c.parked_at, postgresql_where=_parked, sqlite_where=_parked)
+_digested = post.c.digest.is_not(None)
+Index("ei_post_digest", post.c.digest, postgresql_where=_digested, sqlite_where=_digested)
+UNDIGESTED: Final = post.c.digest.is_(None)
+Index("ei_post_undigested", post.c.id, postgresql_where=UNDIGESTED, sqlite_where=UNDIGESTED)
+COLLIDES: Final = post.c.parked_code == "COLLISION"
+Index("ei_post_collision", post.c.digest, postgresql_where=COLLIDES, sqlite_where=COLLIDES)
 _absent = (post.c.wanted == "") & (post.c.known == "")
 Index("ei_post_absent", post.c.wanted_since, postgresql_where=_absent, sqlite_where=_absent)
 
@@ -201,6 +210,8 @@ receipt = Table(
     Column("booking_id", String(128)),  # only where the row was not taken
     Column("by_row", BigInteger),  # of a superseded row: the row that stood,
     Column("by_version", BigInteger),  # and the highest version taken
+    Column("content", String(16)),  # only where the row took an event id: what it said (relay.change),
+    Column("event_booking", String(128)),  # and of which booking
 )
 _not_taken = receipt.c.booking_id.is_not(None)
 Index(

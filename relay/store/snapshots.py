@@ -46,7 +46,7 @@ from relay.wallclock import SWEDEN
 
 STRETCH: Final = 20_000  # ids a statement walks through; a fraction of a second's work
 _KEY: Final = (snapshot.c.source, snapshot.c.run, snapshot.c.booking_id)
-_TO_DO: Final = tuple(fate.value for fate in (Fate.CREATED, Fate.CHANGED, Fate.GONE))
+_TO_DO: Final = tuple(fate.value for fate in (Fate.CREATED, Fate.CHANGED, Fate.VERSIONED, Fate.GONE))
 
 
 class RunIsOver(Exception):

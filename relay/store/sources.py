@@ -133,6 +133,11 @@ def retire(tx: Transaction, name: str, *, retired: bool) -> None:
     _set(tx, name, retired_at=tx.now if retired else None)
 
 
+def ids_restarted(tx: Transaction, name: str) -> None:
+    """Note that a row of the source was taken as newer though its id is lower than one taken before."""
+    _set(tx, name, ids_restarted_at=tx.now)
+
+
 def _set(tx: Transaction, name: str, **values: object) -> None:
     tx.run(update(source).where(source.c.name == name).values(**values))
 

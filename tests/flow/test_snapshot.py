@@ -231,6 +231,24 @@ def test_a_booking_known_from_the_list_alone_takes_its_first_row(relay: Relay, c
     assert (known.row_id, known.version) == (1, 3)
 
 
+def test_a_booking_that_is_as_it_is_listed_takes_the_list_s_version(relay: Relay) -> None:
+    """The booking system is at version 7; a row with version 6 that comes later is older than the list."""
+    book(relay, "b-1")
+    intake(relay, SOURCE)
+    run, found, _ = compare(relay, line("b-1", version="7"))
+    assert (found.fates, found.versioned, found.changes) == ({Fate.UNCHANGED: 1}, 1, 0)
+    assert apply(relay, run) == Applied(0, 0)
+    assert wanted(relay) == {"b-1": ("20261224103000", False)}  # nothing is sent
+    # When a row with version 6 comes after that
+    book(relay, "b-1", version=6, hour=15)
+    intake(relay, SOURCE)
+    # Then it is superseded
+    assert wanted(relay) == {"b-1": ("20261224103000", False)}
+    # And the list has nothing more to say
+    run, found, _ = compare(relay, line("b-1", version="7"))
+    assert (found.fates, found.versioned) == ({Fate.UNCHANGED: 1}, 0)
+
+
 def test_json_lines_are_a_list_too(relay: Relay) -> None:
     said = {"booking_id": "b-1", "resident_id": RESIDENT, "care_unit": UNIT, "kind": "open_invitation",
             "invited_on": "2026-11-20", "presentable": True, "version": 7}  # fmt: skip
@@ -240,11 +258,11 @@ def test_json_lines_are_a_list_too(relay: Relay) -> None:
     assert wanted(relay) == {"b-1": ("20261120000000", True)}
 
 
-def book(relay: Relay, *booking_ids: str) -> None:
+def book(relay: Relay, *booking_ids: str, hour: int = 10, version: int | None = None) -> None:
     """Write an upsert of each to the outbox."""
     engine = relay.store.engine
-    starts_at = datetime(2026, 12, 24, 10, 30)
-    said: dict[str, Any] = {"operation": "upsert", "resident_id": RESIDENT, "care_unit": UNIT}
+    starts_at = datetime(2026, 12, 24, hour, 30)
+    said: dict[str, Any] = {"operation": "upsert", "resident_id": RESIDENT, "care_unit": UNIT, "version": version}
     said["starts_at"] = starts_at.isoformat() if engine.dialect.name == "sqlite" else starts_at
     with engine.begin() as connection:
         table = outbox_table(dialect=engine.dialect.name)
