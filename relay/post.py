@@ -30,12 +30,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 ABSENT: Final = ""
 UNKNOWN: Final = "?"
 
 DISCARDED: Final = "DISCARDED"  # the parked_code of a post that an operator has told to leave as it is
+COLLISION: Final = "COLLISION"  # that of a post that the index cannot tell from another one
 
 SERVICE_DOMAIN: Final = "riv:crm:scheduling"  # R-04
 CATEGORIZATION: Final = "NA"  # R-04
@@ -54,6 +56,21 @@ class PostKey:
     booking_id: str  # businessObjectInstanceIdentifier
     source_system: str
     data_controller: str
+
+    def index_text(self) -> str:
+        """What the index tells posts apart by: the fields one after the other, in its order, without separators.
+
+        Different keys can be one text: unit `…-1HZ` with booking `51042`, and unit `…-1HZ5` with booking `1042`.
+        """
+        return (
+            f"{self.resident_id}{SERVICE_DOMAIN}{CATEGORIZATION}{self.care_unit}{self.booking_id}{self.source_system}"
+            f"{self.data_controller}{CLINICAL_PROCESS_INTEREST_ID}"
+        )
+
+    def digest(self) -> int:
+        """64 bits of the text, by which posts of one text are found; they are compared by the text itself."""
+        told = blake2b(self.index_text().encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return int.from_bytes(told, signed=True)
 
 
 def is_storable(text: str) -> bool:

@@ -10,12 +10,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event, text
 
-from relay.store import bookings, figures, lanes, overview, parked, posts, receipts, retention, sources
+from relay.post import PostKey
+from relay.store import bookings, collisions, figures, lanes, overview, parked, posts, receipts, retention, sources
+from relay.store.posts import DuePost
 from relay.store.selection import Selection
 from relay.store.transaction import Store, Transaction
 
@@ -35,9 +37,10 @@ _HEAD: Final = (
 _SETTLED: Final = {
     "ei_post": """
         INSERT INTO ei_post (lane_id, booking_id, resident_id, care_unit, data_controller, wanted, known, sent_at,
-                             wanted_since, expires_at)
+                             wanted_since, digest, expires_at)
         SELECT 1 + i % 4, 'booking-' || i, '191212121212', 'SE2321000016-1HZ5', 'SE232100-0016', '20400601093000',
                '20400601093000', now() - interval '1 day', now() - interval '1 day',
+               ('x' || left(md5(i::text), 16))::bit(64)::bigint,
                now() + interval '1 day' + i * interval '1 minute'
         FROM generate_series(1, :posts) i""",
     "ei_booking": """
@@ -65,6 +68,8 @@ _UNSETTLED: Final = (
     MUCH_WAITS,
     f"""UPDATE ei_post SET wanted = '', parked_code = 'EI004', parked_at = now()
         WHERE id <= {4 * PARKED} AND lane_id = 2""",
+    f"""UPDATE ei_post SET parked_code = 'COLLISION', known = '', parked_at = now()
+        WHERE id BETWEEN {4 * PARKED + 1} AND {8 * PARKED} AND lane_id = 3""",
     f"UPDATE ei_receipt SET outcome = 'rejected', settled_at = now() WHERE row_id <= {REJECTED}",
 )
 _CONSTRAINTS: Final = """
@@ -81,6 +86,7 @@ QUESTIONS: Final[dict[str, Callable[[Transaction], object]]] = {
         tx, 1, "system-1", tx.now - SPACING, split=True, bulk=True, limit=1000
     ),
     "which posts have expired": posts.expire,
+    "which posts wait for another to go": collisions.release,
     "exporter: what waits": figures.waiting,
     "exporter: what is parked": figures.parked,
     "exporter: what was rejected lately": figures.rejected,
@@ -100,6 +106,11 @@ QUESTIONS: Final[dict[str, Callable[[Transaction], object]]] = {
 
 
 IDS: Final = range(7000, 8000)
+_DUE: Final = [
+    DuePost(i, PostKey("191212121212", "SE2321000016-1HZ5", f"booking-{i}", "system-1", "SE232100-0016"),
+            "20400601093000", datetime(2040, 6, 1, tzinfo=UTC), "", bulk=False, suspect=None, attempts=0)
+    for i in IDS
+]  # fmt: skip
 BATCHES: Final[dict[str, Callable[[Transaction], object]]] = {
     "the bookings": lambda tx: bookings.load(tx, "source-1", [f"booking-{i}" for i in IDS]),
     "the receipts": lambda tx: receipts.of_rows(tx, "source-1", IDS),
@@ -107,8 +118,9 @@ BATCHES: Final[dict[str, Callable[[Transaction], object]]] = {
     "the posts": lambda tx: posts.of_bookings(
         tx, {i: f"system-{i}" for i in range(1, 5)}, [f"booking-{i}" for i in IDS]
     ),
+    "the posts of one text": lambda tx: collisions.keep_apart(tx, "national", _DUE),
 }
-"""What intake asks of a thousand rows: as much as they are, found by their keys."""
+"""What intake asks of a thousand rows, and a call of its posts: as much as they are, found by their keys."""
 
 
 def grow(engine: Engine, posts: int) -> None:

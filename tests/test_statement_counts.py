@@ -25,9 +25,9 @@ from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
 from tests.statements import recorded
 
 INTAKE: Final = 14  # statements for a batch: 1 to read, 11 to settle, 2 to mark
-CALL: Final = 10  # statements for a call: 6 before it, 4 after
+CALL: Final = 11  # statements for a call: 7 before it, 4 after
 COMPANY: Final = 1  # more for a post that would go alone: who goes along
-LOOK: Final = 5  # statements for a look at what is due, with one index: one of them asks the clock
+LOOK: Final = 6  # statements for a look at what is due, with one index: one of them asks the clock
 
 
 class Site:

@@ -32,7 +32,7 @@ from relay.index.verdict import Kind, Verdict
 from relay.observe import metrics
 from relay.post import Transaction as EngagementTransaction
 from relay.settings import EngagementIndex
-from relay.store import calls, lanes, lease, posts
+from relay.store import calls, collisions, lanes, lease, posts
 from relay.store.lanes import LaneName, TakenLane
 from relay.store.lease import LeaseLost, LeaseTooShort, lease_end, steady_seconds
 from relay.store.posts import DuePost
@@ -89,6 +89,7 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: boo
             _hold_in_doubt(tx, lane, lane.open_call, index)
             return None
         due, changes = load(tx, lane, index, most_posts(lane.seen, index.max_posts_per_call, tx.now))
+        due = _apart(tx, name, due)
         if not due:
             lanes.close_call(tx, lane, **changes)
             return None
@@ -100,6 +101,15 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: boo
         return Outgoing(lane, call_id, correlation_id, due)
 
     return relay.store.transact(work)
+
+
+def _apart(tx: Transaction, name: LaneName, due: list[DuePost]) -> list[DuePost]:
+    """The posts that may go: none that the index would take for another post of ours."""
+    apart = collisions.keep_apart(tx, name.engagement_index, due) if due else due
+    if len(apart) < len(due):
+        facts = {"lane": str(name), "posts": len(due) - len(apart)}
+        log.error("posts that the index cannot tell from others are not sent", extra=facts)
+    return apart
 
 
 def _hold_in_doubt(tx: Transaction, lane: TakenLane, call_id: int, index: EngagementIndex) -> None:

@@ -19,7 +19,7 @@ from relay.database import describe
 from relay.flow.relay import Relay
 from relay.outbox.cleaner import OutboxCleaner
 from relay.settings import Settings
-from relay.store import changes, figures, grounds, overview, workers
+from relay.store import changes, collisions, figures, grounds, overview, workers
 from relay.store import retention as store
 from relay.store.transaction import Transaction
 
@@ -48,7 +48,7 @@ def prune(relay: Relay, is_stopping: Callable[[], bool] = lambda: False) -> dict
         done["outbox"] = sum(_clean_outboxes(relay, is_stopping))
     done = {what: rows for what, rows in done.items() if rows}
     if done:
-        log.info("what was over has been pruned", extra={"rows": done})
+        log.info("what was over has been pruned, what was missing filled in", extra={"rows": done})
     return done
 
 
@@ -77,6 +77,7 @@ def _batches(settings: Settings, sources: Iterable[str]) -> Iterator[tuple[str, 
     yield "held bookings", ABANDONED, changes.drop_over
     yield "held changes", kept.audit, changes.drop_ended
     yield "grounds", kept.bookings, grounds.drop_old
+    yield "digests", timedelta(), collisions.fill
 
 
 def _receipts(tx: Transaction, before: datetime, *, source: str) -> int:

@@ -13,7 +13,7 @@ from relay.flow.delivery import LEASE_MARGIN
 from relay.flow.relay import Relay
 from relay.index.verdict import LONGEST_PAUSE
 from relay.settings import EngagementIndex
-from relay.store import clocks, lanes, posts, sources
+from relay.store import clocks, collisions, lanes, posts, sources
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
 
@@ -49,6 +49,7 @@ def due_work(relay: Relay) -> Work:
         _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
         if _believes_the_clock(relay, tx) and (expired := posts.expire(tx)):
             log.info("posts expired", extra={"posts": expired})
+        collisions.release(tx)
         here = [source for source in sources.due(tx) if source.name in relay.source_names]
         due = [
             lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault, refresh=bool(settings.refresh_every))

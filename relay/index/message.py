@@ -52,7 +52,7 @@ class MessageError(ValueError):
 def encode(logical_address: str, transactions: Sequence[Transaction]) -> bytes:
     """The whole envelope for one call, in UTF-8 with an XML declaration.
 
-    Raises MessageError for no posts, for two with one key, for an empty field, for a mostRecentContent
+    Raises MessageError for no posts, for two that are one to the index, for an empty field, for a mostRecentContent
     that is not fourteen digits and for a character that XML cannot carry or the index cannot store.
     """
     if not transactions:
@@ -92,14 +92,18 @@ def _escaped(value: str) -> str:
 
 
 def _refuse_equal_keys(transactions: Sequence[Transaction]) -> None:
-    """R-11. The index would refuse the whole call."""
-    if len({transaction.key for transaction in transactions}) == len(transactions):
+    """R-11. The index would refuse the whole call. It compares keys as texts; of two of one text the first may go."""
+    texts = [transaction.key.index_text() for transaction in transactions]
+    if len(set(texts)) == len(texts):
         return
-    first: dict[object, int] = {}
-    for number, transaction in enumerate(transactions):
-        earlier = first.setdefault(transaction.key, number)
-        if earlier != number:
+    first: dict[str, int] = {}
+    for number, text in enumerate(texts):
+        earlier = first.setdefault(text, number)
+        if earlier == number:
+            continue
+        if transactions[earlier].key == transactions[number].key:
             raise MessageError(f"Posts {earlier + 1} and {number + 1} have the same key", (earlier, number))
+        raise MessageError(f"Posts {earlier + 1} and {number + 1} are one post to the index", (number,))
 
 
 def _fault(transactions: Sequence[Transaction]) -> MessageError:

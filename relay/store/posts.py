@@ -259,7 +259,7 @@ def want(tx: Transaction, changes: Iterable[WantedChange], *, bulk: bool = False
         {
             "lane_id": c.lane_id, "booking_id": c.key.booking_id, "resident_id": c.key.resident_id,
             "care_unit": c.key.care_unit, "data_controller": c.key.data_controller, "wanted": c.wanted,
-            "wanted_since": c.since, "expires_at": c.expires_at,
+            "wanted_since": c.since, "expires_at": c.expires_at, "digest": c.key.digest(),
         }
         for c in changes
     ]  # fmt: skip
@@ -267,7 +267,7 @@ def want(tx: Transaction, changes: Iterable[WantedChange], *, bulk: bool = False
         tx.run(_want_in_bulk(tx.dialect) if bulk else _want(tx.dialect), {"rows": as_json(rows)})
 
 
-_WANTED: Final = (post.c.wanted, post.c.wanted_since, post.c.expires_at)
+_WANTED: Final = (post.c.wanted, post.c.wanted_since, post.c.expires_at, post.c.digest)
 _FRESH: Final[Mapping[str, object]] = MappingProxyType(
     {"bulk": False, "attempts": 0, "parked_code": None, "parked_text": None, "parked_at": None, "held_until": None}
 )
@@ -288,7 +288,7 @@ def _want_in_bulk(dialect: str) -> Executable:
         "wanted_since": case((waits_live, post.c.wanted_since), else_=given_since),
     }
     rows = given_select(dialect, *_KEY, *_WANTED).add_columns(true().label(post.c.bulk.name))
-    return upsert(dialect, post, rows, key=_KEY, update=(post.c.wanted, post.c.expires_at), also=also)
+    return upsert(dialect, post, rows, key=_KEY, update=(post.c.wanted, post.c.expires_at, post.c.digest), also=also)
 
 
 def expire(tx: Transaction) -> int:

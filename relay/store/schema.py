@@ -33,6 +33,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
 )
 
 from relay.store.columns import ID, LONG_AGO, Instant, metadata
@@ -171,7 +172,7 @@ _digested = post.c.digest.is_not(None)
 Index("ei_post_digest", post.c.digest, postgresql_where=_digested, sqlite_where=_digested)
 UNDIGESTED: Final = post.c.digest.is_(None)
 Index("ei_post_undigested", post.c.id, postgresql_where=UNDIGESTED, sqlite_where=UNDIGESTED)
-COLLIDES: Final = post.c.parked_code == "COLLISION"
+COLLIDES: Final = post.c.parked_code == literal_column("'COLLISION'")  # in these very words, as PENDING
 Index("ei_post_collision", post.c.digest, postgresql_where=COLLIDES, sqlite_where=COLLIDES)
 _absent = (post.c.wanted == "") & (post.c.known == "")
 Index("ei_post_absent", post.c.wanted_since, postgresql_where=_absent, sqlite_where=_absent)

@@ -188,6 +188,15 @@ def test_given_two_posts_with_one_key_then_both_are_named() -> None:
     assert error.value.posts == (1, 2)
 
 
+def test_given_two_keys_that_are_one_text_then_the_later_is_named() -> None:
+    """R-11: the index writes the fields one after the other, without separators."""
+    one = Transaction(PostKey(RESIDENT, "SE2321000016-1HZ", "51042", "s", "d"), ABSENT)
+    other = Transaction(PostKey(RESIDENT, "SE2321000016-1HZ5", "1042", "s", "d"), ABSENT)
+    with pytest.raises(MessageError, match="Posts 2 and 3 are one post to the index") as error:
+        encode(INDEX, [SAVE, one, other])
+    assert error.value.posts == (2,)
+
+
 @pytest.mark.parametrize("field", ["resident_id", "care_unit", "booking_id", "source_system", "data_controller"])
 @pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe", "secret𐐀"])
 def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(field: str, bad: str) -> None:
