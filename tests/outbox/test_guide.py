@@ -115,6 +115,32 @@ def test_a_trigger_writes_what_happens_to_a_booking(engine: Engine, dialect: str
     assert [each.details for each in gone] == [None, None]
 
 
+def test_a_trigger_removes_the_old_number_of_a_booking_that_gets_another(engine: Engine, dialect: str) -> None:
+    """R-10: else the old number's post stays. Also where the two differ in case alone."""
+    script(engine, blocks(dialect, beginning="CREATE", lacking="")[0])
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO appointment (number, revision, patient, unit, starts)"
+            " VALUES ('T2', 1, '191212121212', 'SE2321000016-1HZ5', '2098-12-24 10:30:00')",
+            "UPDATE appointment SET number = 'T3', revision = 2 WHERE number = 'T2'",
+            "UPDATE appointment SET number = 't3', revision = 3 WHERE number = 'T3'",
+            "UPDATE appointment SET hidden = 1, revision = 4 WHERE number = 't3'",
+        ):
+            connection.execute(text(statement))
+
+    changes = [change for change in said(engine) if isinstance(change, Change)]
+
+    told = sorted((c.version or 0, c.booking_id, c.details is None) for c in changes)
+    assert told == [
+        (1, "T2", False),
+        (2, "T2", True),
+        (2, "T3", False),
+        (3, "T3", True),
+        (3, "t3", False),
+        (4, "t3", False),
+    ]
+
+
 def test_a_booking_that_is_rolled_back_takes_its_row_with_it(engine: Engine, dialect: str) -> None:
     script(engine, blocks(dialect, beginning="CREATE", lacking="")[0])
     with engine.connect() as connection, connection.begin() as transaction:
