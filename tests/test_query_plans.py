@@ -30,7 +30,6 @@ INDEX: Final = {
     "which lanes are due": "ei_post_pending",
     "which posts a call carries": "ei_post_pending",
     "which posts have expired": "ei_post_expiry",
-    "which posts wait for another to go": "ei_post_collision",
     "exporter: what waits": "ei_post_pending",
     "exporter: what is parked": "ei_post_parked",
     "exporter: what was rejected lately": "ei_receipt_rejected",

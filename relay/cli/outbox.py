@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,15 +11,17 @@ import click
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.cli.common import as_json, chosen_sources, json_option, settings
+from relay.change import OutboxRow, shown
+from relay.cli.common import as_json, chosen_sources, json_option, nothing_matched, settings, table
 from relay.database import connect, reading
 from relay.outbox import ddl as outbox_ddl
-from relay.outbox.inspect import look
+from relay.outbox.inspect import RowFacts, look, rows_of
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import DEFAULT_NAME
 from relay.settings import Settings, parse_table_name
-from relay.store import aside
+from relay.store import aside, receipts
 from relay.store.transaction import Transaction
+from relay.wallclock import SWEDEN, WallClockError, parse_wall_time
 
 
 @click.group()
@@ -52,13 +55,19 @@ def create(only: str | None) -> None:
 
 @outbox.command()
 @click.option("--source", "name", required=True, help="The source whose outbox to look at.")
+@click.option("--explain-time", "booking_id", metavar="BOOKING", help="Show how the times of one booking are read.")
 @json_option
-def check(name: str, json_: bool) -> None:
+def check(name: str, booking_id: str | None, json_: bool) -> None:
     """Look at a source's outbox and its last rows, and say in sentences what is wrong; 1 while anything is."""
     loaded = settings()
     (source,) = chosen_sources(loaded, name)
-    facts = look(connect(loaded.outbox_url_of(source)), source.outbox_table)
-    findings = judge(facts, _set_aside(loaded, name))
+    engine = connect(loaded.outbox_url_of(source))
+    if booking_id is not None:
+        _explain_time(rows_of(engine, source.outbox_table, booking_id), json_)
+        return
+    set_aside, newest_taken = _known(loaded, name)
+    facts = replace(look(engine, source.outbox_table), newest_taken=newest_taken)
+    findings = judge(facts, set_aside)
     ok = not any(finding.level is Level.WRONG for finding in findings)
     if json_:
         click.echo(as_json({"ok": ok, "rows": len(facts.rows), "findings": [asdict(f) for f in findings]}))
@@ -69,19 +78,44 @@ def check(name: str, json_: bool) -> None:
     raise SystemExit(0 if ok else 1)
 
 
-def _set_aside(loaded: Settings, name: str) -> list[tuple[int, str]]:
-    """The source's rows that are set aside, with the reason, as far as the relay's own database tells."""
+def _known(loaded: Settings, name: str) -> tuple[list[tuple[int, str]], int | None]:
+    """The source's rows that are set aside, with the reason, and the highest id taken, as far as the relay's own
+    database tells."""
     url = make_url(loaded.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return []  # to connect would make it
+        return [], None  # to connect would make it
     engine = connect(loaded.database_url)
     try:
         with reading(engine) as connection:
-            return [(row.row_id, row.reason) for row in aside.listed(Transaction(connection, datetime.now(UTC)), name)]
+            tx = Transaction(connection, datetime.now(UTC))
+            return [(row.row_id, row.reason) for row in aside.listed(tx, name)], receipts.newest(tx, name)
     except SQLAlchemyError:  # it is older, or away: the outbox is what was asked about
-        return []
+        return [], None
     finally:
         engine.dispose()
+
+
+def _explain_time(rows: Sequence[RowFacts], json_: bool) -> None:
+    """How each of a booking's last rows is read; nothing of the resident."""
+    told = [_told(fact.row) for fact in rows[:10]]
+    if not told:
+        nothing_matched("the outbox has no row of that booking")
+    if json_:
+        click.echo(as_json(told))
+        return
+    click.echo(table(told))
+    click.echo("\nshown_to_resident must be the time on the clinic's wall. If it is an hour or two early, the writer's")
+    click.echo("session writes UTC: if_it_was_utc is what it would mean then.")
+
+
+def _told(row: OutboxRow) -> dict[str, object]:
+    told: dict[str, object] = {"row": row.id, "created_at": row.created_at, "starts_at": shown(row.starts_at or "")}
+    try:
+        wall = parse_wall_time(row.starts_at or "")
+    except WallClockError as error:
+        return told | {"shown_to_resident": str(error)}
+    utc = wall.replace(tzinfo=UTC).astimezone(SWEDEN)
+    return told | {"shown_to_resident": f"{wall:%Y-%m-%d %H:%M:%S}", "if_it_was_utc": f"{utc:%Y-%m-%d %H:%M:%S}"}
 
 
 def _table_name(typed: str) -> str:

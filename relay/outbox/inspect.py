@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.change import OutboxRow
@@ -55,6 +55,8 @@ class OutboxFacts:
     read_trouble: str | None = None
     mark_trouble: str | None = None
     troubles: tuple[str, ...] = field(default=())  # the table itself could not be looked at
+    ids_may_restart: bool = False  # the ids of deleted rows are given out again
+    newest_taken: int | None = None  # the highest id that the relay knows to have taken; None: nobody asked it
 
 
 def look(engine: Engine, table_name: str) -> OutboxFacts:
@@ -67,6 +69,7 @@ def look(engine: Engine, table_name: str) -> OutboxFacts:
             inspector = inspect(connection)
             described = inspector.get_columns(table.name, table.schema, **looking(dialect))
             indexes = inspector.get_indexes(table.name, table.schema, **looking(dialect))
+            ids_may_restart = dialect == "sqlite" and not _counts_on(connection, table.name)
     except SQLAlchemyError as error:
         return OutboxFacts(table_name, dialect, now, troubles=(explain(error, table_name),))
     kinds = {str(column["name"]).lower(): column["type"] for column in described}
@@ -80,7 +83,24 @@ def look(engine: Engine, table_name: str) -> OutboxFacts:
         rows=rows,
         read_trouble=read_trouble,
         mark_trouble=_try_to_mark(engine, table_name, now),
+        ids_may_restart=ids_may_restart,
     )
+
+
+def rows_of(engine: Engine, table_name: str, booking_id: str) -> tuple[RowFacts, ...]:
+    """The last rows of one booking, the newest first. Raises SQLAlchemyError."""
+    with reading(engine) as connection:
+        dialect = engine.dialect.name
+        table = outbox_table(table_name, dialect)
+        described = inspect(connection).get_columns(table.name, table.schema, **looking(dialect))
+    kinds = {str(column["name"]).lower(): column["type"] for column in described}
+    return _read(engine, table_name, kinds, booking_id)
+
+
+def _counts_on(connection: Connection, table: str) -> bool:
+    """Whether SQLite never gives an id twice."""
+    made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table}).scalar()
+    return "AUTOINCREMENT" in str(made).upper()
 
 
 def _column(described: Any) -> ColumnFacts:
@@ -102,18 +122,24 @@ def _is_text(kind: Any) -> bool:
 
 def _last_rows(engine: Engine, table_name: str, kinds: dict[str, Any]) -> tuple[tuple[RowFacts, ...], str | None]:
     """The last rows, of the columns that are there."""
+    try:
+        return _read(engine, table_name, kinds, None), None
+    except SQLAlchemyError as error:
+        return (), explain(error, table_name)
+
+
+def _read(engine: Engine, table_name: str, kinds: dict[str, Any], booking_id: str | None) -> tuple[RowFacts, ...]:
     table, dialect = outbox_table(table_name, engine.dialect.name), engine.dialect.name
     there = [name for name in (*WRITTEN, "relayed_at", "outcome", "outcome_reason") if name in kinds]
     texts = [as_text(table.c[name], name, dialect, kinds[name]).label(name) for name in there]
     statement = select(table.c.id, *texts).order_by(table.c.id.desc()).limit(LAST_ROWS)
-    try:
-        with reading(engine) as connection:
-            found: list[dict[str, Any]] = [
-                {name: value if name == "id" else as_read(name, value) for name, value in row._mapping.items()}
-                for row in connection.execute(statement)
-            ]
-    except SQLAlchemyError as error:
-        return (), explain(error, table_name)
+    if booking_id is not None:
+        statement = statement.where(table.c.booking_id == booking_id)
+    with reading(engine) as connection:
+        found: list[dict[str, Any]] = [
+            {name: value if name == "id" else as_read(name, value) for name, value in row._mapping.items()}
+            for row in connection.execute(statement)
+        ]
     return tuple(
         RowFacts(
             relayed_at=row.pop("relayed_at", None),
@@ -122,7 +148,7 @@ def _last_rows(engine: Engine, table_name: str, kinds: dict[str, Any]) -> tuple[
             row=OutboxRow(**row),
         )
         for row in found
-    ), None
+    )
 
 
 def _try_to_mark(engine: Engine, table_name: str, now: datetime) -> str | None:

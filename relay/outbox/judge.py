@@ -1,6 +1,7 @@
 """What is wrong with an outbox, in sentences, from the facts that `relay.outbox.inspect` gathered.
 
-Pure. No sentence quotes a row's value; the reasons of rejected rows, which mask them, are counted by field.
+Pure. No sentence quotes a value of a resident; the reasons of rejected rows, which mask them, are counted by field.
+Values that look unlike the rest are `relay.outbox.unlike`'s.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 from relay.outbox.inspect import OutboxFacts, RowFacts
 from relay.outbox.reader import WRITTEN
 from relay.outbox.table import DEFAULT_NAME, outbox_table
+from relay.outbox.unlike import unlike
 from relay.wallclock import WallClockError, parse_instant
 
 # what intake accepts, in characters; a narrower column cuts or fails a booking
@@ -26,9 +28,7 @@ LIMITS: Final = {
 REQUIRED: Final = ("id", "operation", "booking_id")
 SKEW: Final = timedelta(minutes=1)
 ENOUGH_ROWS: Final = 20  # to suspect anything from
-_EARLY, _LATE = "07:00", "16:00"  # of Swedish care, few bookings start before, and some after
 _REFUSED_FIELD = re.compile(rf"(?:^|; )({'|'.join(WRITTEN)}): ")
-_CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d)(?::\d\d)?(?:[.,]\d+)?$")  # without a zone
 
 
 class Level(StrEnum):
@@ -81,7 +81,8 @@ def _suspicious(facts: OutboxFacts) -> Iterator[str]:
     if facts.columns:
         yield from _indexes(facts)
     yield from _unversioned(facts.rows)
-    yield from _utc(facts.rows)
+    yield from _ids(facts)
+    yield from unlike([row.row for row in facts.rows])
 
 
 def _missing(facts: OutboxFacts) -> list[str]:
@@ -150,6 +151,20 @@ def _indexes(facts: OutboxFacts) -> Iterator[str]:
         yield "There is no index on event_id."
 
 
+def _ids(facts: OutboxFacts) -> Iterator[str]:
+    if facts.ids_may_restart:
+        yield (
+            "The table has no AUTOINCREMENT: when its last rows are deleted their ids are given out again, and a row "
+            "with a lower id than its booking's last one is taken for an older one."
+        )
+    newest = max((row.row.id for row in facts.rows), default=None)
+    if newest is not None and facts.newest_taken is not None and newest < facts.newest_taken:
+        yield (
+            f"The newest id is {newest}, and the relay has taken id {facts.newest_taken}: the ids have begun again. "
+            "Let them go on above that; versions keep the order right meanwhile."
+        )
+
+
 def _unversioned(rows: tuple[RowFacts, ...]) -> Iterator[str]:
     if len(rows) < ENOUGH_ROWS:
         return
@@ -160,18 +175,6 @@ def _unversioned(rows: tuple[RowFacts, ...]) -> Iterator[str]:
         )
     if not any(row.row.version or row.row.event_id for row in rows):
         yield f"None of the last {len(rows)} rows has an event_id: a row that is written twice is taken twice."
-
-
-def _utc(rows: tuple[RowFacts, ...]) -> Iterator[str]:
-    clocks = [found[1] for row in rows if (found := _CLOCK.match(row.row.starts_at or ""))]
-    if len(clocks) < ENOUGH_ROWS:
-        return
-    early = sum("04:00" <= clock < _EARLY for clock in clocks)
-    if early * 10 >= len(clocks) and not any(clock >= _LATE for clock in clocks):
-        yield (
-            f"{early} of {len(clocks)} bookings start between 04:00 and {_EARLY} and none after {_LATE}: starts_at may "
-            "be written in UTC, where Swedish wall-clock time is wanted."
-        )
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Select, bindparam, select
+from sqlalchemy import Executable, Select, bindparam, func, select
 
 from relay.batch import Receipt, TakenEvent
 from relay.store.rows import as_json, given, given_select
@@ -48,6 +48,12 @@ def _events_taken(dialect: str) -> Select[Any]:
     asked = given(dialect, receipt.c.event_id).c
     mine = (receipt.c.source == bindparam("source_name")) & receipt.c.event_id.in_(select(asked.event_id))
     return select(receipt.c.event_id, receipt.c.row_id, receipt.c.content, receipt.c.event_booking).where(mine)
+
+
+def newest(tx: Transaction, source: str) -> int | None:
+    """The highest id of a row of the source that there is a receipt of."""
+    number: int | None = tx.run(select(func.max(receipt.c.row_id)).where(receipt.c.source == source)).scalar()
+    return number
 
 
 def add(tx: Transaction, source: str, receipts: Iterable[Receipt]) -> None:

@@ -59,3 +59,21 @@ def test_ddl_refuses_a_table_name_that_the_configuration_would_refuse() -> None:
     result = CliRunner().invoke(outbox, ["ddl", "--dialect", "postgresql", "--table", "ei_outbox; drop"])
     assert result.exit_code == 2
     assert "expected a table name of A-Z, a-z, 0-9 and _" in result.stderr
+
+
+def test_how_the_times_of_a_booking_are_read(url: str) -> None:
+    """Enough to compare with the booking system's own screen; nothing of the resident."""
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ei_outbox (operation, booking_id, resident_id, care_unit, starts_at)"
+                " VALUES ('upsert', 'B-1', '191212121212', 'U', '2026-12-24 09:29:59.999')"
+            )
+        )
+    engine.dispose()
+    result = check("--source", "tidbok-nord", "--explain-time", "B-1", "--json")
+    (told,) = json.loads(result.output)
+    assert (told["shown_to_resident"], told["if_it_was_utc"]) == ("2026-12-24 09:30:00", "2026-12-24 10:30:00")
+    assert "1912" not in result.output
+    assert check("--source", "tidbok-nord", "--explain-time", "B-2").exit_code == 3

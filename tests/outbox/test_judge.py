@@ -125,4 +125,64 @@ def test_times_that_seem_to_be_utc_are_worth_a_look(early: str, late: str, suspe
     found = texts(replace(RIGHT, rows=some), Level.LOOK)
     assert [text[:32] for text in found] == ["5 of 30 bookings start between 0"] * suspected
     zoned = rows(5, starts_at=f"2026-12-24 {early}Z") + rows(25, starts_at=f"2026-12-24 {late}Z")
-    assert texts(replace(RIGHT, rows=zoned), Level.LOOK) == []
+    assert [text[:51] for text in texts(replace(RIGHT, rows=zoned), Level.LOOK)] == [
+        "30 of 30 bookings have a starts_at with an offset: "
+    ]
+
+
+def booked(*many: dict[str, str]) -> OutboxFacts:
+    """Thirty right rows, and these."""
+    right = tuple(RowFacts(row(n, version="1", event_id="e"), None, "taken", None) for n in range(100, 70, -1))
+    odd = tuple(RowFacts(row(n, version="1", event_id="e", **said), None, None, None) for n, said in enumerate(many, 1))
+    return replace(RIGHT, rows=right + odd)
+
+
+@pytest.mark.parametrize(
+    ("many", "expected"),
+    [
+        (
+            [{"data_controller": "Region Nord"}],
+            'data_controller is neither an organisation number nor an HSA-id in "Region Nord".',
+        ),
+        (
+            [{"data_controller": "2321000016"}, {"data_controller": "SE232100-0016"}],
+            'One organisation is written in several ways as data_controller, "2321000016", "SE232100-0016": ',
+        ),
+        (
+            [{"care_unit": "1HZ5"}, {"care_unit": "SE2321000016_1HZ5"}],
+            'care_unit has not the form of nearly all others (SE, ten digits, a hyphen, an id) in "1HZ5", "SE2321000',
+        ),
+        (
+            [{"care_unit": "SE2321000061-1HZ5"}],
+            'care_unit differs in a digit or two from the many that begin with SE2321000016 in "SE2321000061-1HZ5".',
+        ),
+        ([{"resident_id": "19810829-M071"}], "Of the last 31 bookings, 1 has a local reserve number"),
+        ([{"starts_at": "2026-12-24T09:30:00Z"}], "1 of 31 bookings have a starts_at with an offset"),
+    ],
+)
+def test_values_unlike_the_rest_are_to_be_looked_at(many: list[dict[str, str]], expected: str) -> None:
+    found = texts(booked(*many), Level.LOOK)
+    assert [text.startswith(expected) for text in found] == [True], found
+
+
+def test_values_like_the_rest_are_not() -> None:
+    likely = [{"care_unit": "SE2321000016-1HZ6"}, {"resident_id": "22810829SU31"}, {"data_controller": "SE232100-0016"}]
+    assert judge(booked(*likely, {"operation": "remove", "care_unit": "x"})) == []
+    odd_but_all_alike = tuple(RowFacts(row(n, version="1", care_unit="TEST-1"), None, "taken", None) for n in (2, 1))
+    assert judge(replace(RIGHT, rows=odd_but_all_alike)) == []
+
+
+def test_office_hours_that_were_written_in_utc_are_found() -> None:
+    """08:00 to 16:59 in winter, by a session whose time zone is UTC."""
+    hours = [{"starts_at": f"2026-12-{day:02d} {hour:02d}:30:00"} for day in range(1, 11) for hour in range(7, 16)]
+    rows_ = tuple(RowFacts(row(n, version="1", event_id="e", **s), None, "taken", None) for n, s in enumerate(hours, 1))
+    (found,) = texts(replace(RIGHT, rows=rows_), Level.LOOK)
+    assert found.startswith("10 of 90 bookings start between 05:00 and 08:00 and none after 16:00: starts_at may be")
+
+
+def test_ids_that_can_begin_again_or_have_are_told() -> None:
+    (found,) = texts(replace(RIGHT, ids_may_restart=True), Level.LOOK)
+    assert found.startswith("The table has no AUTOINCREMENT")
+    (found,) = texts(replace(RIGHT, newest_taken=500), Level.LOOK)
+    assert found.startswith("The newest id is 30, and the relay has taken id 500: the ids have begun again.")
+    assert judge(replace(RIGHT, newest_taken=30)) == []
