@@ -16,10 +16,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from relay.booking import REMOVED, Booking, Withheld, is_written_later, succeed
+from relay.booking import NO_ROW, REMOVED, Booking, Withheld, is_written_later, succeed
 from relay.change import REASON_LIMIT, Change, OutboxRow, Rejected, booking_id_of, event_id_of, shown
 from relay.post import WantedPost
-from relay.snapshot import NO_ROW
 
 TAKEN: Final = "taken"
 REJECTED: Final = "rejected"

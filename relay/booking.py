@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from relay.change import Change, Details, Kind
 from relay.identity import is_national
 from relay.post import PostKey, WantedPost, is_storable
 from relay.wallclock import content_of_date, content_of_time, instant_of
+
+NO_ROW: Final = 0  # of a booking from a full list; below every outbox row's id: whatever comes by the outbox is later
 
 
 class Unit(Protocol):

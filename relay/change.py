@@ -7,7 +7,6 @@ taken before: that is `relay.booking`.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -106,7 +105,9 @@ class Change:
         if d is not None:
             said += [d.resident_id, d.care_unit, d.kind, d.starts_at, d.invited_on, d.valid_until, d.presentable]
             said.append(d.data_controller)
-        return blake2b(json.dumps(said, default=str).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        return blake2b(
+            repr([v if v is None else str(v) for v in said]).encode("utf-8", "surrogatepass"), digest_size=8
+        ).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from relay.booking import Booking
+from relay.booking import NO_ROW, Booking
 from relay.change import Change
 
-NO_ROW: Final = 0  # below every outbox row's id: whatever comes through the outbox is later
 REMOVED_AT_MOST: Final = 0.10  # of a source's bookings ahead; a list that lacks more is taken for a truncated one
 
 
