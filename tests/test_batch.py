@@ -31,7 +31,7 @@ class Memory:
             [Reading(each, read(each, SYSTEMS)) for each in rows],
             self.receipts,
             {
-                r.event_id: TakenEvent(r.row_id, r.content, r.booking_id)
+                r.event_id: TakenEvent(r.row_id, r.content, r.event_booking)
                 for r in self.receipts.values()
                 if r.event_id is not None
             },
