@@ -67,7 +67,7 @@ def keep_apart(tx: Transaction, engagement_index: str, due: list[DuePost]) -> li
     """Those of a call's posts that are not the same to the index as another one that stands; the others are parked."""
     asked = as_json({"id": p.id, "digest": p.key.digest()} for p in due)
     rows = tx.run(_rivals(tx.dialect), {"rows": asked, "index": engagement_index}).all()
-    if not rows:
+    if not rows and len({p.key.index_text() for p in due}) == len(due):
         return due
     groups: dict[str, dict[int, _Post]] = {}
     ours = {p.id: _Post(p.id, p.key, p.wanted, p.known, is_due=True, is_out=False) for p in due}
