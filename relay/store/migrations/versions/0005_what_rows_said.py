@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from relay.store.schema import Instant
+from relay.store.columns import Instant
 
 revision = "0005"
 down_revision = "0004"
