@@ -119,6 +119,8 @@ def _source(
         "last_look_at": row.next_check_at - CHECK if row is not None and row.next_check_at.year > 1970 else None,
         "rows_set_aside": len(set_aside),
         "set_aside": [{"row_id": row.row_id, "since": row.since, "reason": row.reason} for row in set_aside[:SHOWN]],
+        "restore_suspected_at": row.restore_suspected_at if row is not None else None,
+        "restore": row.restore_why if row is not None else None,
         "error": noted or error,
         "error_since": row.error_since if row is not None else None,
         "ids_restarted_at": row.ids_restarted_at if row is not None else None,

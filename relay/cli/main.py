@@ -36,6 +36,7 @@ _COMMANDS: Final = {
         "reassert",
         "Say again what was sent in a time, as after an incident.",
     ),
+    "recover": ("relay.cli.recover", "recover", "After the relay's database was restored: use what the outboxes know."),
     "rows": ("relay.cli.rows", "rows", "Outbox rows that were rejected."),
     "run": ("relay.cli.run", "run", "Run everything in one process, without a broker."),
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),

@@ -36,6 +36,7 @@ class Standing:
 def wrong(seen: Standing) -> list[str]:
     """A line for all that is wrong, the worst first; none: nothing is."""
     return [
+        *_restored(seen.sources),
         *_reached(seen),
         *_held(seen.changes),
         *_untaken(seen.sources),
@@ -52,6 +53,13 @@ def _reached(seen: Standing) -> Iterator[str]:
     if seen.broker is not None and not seen.broker["ok"]:
         yield f"the broker does not answer, so the workers hear nothing: {seen.broker['text']}"
     yield from (f"source {source['source']}: {source['error']}" for source in seen.sources if source["error"])
+
+
+def _restored(sources: list[Facts]) -> Iterator[str]:
+    """First those of which nothing is sent."""
+    said = [source for source in sources if source.get("restore")]
+    for source in sorted(said, key=lambda source: source.get("restore_suspected_at") is None):
+        yield f"source {source['source']}: {source['restore']}"
 
 
 def _held(changes: list[Facts]) -> Iterator[str]:

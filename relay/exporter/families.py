@@ -116,6 +116,12 @@ class Families(Collector):
         return family
 
     def _beliefs(self, standing: Standing) -> Iterator[GaugeMetricFamily]:
+        restored = _gauge(
+            "restore_suspected",
+            "1 while nothing is sent of a source, because the relay's database seems to have been restored to a time "
+            "before what the source's outbox knows (`ei-relay recover`), else 0.",
+            "source",
+        )
         held = _gauge(
             "changes_held",
             "Changes that would touch many posts at once and wait for somebody's word (`ei-relay changes`).",
@@ -131,12 +137,13 @@ class Families(Collector):
             "How far a worker's clock is ahead of the relay's database's; below 0: behind.",
             "clock",
         )
-        for source in sorted({*self._looks.outboxes, *standing.changes_held}):
+        for source in sorted({*self._looks.outboxes, *standing.changes_held, *standing.restore_suspected}):
+            restored.add_metric([source], source in standing.restore_suspected)
             held.add_metric([source], standing.changes_held.get(source, 0))
             differ.add_metric([source], source in standing.disagreeing)
         for host, seconds in standing.clocks.items():
             clocks.add_metric([host], seconds)
-        yield from (held, differ, clocks)
+        yield from (restored, held, differ, clocks)
 
     def _attended(self, standing: Standing) -> Iterator[GaugeMetricFamily]:
         """From the database, so that the figures go on when the last worker is gone."""

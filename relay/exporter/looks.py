@@ -14,7 +14,7 @@ from relay.exporter.round import Round
 from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import aside, changes, figures, verification, workers
+from relay.store import aside, changes, figures, restores, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
 from relay.store.transaction import Transaction
@@ -32,6 +32,7 @@ class Standing:
     parked: list[tuple[int, str, int]]  # (lane id, code, number)
     outbox_errors: Mapping[str, datetime]  # {source: since}
     rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
+    restore_suspected: Mapping[str, datetime]  # {source: since when nothing is sent of it}
     changes_held: Mapping[str, int]  # {source: changes that wait for somebody's word}
     disagreeing: frozenset[str]  # the sources of which the workers' files say different things
     clocks: Mapping[str, float]  # {host: seconds that its clock is ahead of the database's}
@@ -95,6 +96,7 @@ def _standing(tx: Transaction) -> Standing:
         parked,
         figures.outbox_errors(tx),
         figures.rejected(tx),
+        restores.suspected(tx),
         changes.waiting(tx),
         workers.disagreeing(at_work),
         workers.clocks(at_work),

@@ -40,6 +40,7 @@ from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
+COMPARED: Final = timedelta(hours=1)  # longer ago, the database may be a backup: first its outbox is looked at
 LEASE_MARGIN: Final = timedelta(seconds=10)  # what a worker may need before and after the call itself
 
 
@@ -82,7 +83,10 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: boo
     correlation_id = str(uuid.uuid4())
 
     def work(tx: Transaction) -> Outgoing | None:
-        lane = lanes.take(tx, name, length, ends, index.retry_after_fault, troubled=troubled)
+        compared_since = tx.now - COMPARED if relay.source_of(name) else None
+        lane = lanes.take(
+            tx, name, length, ends, index.retry_after_fault, troubled=troubled, compared_since=compared_since
+        )
         if lane is None:
             return None
         if lane.open_call is not None:

@@ -27,7 +27,7 @@ from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
 from relay.database import describe
-from relay.flow import aside
+from relay.flow import aside, restored
 from relay.flow.ground import Ground, ground_in
 from relay.flow.hold import hold_back
 from relay.flow.relay import Relay, SourceRoom
@@ -83,12 +83,16 @@ def intake(relay: Relay, source_name: str) -> Taken:
         _leave_alone(relay, source_name, _SHARED.format(other=other))
         return NOTHING
     aside.remember(relay, room)
+    asked = restored.ask(relay, source_name)
     try:
+        marks = asked.answer(room.reader) if asked is not None else None
         rows = room.reader.unread(BATCH)
     except Exception as error:  # whatever a driver raises, it costs this source a rest, and is seen
         _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
         return NOTHING
     note_identity(relay, source_name)
+    if asked is not None and marks is not None:
+        restored.judge(relay, source_name, asked, marks)
     if not rows:
         aside.follow_up(relay, room, rows, None, complete=True)
         _answers(relay, source_name)

@@ -74,6 +74,7 @@ class Relay:
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self.identified: set[str] = set()  # sources that have noted which table they read
         self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
+        self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
         self._sources = {source.name: source for source in settings.source}
         self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
         for source in settings.source:
@@ -155,6 +156,10 @@ class Relay:
     def outbox_table(self, name: str) -> str:
         """The name of a source's outbox table."""
         return self._sources[name].outbox_table
+
+    def sharing(self, name: str) -> list[str]:
+        """The sources that read the table of this one, which is among them."""
+        return [source.name for source in self._readers[self.settings.outbox_of(self._sources[name])]]
 
     def party_of(self, name: str) -> str:
         """Whom a source's outbox may keep waiting: those on the same server; and in doubt, those in doubt."""

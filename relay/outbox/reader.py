@@ -19,6 +19,7 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
+    Table,
     bindparam,
     func,
     inspect,
@@ -56,6 +57,7 @@ class Questions(NamedTuple):
 
     unread: Select[Any]
     backlog: Select[Any]
+    settled: Select[Any]
 
 
 class OutboxReader:
@@ -79,7 +81,8 @@ class OutboxReader:
         self.table_name = table_name
         self._dialect = engine.dialect.name
         self._table = outbox_table(table_name, self._dialect)
-        self._mine = [self._table.c.outcome.is_(None), *self._share(own, others, first)]
+        self.share = self._share(own, others, first)  # the conditions that make a row this source's
+        self._mine = [self._table.c.outcome.is_(None), *self.share]
         self._own, self._others, self._first = own, others, first
         self._asked: Questions | None = None
         self._marker = Marker(engine, self._table)
@@ -106,7 +109,7 @@ class OutboxReader:
                 if not is_of_rows(error):
                     raise
             else:
-                return [_as_row(row) for row in found]
+                return [as_row(row) for row in found]
         return self._around(questions, past, limit)
 
     def _past(self, now: float) -> list[ColumnElement[bool]]:
@@ -121,7 +124,7 @@ class OutboxReader:
     def _around(self, questions: Questions, past: list[ColumnElement[bool]], limit: int) -> list[OutboxRow]:
         asked = select(self._table.c.id).where(*self._mine, *past).order_by(self._table.c.id).limit(limit)
         with reading(self.engine) as connection:
-            ids = list(connection.execute(self._past_locks(asked)).scalars())
+            ids = list(connection.execute(self.past_locks(asked)).scalars())
 
         def ask(question: Select[Any]) -> Sequence[Row[Any]]:
             with reading(self.engine) as connection:  # one each: some drivers do not go on after an error
@@ -129,7 +132,7 @@ class OutboxReader:
 
         def fetch(first: int, last: int) -> list[OutboxRow]:
             between = self._table.c.id.between(bindparam(None, first), bindparam(None, last))
-            return [_as_row(row) for row in ask(questions.unread.where(between, *past))]
+            return [as_row(row) for row in ask(questions.unread.where(between, *past))]
 
         def column(question: Select[Any], name: str) -> str | None:
             try:
@@ -218,9 +221,20 @@ class OutboxReader:
         created_at = self._table.c.created_at
         unread = select(self._table.c.id, *written).where(*self._mine).order_by(self._table.c.id)
         backlog = select(func.count(), text(created_at, func.min(created_at))).where(*self._mine)
-        return Questions(self._past_locks(unread), self._past_locks(backlog))
+        said = (self._table.c.outcome, self._table.c.outcome_reason)
+        settled = select(self._table.c.id, *written, *said).where(*self.share).order_by(self._table.c.id)
+        return Questions(self.past_locks(unread), self.past_locks(backlog), self.past_locks(settled))
 
-    def _past_locks(self, question: Any) -> Select[Any]:
+    @property
+    def table(self) -> Table:
+        """The table, for questions about rows that are settled (`relay.outbox.settled`)."""
+        return self._table
+
+    def settled(self, connection: Connection) -> Select[Any]:
+        """The source's own rows by id, each with its outcome and the reason at the end."""
+        return self._questions(connection).settled
+
+    def past_locks(self, question: Any) -> Select[Any]:
         """SQL Server's readers wait for whoever is still writing a row, unless told to leave that row for later."""
         hinted: Select[Any] = question.with_hint(self._table, "WITH (READPAST, READCOMMITTEDLOCK)", "mssql")
         return hinted
@@ -245,7 +259,8 @@ def looking(dialect: str) -> dict[str, bool]:
     return {"oracle_resolve_synonyms": True} if dialect == "oracle" else {}
 
 
-def _as_row(row: Row[Any]) -> OutboxRow:
+def as_row(row: Sequence[Any]) -> OutboxRow:
+    """An id and the texts of `WRITTEN` as a row."""
     texts: Sequence[Any] = row[1:]
     return OutboxRow(row[0], *(as_read(name, text) for name, text in zip(WRITTEN, texts, strict=True)))
 

@@ -35,6 +35,7 @@ def repair(tx: Transaction, longest_lease: timedelta, longest_pause: timedelta, 
         repaired += len(tx.run(update(lane).where(where).values(**values).returning(lane.c.id)).all())
     tx.run(update(source).where(source.c.next_look_at > now + 2 * BOUND).values(next_look_at=now))
     tx.run(update(source).where(source.c.next_check_at > now + 2 * BOUND).values(next_check_at=now))
+    tx.run(update(source).where(source.c.restore_rests_until > now + 24 * 60 * BOUND).values(restore_rests_until=now))
     tx.run(update(chore).where(chore.c.next_at > now + timedelta(hours=1) + BOUND).values(next_at=now))
     if repaired or posts_too:
         tx.run(update(post).where(post.c.sent_at > now).values(sent_at=now))

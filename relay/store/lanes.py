@@ -40,7 +40,7 @@ from sqlalchemy import (
 from relay.store import posts
 from relay.store.lease import Lease, LeaseLost
 from relay.store.rows import as_json, given_select
-from relay.store.schema import lane
+from relay.store.schema import lane, source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
@@ -177,9 +177,18 @@ def due(
 
 
 def take(
-    tx: Transaction, name: LaneName, length: timedelta, ends: float, rest: timedelta, *, troubled: bool = True
+    tx: Transaction,
+    name: LaneName,
+    length: timedelta,
+    ends: float,
+    rest: timedelta,
+    *,
+    troubled: bool = True,
+    compared_since: datetime | None = None,
 ) -> TakenLane | None:
-    """Lease the lane, if it is free and may call; with `troubled` false only if it is known to work.
+    """Lease the lane, if it is free and may call; with `troubled` false only if it is known to work; with
+    `compared_since` not where its outbox was last compared with the receipts before that: the database may be an old
+    one, restored.
 
     `ends` is `lease_end(length)`, asked before `tx` began; `rest` the least time between two calls to an index
     that is away.
@@ -190,6 +199,7 @@ def take(
         update(lane)
         .where(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
         .where(_free(tx.now, name.engagement_index, rest), *(() if troubled else (_WORKING,)))
+        .where(*(() if compared_since is None else (~_compared_before(compared_since),)))
         .values(lease_token=lane.c.lease_token + 1, lease_until=tx.now + length)
         .returning(lane)
     ).one_or_none()
@@ -265,7 +275,18 @@ def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElemen
         lane.c.open_call.is_not(None),
         and_(lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_ask(now, engagement_index, rest))),
     )
-    return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call)
+    return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call, ~_held_for_restore(now))
+
+
+def _held_for_restore(now: datetime) -> ColumnElement[bool]:
+    """Whether the relay's database seems to have been restored to a time before what the lane's outbox knows, or it has
+    been a moment ago (`relay.store.restores`)."""
+    held = or_(source.c.restore_suspected_at.is_not(None), source.c.restore_rests_until > now)
+    return exists().where(source.c.name == lane.c.source, held)
+
+
+def _compared_before(since: datetime) -> ColumnElement[bool]:
+    return exists().where(source.c.name == lane.c.source, source.c.outbox_compared_at < since)
 
 
 def _is_there(engagement_index: str) -> ColumnElement[bool]:

@@ -57,6 +57,12 @@ source = Table(
     Column("surge", Text),  # JSON; the posts that were removed and made within the last hour (relay.surge)
     Column("outbox_identity", String(64)),  # which table its outbox is, as its database says; null: not known
     Column("ids_restarted_at", Instant),  # when a row was last taken as newer though its id is lower
+    Column("outbox_compared_at", Instant),  # when its marks were last compared with the receipts, or that was tried
+    Column("restore_suspected_at", Instant),  # not null: rows are marked of which we have no receipt; nothing is sent
+    Column("restore_since", Instant),  # about the last that we know of the outbox before those marks
+    Column("restore_why", String(500)),  # what was found; also of marks from before our time, which hold nothing back
+    Column("restore_trusted_at", Instant),  # marks from before then are taken for ours
+    Column("restore_rests_until", Instant),  # its lanes may not call before: what was sent last is not known
 )
 
 lane = Table(

@@ -158,6 +158,7 @@ def trouble(tx: Transaction, name: str, error: str, failures: int, next_look_at:
             error=error[:500],
             error_since=func.coalesce(source.c.error_since, literal(tx.now, source.c.error_since.type)),
             next_look_at=next_look_at,
+            outbox_compared_at=tx.now,  # tried: an outbox that is away must not keep what was taken from being sent
         )
     )
 

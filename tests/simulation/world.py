@@ -6,8 +6,10 @@ moments at which a worker dies. So a day's trouble takes seconds, and every orde
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -129,6 +131,7 @@ class World:
         collect: Collect | None = None,
         key_spacing: float = SPACING,
         index: Mapping[str, object] | None = None,
+        outbox_apart: bool = False,
         **source: object,
     ) -> None:
         self.label = "national"  # what the configuration calls the index
@@ -136,6 +139,7 @@ class World:
         self.calls = 0
         self.fate = Fate()
         self._path = folder / "relay.db"
+        self._outbox_path = folder / "tidbok.db" if outbox_apart else self._path
         limits = Limits(key_spacing, RETRY)
         self.core = Core(Options(limits=limits, collect=collect), now=lambda: self.seconds)
         self.wire = Wire(self)
@@ -145,9 +149,9 @@ class World:
         lease.steady_seconds = lambda: self.seconds
         self.relay = self._new_relay()
         upgrade(self.relay.store.engine)
-        ddl.create(self.relay.store.engine)
+        ddl.create(self.relay.source("tidbok").reader.engine)
         self.relay.prepare()
-        self.outbox = sqlite3.connect(self._path, isolation_level=None)
+        self.outbox = sqlite3.connect(self._outbox_path, isolation_level=None)
         self.rows = 0
 
     def now(self, _connection: Connection | None = None) -> datetime:
@@ -254,7 +258,32 @@ class World:
         unread = "SELECT count(*) FROM ei_outbox WHERE outcome IS NULL"
         waiting = "SELECT count(*) FROM ei_post WHERE wanted <> known AND parked_code IS NULL"
         out = "SELECT count(*) FROM ei_lane WHERE open_call IS NOT NULL"
-        return any(self.outbox.execute(question).fetchone()[0] for question in (unread, waiting, out))
+        if self.outbox.execute(unread).fetchone()[0]:
+            return True
+        return any(self.ask(question) for question in (waiting, out))
+
+    def ask(self, question: str) -> int:
+        """The number that a question to the relay's own database is answered with."""
+        if self._outbox_path == self._path:
+            return int(self.outbox.execute(question).fetchone()[0])
+        with closing(sqlite3.connect(self._path)) as database:
+            return int(database.execute(question).fetchone()[0])
+
+    def back_up(self) -> Path:
+        """A copy of the relay's own database, as it is now."""
+        copy = self._path.with_suffix(f".{self.seconds:.0f}.copy")
+        with closing(sqlite3.connect(self._path)) as database, closing(sqlite3.connect(copy)) as target:
+            database.backup(target)
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """The workers are stopped, the relay's own database is as it was, and a new worker begins."""
+        self.relay.close()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        shutil.copyfile(copy, self._path)
+        self.replace_worker()
+        self.relay.prepare()
 
     def index(self) -> dict[tuple[str, ...], str]:
         """What the index holds: {(resident, unit, booking, system, controller): content}."""
@@ -313,6 +342,7 @@ class World:
                         "engagement_index": self.label,
                         "test_residents": "*",
                     }
+                    | ({"outbox_url": f"sqlite:///{self._outbox_path}"} if self._outbox_path != self._path else {})
                     | {name: value for name, value in source.items() if name != "environment"}
                 ],
             }

@@ -1,0 +1,110 @@
+"""Notices that the relay's database was restored, or lost its last transactions: the outbox knows of more than it does.
+
+    ask      what is known of the receipts; now and then only: when a process begins, and every few minutes
+    answer   one bounded question to the outbox: its newest rows that were taken
+    judge    one that has no receipt, though receipts of its time are kept: nothing is sent of this source any more
+
+It cannot be seen of an outbox in the relay's own database, which is restored together with it. Intake goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from relay.flow.relay import Relay
+from relay.outbox import settled
+from relay.outbox.reader import OutboxReader
+from relay.store import figures, lease, restores
+from relay.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS: Final = 300.0
+LOOKED_AT: Final = 1_000  # rows: more than a busy source's of five minutes
+_BEGINNING: Final = timedelta(
+    minutes=5
+)  # before the first receipt, by clocks that may differ: an earlier relay's marks
+
+LOST: Final = (
+    "its outbox has rows that were taken, and this database knows nothing of it: it was restored, or lost its last "
+    "transactions; or another relay marks the same table. Nothing is sent of this source until "
+    "`ei-relay recover --source {source}`"
+)
+ANOTHER: Final = (
+    "its outbox has rows that an earlier relay took, or that an earlier database of this one knew: what the index "
+    "holds of them is not known here. See `ei-relay recover --source {source}`; with --trust, if it is as it should be"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of a source before its outbox is asked. `after`: the time of the marks that count; None: all."""
+
+    known: restores.Compared
+    after: datetime | None
+
+    def answer(self, reader: OutboxReader) -> list[int]:
+        """The newest rows that were taken. Raises as the outbox's driver does."""
+        return settled.newest(reader, LOOKED_AT, self.after)
+
+
+def ask(relay: Relay, name: str) -> Asked | None:
+    """What to ask a source's outbox; None where it is not time to, or where its lanes are held already."""
+    now = lease.steady_seconds()
+    if now < relay.next_compare.get(name, now):
+        return None
+    asked = look(relay, name)
+    relay.next_compare[name] = now + EVERY_SECONDS
+    return None if asked.known.suspected else asked
+
+
+def look(relay: Relay, name: str) -> Asked:
+    """What to ask a source's outbox, whatever the time."""
+    known = relay.store.transact(partial(restores.known, name=name))
+    if known.first is None:
+        return Asked(known, known.trusted_at)
+    receipts = max(relay.settings.retention.receipts, figures.LATELY)
+    bounds = (known.first + _BEGINNING, known.now - receipts / 2, known.trusted_at)
+    return Asked(known, max(bound for bound in bounds if bound is not None))
+
+
+def lost_since(relay: Relay, name: str) -> datetime | None:
+    """About the last that is known of a source's outbox before what is not; None where nothing is missing.
+
+    Asks the outbox, and so raises as its driver does. Changes nothing.
+    """
+    asked = look(relay, name)
+    marks = asked.answer(relay.source(name).reader)
+    return relay.store.transact(lambda tx: _missing(relay, name, asked, marks, tx)[1])
+
+
+def judge(relay: Relay, name: str, asked: Asked, marks: list[int]) -> None:
+    """Compare the marks with the receipts, and hold the source's lanes where one is missing."""
+
+    def work(tx: Transaction) -> tuple[str | None, bool]:
+        found, since = _missing(relay, name, asked, marks, tx)
+        if found is None:
+            restores.compared(tx, name)
+            return None, False
+        text = found.format(source=name)
+        return found, restores.note(tx, name, text) if found is ANOTHER else restores.suspect(tx, name, since, text)
+
+    found, is_new = relay.store.transact(work)
+    if found is not None and is_new:
+        level = logging.ERROR if found is LOST else logging.WARNING
+        log.log(level, "%s", found.format(source=name), extra={"source": name})
+
+
+def _missing(
+    relay: Relay, name: str, asked: Asked, marks: list[int], tx: Transaction
+) -> tuple[str | None, datetime | None]:
+    lost = restores.missing(tx, relay.sharing(name), marks) if marks else []
+    if not lost:
+        return None, None
+    if asked.known.first is None:
+        return ANOTHER, None
+    return LOST, restores.last_before(tx, name, lost[0]) or asked.known.first
