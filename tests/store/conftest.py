@@ -45,6 +45,7 @@ def relay(relay_url: str, clock: SetClock) -> Iterator[Relay]:
         "environment": "production",
         "database_url": relay_url,
         "engagement_index": {"national": {"url": "http://127.0.0.1:1/Update", "logical_address": "5565594230"}},
+        "surge_guard": {"least": 1_000_000, "alike": 1_000_000},  # all bookings here are of one resident
         "source": [
             {
                 "name": SOURCE,

@@ -72,7 +72,7 @@ def test_a_look_at_what_is_due_takes_a_fixed_number_of_statements(relay: Relay) 
     intake(relay, "tidbok-nord")
     with recorded(relay.store.engine) as busy:
         assert due_work(relay).lanes == [LANE]
-    assert len(idle) == len(busy) <= 4
+    assert len(idle) == len(busy) <= 5  # one asks which posts an end of a collision lets go
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
