@@ -87,7 +87,10 @@ def _writes(desk: Desk, make: Write) -> Callable[[Request], object]:
             body += part
             if len(body) > MOST_FORM:
                 return problem(request, 413, "This page cannot be asked for in that way.")
-        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
+        try:
+            form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
+        except ValueError:  # more fields than any form of ours has
+            return problem(request, 400, "This page cannot be asked for in that way.")
         person: Person = request.state.person
         if not is_ours(person.name, form.get("token", "")):
             return problem(request, 403, "The form is out of date: go back, reload the page and try again.")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -77,6 +78,14 @@ def lasting(seconds: object) -> str:
     return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d"
 
 
+def codes(text: str) -> Markup:
+    """A text in which what stands between backticks is to be typed, as HTML."""
+    parts = text.split("`")
+    typed = (Markup("<code>{}</code>").format(part) if at % 2 and at + 1 < len(parts) else escape(part)
+             for at, part in enumerate(parts))  # fmt: skip
+    return Markup("").join(typed)
+
+
 def link(path: str, asked: Mapping[str, object]) -> str:
     """An address with these parameters; those without a value are left out."""
     given = {name: value for name, value in asked.items() if value not in (None, "")}
@@ -86,7 +95,7 @@ def link(path: str, asked: Mapping[str, object]) -> str:
 def _pages() -> Environment:
     made = Environment(loader=PackageLoader("relay.console"), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    filters: dict[str, Any] = {"cell": cell, "moment": moment, "lasting": lasting}
+    filters: dict[str, Any] = {"cell": cell, "moment": moment, "lasting": lasting, "codes": codes}
     made.filters.update(filters)
     made.globals.update(link=link, SWEDISH=SWEDISH)
     return made

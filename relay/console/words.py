@@ -20,17 +20,17 @@ _SWEDISH: Final = {
     "Booking": "Bokning",
     "Booking id": "Boknings-id",
     "Find": "Sök",
-    "Lanes": "Körfält",
+    "Lanes": "Sändköer",
     "Calls": "Anrop",
     "Posts": "Poster",
     "Parked": "Parkerade",
     "Parked posts": "Parkerade poster",
     "Rejected rows": "Avvisade rader",
-    "Held changes": "Hållna ändringar",
+    "Held changes": "Stoppade ändringar",
     "Care units": "Vårdenheter",
     "Resends": "Omsändningar",
     "Workers": "Arbetsprocesser",
-    "Audit log": "Logg över åtgärder",
+    "Audit log": "Åtgärdslogg",
     "Onboarding": "Anslutning",
     "Signed in as {name}": "Inloggad som {name}",
     "viewer": "läsare",
@@ -65,16 +65,16 @@ _SWEDISH: Final = {
     "Rejected within the hour": "Avvisade senaste timmen",
     "Set aside": "Undanlagda",
     "error": "fel",
-    "Lane": "Körfält",
+    "Lane": "Sändkö",
     "State": "Läge",
     "Cause": "Orsak",
     "Since": "Sedan",
     "Calls next": "Nästa anrop",
     "in {time}": "om {time}",
     "There are no lanes yet: they are made when a worker first starts": (
-        "Det finns inga körfält ännu: de skapas när en arbetsprocess startar första gången"
+        "Det finns inga sändköer ännu: de skapas när en arbetsprocess startar första gången"
     ),
-    "All {number} lanes": "Alla {number} körfält",
+    "All {number} lanes": "Alla {number} sändköer",
     "Host": "Värd",
     "Last seen": "Senast sedd",
     "at work": "arbetar",
@@ -155,7 +155,7 @@ _SWEDISH: Final = {
     "Write it as": "Skriv så här",
     "Kind": "Slag",
     "Status": "Status",
-    "Held since": "Hållen sedan",
+    "Held since": "Stoppad sedan",
     "Removed": "Tas bort",
     "Moved": "Flyttas",
     "Created": "Tillkommer",
@@ -183,11 +183,11 @@ _SWEDISH: Final = {
     "Date": "Datum",
     "Evidence, or what is next": "Underlag, eller vad som återstår",
     # ── states ──
-    "open": "öppet",
+    "open": "öppen",
     "calling": "anropar",
     "resting": "vilar",
-    "blocked": "spärrat",
-    "paused": "pausat",
+    "blocked": "spärrad",
+    "paused": "pausad",
     "indexed": "i indexet",
     "absent": "frånvarande",
     "pending": "väntar",
@@ -201,11 +201,9 @@ _SWEDISH: Final = {
     "lost": "förlorat",
     "not made": "inte gjort",
     "out": "ute",
-    "held": "hållen",
+    "held": "stoppad",
     "approved": "godkänd",
     "rejected": "avvisad",
-    "gone by": "förbi",
-    "over": "över",
     "withdrawn": "återtagen",
     "cancelled": "avbruten",
     "marking": "märker",
@@ -217,18 +215,18 @@ _SWEDISH: Final = {
     # ── what is done ──
     "pause": "pausa",
     "resume": "återuppta",
-    "Pause the lane": "Pausa körfältet",
-    "Resume the lane": "Återuppta körfältet",
+    "Pause the lane": "Pausa sändkön",
+    "Resume the lane": "Återuppta sändkön",
     "No call is made in this lane until it is resumed. Intake goes on, and every change waits.": (
-        "Inget anrop görs i körfältet förrän det återupptas. Inläsningen fortsätter, och alla ändringar väntar."
+        "Inget anrop görs i sändkön förrän den återupptas. Inläsningen fortsätter, och alla ändringar väntar."
     ),
     "A paused lane goes on; a blocked one sends a probe at once; a resting one calls as soon as R-35 allows.": (
-        "Ett pausat körfält fortsätter; ett spärrat sänder ett prov genast; ett som vilar anropar så snart R-35 medger."
+        "En pausad sändkö fortsätter; en spärrad provar genast; en som vilar anropar så snart R-35 medger."
     ),
-    "Say why: it is kept in the audit log.": "Ange skäl: det sparas i loggen över åtgärder.",
+    "Say why: it is kept in the audit log.": "Ange skäl: det sparas i åtgärdsloggen.",
     # ── what is refused ──
     "There is no such page.": "Sidan finns inte.",
-    "There is no such lane.": "Körfältet finns inte.",
+    "There is no such lane.": "Sändkön finns inte.",
     "This page cannot be asked for in that way.": "Sidan kan inte anropas på det sättet.",
     "The form is out of date: go back, reload the page and try again.": (
         "Formuläret är för gammalt: gå tillbaka, ladda om sidan och försök igen."

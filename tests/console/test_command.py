@@ -104,5 +104,5 @@ def test_a_real_browser_shows_it(served: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert '<main id="main">' in run.stdout
-    assert "Körfält" in run.stdout
+    assert "Sändköer" in run.stdout
     assert "Content Security Policy" not in run.stderr

@@ -235,6 +235,7 @@ def test_nobody_else_pauses_a_lane(world: World, browse: Browse, groups: str | N
 
 def test_a_form_that_is_too_long_is_not_read(browse: Browse) -> None:
     assert browse("steer").post("/lanes/act", data={"reason": "x" * 100_000}).status_code == 413
+    assert browse("steer").post("/lanes/act", data={f"a{n}": "x" for n in range(50)}).status_code == 400
 
 
 def test_behind_a_proxy_only_whom_it_signed_in_is_let_in(browse: Browse) -> None:
