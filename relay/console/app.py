@@ -50,8 +50,8 @@ def application(relay: Relay) -> ASGIApp:
         Route("/", _reads(desk, _start)),
         Route("/bookings", _reads(desk, bookings.story)),
         Route("/bookings", _writes(desk, bookings.identity), methods=["POST"]),
-        Route("/lanes/act", _reads(desk, steering.ask)),
-        Route("/lanes/act", _writes(desk, steering.act), methods=["POST"]),
+        Route("/act", _reads(desk, steering.ask)),
+        Route("/act", _writes(desk, steering.act), methods=["POST"]),
         Route("/style.css", _static(_STYLE, "text/css")),
         Route("/icon.svg", _static(ICON, "image/svg+xml")),
         *(Route(f"/{name}", _reads(desk, _listing(listing))) for name, listing in LISTS.items()),
@@ -125,7 +125,7 @@ def _listing(listing: Listing) -> Read:
             complaint, status, rows, more = str(error), 400, [], None
         here = request.url.path
         numbers = {key for key, _ in listing.columns if any(_is_number(row.get(key)) for row in rows)}
-        acts = listing is LISTS["lanes"] and request.state.person.may(Role.OPERATOR)
+        acts = listing.acts if request.state.person.may(Role.OPERATOR) else None
         return page(
             request, "list.html", status, listing=listing, rows=rows, asked=asked, complaint=complaint, numbers=numbers,
             more=link(here, asked | dict(more)) if more else None, first=link(here, asked) if place else None,

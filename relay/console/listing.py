@@ -37,3 +37,4 @@ class Listing:
     filters: tuple[Filter, ...] = ()
     place: tuple[str, ...] = ()  # the parameters that say where the page begins
     command: str = ""
+    acts: Callable[[Mapping[str, object]], tuple[str, ...]] | None = None  # what can be done about a row

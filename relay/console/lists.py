@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -157,12 +158,20 @@ def _page(facts: list[Any], limit: int, parameter: str, key: str) -> Page:
     return Page(facts[:limit], {parameter: facts[limit - 1][key]} if len(facts) > limit else None)
 
 
+def _about_lane(row: Mapping[str, object]) -> tuple[str, ...]:
+    return ("resume",) if row["state"] in ("paused", "blocked", "resting") else ("pause",)
+
+
+def _about_change(row: Mapping[str, object]) -> tuple[str, ...]:
+    return ("approve", "reject") if row["status"] == changes.HELD else ()
+
+
 LISTS: Final = {
     "lanes": Listing("Lanes", (
         ("lane", "Lane"), ("source", "Source"), ("state", "State"), ("code", "Code"), ("text", "Cause"),
         ("since", "Since"), ("next_call_at", "Calls next"), ("pending", "Pending"),
         ("oldest_pending_seconds", "Oldest pending"), ("failures", "Failures"), ("last_success_at", "Last success"),
-    ), _lanes, (_SOURCE, Filter("state", "State", _LANE_STATES)), ("after",), "ei-relay lanes list"),
+    ), _lanes, (_SOURCE, Filter("state", "State", _LANE_STATES)), ("after",), "ei-relay lanes list", _about_lane),
     "calls": Listing("Calls", (
         ("call", "Number"), ("lane", "Lane"), ("started_at", "Started"), ("seconds", "Seconds"), ("posts", "Posts"),
         ("verdict", "Verdict"), ("code", "Code"), ("text", "Text"), ("correlation_id", "Correlation id"),
@@ -178,7 +187,7 @@ LISTS: Final = {
         ("key", "Key"), ("source", "Source"), ("booking_id", "Booking"), ("care_unit", "Care unit"), ("code", "Code"),
         ("text", "Text"), ("parked_at", "Since"),
     ), _parked, (_SOURCE, Filter("unit", "Care unit"), Filter("code", "Code"), *_TIMES), ("after",),
-        "ei-relay parked retry KEY --reason …"),
+        "ei-relay parked list", lambda _row: ("retry", "discard")),
     "rejected": Listing("Rejected rows", (
         ("source", "Source"), ("row", "Row"), ("booking_id", "Booking"), ("rejected_at", "When"), ("reason", "Reason"),
         ("write_it_as", "Write it as"),
@@ -187,7 +196,7 @@ LISTS: Final = {
         ("change", "Number"), ("source", "Source"), ("kind", "Kind"), ("status", "Status"), ("held_at", "Held since"),
         ("removed", "Removed"), ("moved", "Moved"), ("created", "Created"), ("decided_by", "Decided by"),
         ("reason", "Reason"), ("why", "Why"),
-    ), _changes, (_SOURCE,), (), "ei-relay changes approve NUMBER --reason …"),
+    ), _changes, (_SOURCE,), (), "ei-relay changes list", _about_change),
     "units": Listing("Care units", (
         ("source", "Source"), ("hsa_id", "Care unit"), ("name", "Name"), ("county", "County"),
         ("connected", "Connected"), ("data_controller", "Data controller"),

@@ -223,10 +223,33 @@ _SWEDISH: Final = {
     "A paused lane goes on; a blocked one sends a probe at once; a resting one calls as soon as R-35 allows.": (
         "En pausad sändkö fortsätter; en spärrad provar genast; en som vilar anropar så snart R-35 medger."
     ),
+    "retry": "försök igen",
+    "discard": "lägg bort",
+    "approve": "godkänn",
+    "reject": "avvisa",
+    "Retry the post": "Försök igen med posten",
+    "It is sent again in its turn. If it is still wrong, it is refused and parked again.": (
+        "Den sänds igen i tur och ordning. Är den fortfarande fel avvisas och parkeras den på nytt."
+    ),
+    "Discard the post": "Lägg bort posten",
+    "It stays as it is in the index and leaves this list, until its booking changes or its time passes.": (
+        "Den blir kvar som den är i indexet och lämnar listan, tills bokningen ändras eller dess tid har gått."
+    ),
+    "Approve the change": "Godkänn ändringen",
+    "What was held is done now, at the pace of a mass resend (R-34): posts are removed, moved and created.": (
+        "Det som stoppades görs nu, i samma takt som en massomsändning (R-34): poster tas bort, flyttas och tillkommer."
+    ),
+    "Reject the change": "Avvisa ändringen",
+    "The posts stay as they are, until the bookings or the lists change again.": (
+        "Posterna blir kvar som de är, tills bokningarna eller listorna ändras igen."
+    ),
     "Say why: it is kept in the audit log.": "Ange skäl: det sparas i åtgärdsloggen.",
     # ── what is refused ──
     "There is no such page.": "Sidan finns inte.",
-    "There is no such lane.": "Sändkön finns inte.",
+    "There is nothing here that this can be done to.": "Här finns inget som detta kan göras med.",
+    "A list of the source cannot be read: see `ei-relay config check`.": (
+        "En av källans listor går inte att läsa: se `ei-relay config check`."
+    ),
     "This page cannot be asked for in that way.": "Sidan kan inte anropas på det sättet.",
     "The form is out of date: go back, reload the page and try again.": (
         "Formuläret är för gammalt: gå tillbaka, ladda om sidan och försök igen."

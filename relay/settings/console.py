@@ -37,7 +37,11 @@ class Console(BaseModel):
         description="Groups that may look, and see the identity of one booking at a time. Each time is written to the "
         "audit log.",
     )
-    operators: tuple[str, ...] = Field((), description="Groups that may look, and pause and resume lanes.")
+    operators: tuple[str, ...] = Field(
+        (),
+        description="Groups that may look, pause and resume lanes, retry and discard a parked post, and decide on a "
+        "held change.",
+    )
 
     @property
     def signs_in(self) -> bool:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from starlette.testclient import TestClient
 
 from relay.console.guard import HEADERS
 from relay.console.lists import LISTS
 from relay.console.show import MENU
+from relay.console.steering import DEEDS
 from relay.console.words import is_known, language_of
+from relay.post import DISCARDED
+from relay.store import changes
 from tests.console.conftest import BEHIND_PROXY, Browse, token_in
 from tests.simulation.world import World
 from tests.story.asking import LANE, RESIDENT, ask, book, why
@@ -147,6 +151,7 @@ def test_a_swedish_browser_gets_swedish(browse: Browse) -> None:
 def test_every_text_of_the_pages_is_in_swedish_too() -> None:
     texts = {found for path in TEMPLATES.glob("*.html") for found in re.findall(r'\bt\("([^"]+)"', path.read_text())}
     texts |= {name for _, name in MENU} | {each.title for each in LISTS.values()}
+    texts |= {text for do, deed in DEEDS.items() for text in (do, deed.title, deed.effect)}
     texts |= {label for each in LISTS.values() for _, label in each.columns}
     texts |= {said for each in LISTS.values() for one in each.filters for said in (one.label, *one.choices)}
     code = "".join(path.read_text() for path in TEMPLATES.parent.glob("*.py"))
@@ -205,20 +210,61 @@ def test_nobody_else_sees_an_identity(world: World, browse: Browse, groups: str 
 def test_an_operator_pauses_and_resumes_a_lane(world: World, browse: Browse) -> None:
     browser = browse("steer")
     assert "do=pause" in browser.get("/lanes").text
-    asking = browser.get(f"/lanes/act?lane={LANE}&do=pause").text
-    form = {"token": token_in(asking), "lane": LANE, "do": "pause", "reason": "the index asked us to"}
+    asking = browser.get(f"/act?on={LANE}&do=pause").text
+    form = {"token": token_in(asking), "on": LANE, "do": "pause", "reason": "the index asked us to"}
     # without a reason, or with another's token, nothing is done
-    assert browser.post("/lanes/act", data=form | {"reason": " "}).status_code == 400
-    assert browser.post("/lanes/act", data=form | {"token": "0" * 64}).status_code == 403
-    assert browser.post("/lanes/act", data={}).status_code == 403
+    assert browser.post("/act", data=form | {"reason": " "}).status_code == 400
+    assert browser.post("/act", data=form | {"token": "0" * 64}).status_code == 403
+    assert browser.post("/act", data={}).status_code == 403
     assert ask(world, "SELECT count(*) FROM ei_lane WHERE paused = 1")[0][0] == 0
     # with both it is paused, and resumed likewise
-    assert browser.post("/lanes/act", data=form).status_code == 303
+    assert browser.post("/act", data=form).status_code == 303
     assert "paused" in browser.get("/lanes?state=paused").text
     assert ask(world, "SELECT count(*) FROM ei_lane WHERE paused = 1")[0][0] == 1
-    assert browser.post("/lanes/act", data=form | {"do": "resume"}).status_code == 303
+    assert browser.post("/act", data=form | {"do": "resume"}).status_code == 303
     entries = ask(world, "SELECT who, command, reason FROM ei_audit WHERE command LIKE 'console lanes%' ORDER BY id")
     assert [tuple(each)[:2] for each in entries] == [("anna", "console lanes pause"), ("anna", "console lanes resume")]
+
+
+def do(browser: TestClient, deed: str, about: object) -> int:
+    """Do something as a browser does: open the page, give the reason, send the form."""
+    asking = browser.get("/act", params={"do": deed, "on": str(about)})
+    form = {"token": token_in(asking.text), "do": deed, "on": str(about), "reason": "because"}
+    return browser.post("/act", data=form).status_code if asking.status_code == 200 else asking.status_code
+
+
+def test_an_operator_retries_and_discards_a_parked_post(world: World, browse: Browse) -> None:
+    book(world, "B1")
+    book(world, "B2")
+    world.settle()
+    ask(world, "UPDATE ei_post SET parked_code = 'EI004', parked_text = 'no', parked_at = wanted_since, known = 'x'")
+    browser = browse("steer")
+    keys = [row[0] for row in ask(world, "SELECT id FROM ei_post ORDER BY id")]
+    assert "do=retry" in browser.get("/parked").text
+    assert do(browser, "retry", keys[0]) == 303
+    assert do(browser, "discard", keys[1]) == 303
+    codes = [row[0] for row in ask(world, "SELECT parked_code FROM ei_post ORDER BY id")]
+    assert codes == [None, DISCARDED]
+    assert do(browser, "retry", 999) == 404
+    assert do(browser, "retry", "x") == 404
+    assert "console parked retry" in browser.get("/audit").text
+
+
+@pytest.mark.parametrize("deed", ["approve", "reject"])
+def test_an_operator_decides_on_a_held_change(world: World, browse: Browse, deed: str) -> None:
+    # Given a change of bookings that is held
+    book(world, "B1")
+    world.settle()
+    number = world.relay.store.transact(
+        lambda tx: changes.hold_bookings(tx, "tidbok", changes.REMOVALS, ["B1"], 1, "many", {"removed": 1})
+    )
+    # When an operator decides, then that stands, with who it was, and cannot be decided again
+    browser = browse("steer")
+    assert f"do={deed}" in browser.get("/changes").text
+    assert do(browser, deed, number) == 303
+    (row,) = ask(world, "SELECT status, decided_by FROM ei_held_change")
+    assert tuple(row) == ("approved" if deed == "approve" else "rejected", "anna")
+    assert do(browser, deed, number) == 404
 
 
 @pytest.mark.parametrize("groups", [None, "look", "help"])
@@ -227,15 +273,15 @@ def test_nobody_else_pauses_a_lane(world: World, browse: Browse, groups: str | N
 
     browser = browse(groups)
     assert "do=pause" not in browser.get("/lanes").text
-    assert browser.get(f"/lanes/act?lane={LANE}&do=pause").status_code == 403
-    form = {"token": token("anna" if groups else "local"), "lane": LANE, "do": "pause", "reason": "x"}
-    assert browser.post("/lanes/act", data=form).status_code == 403
+    assert browser.get(f"/act?on={LANE}&do=pause").status_code == 403
+    form = {"token": token("anna" if groups else "local"), "on": LANE, "do": "pause", "reason": "x"}
+    assert browser.post("/act", data=form).status_code == 403
     assert ask(world, "SELECT count(*) FROM ei_lane WHERE paused = 1")[0][0] == 0
 
 
 def test_a_form_that_is_too_long_is_not_read(browse: Browse) -> None:
-    assert browse("steer").post("/lanes/act", data={"reason": "x" * 100_000}).status_code == 413
-    assert browse("steer").post("/lanes/act", data={f"a{n}": "x" for n in range(50)}).status_code == 400
+    assert browse("steer").post("/act", data={"reason": "x" * 100_000}).status_code == 413
+    assert browse("steer").post("/act", data={f"a{n}": "x" for n in range(50)}).status_code == 400
 
 
 def test_behind_a_proxy_only_whom_it_signed_in_is_let_in(browse: Browse) -> None:
