@@ -36,6 +36,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "demo": 6,
     "cli": 7,
     "workers": 7,
+    "console": 8,
     "__main__": 8,
 }
 PURE_MAY_IMPORT = {

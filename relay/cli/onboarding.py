@@ -69,7 +69,7 @@ def steps(only: str | None, environment: str | None, csv_: bool, file: Path | No
     elif csv_:
         click.echo(as_csv(State._fields, [[_cell(value) for value in state] for state in found]), nl=False)
     else:
-        click.echo(table([_line(state) for state in found]))
+        click.echo(table([step_facts(state) for state in found]))
 
 
 @onboarding.command()
@@ -219,7 +219,8 @@ def _write(work: Callable[[], None]) -> None:
         raise click.UsageError(str(error)) from None
 
 
-def _line(state: State) -> dict[str, object]:
+def step_facts(state: State) -> dict[str, object]:
+    """What lists say of a step."""
     rest = state.evidence or ""
     if state.missing:
         rest = f"not confirmed: {', '.join(state.missing)}"

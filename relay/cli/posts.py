@@ -90,12 +90,13 @@ def list_(after: int, limit: int, json_: bool, **asked: Any) -> None:
     store = open_store(loaded)
     demand_source(loaded, store, chosen.source)
     found = listed(store, chosen, after, limit)
-    show_list([_line(row) for row in found], json_, "no post matches")
+    show_list([short_facts(row) for row in found], json_, "no post matches")
     if len(found) == limit:
         click.echo(f"there may be more: --after {found[-1].id}", err=True)
 
 
-def _line(row: Row[Any]) -> Mapping[str, object]:
+def short_facts(row: Row[Any]) -> Mapping[str, object]:
+    """What lists say of a post, as `overview` gives it."""
     return {
         "key": row.id,
         "source": row.source,

@@ -93,22 +93,9 @@ def reprocess(context: click.Context, dry_run: bool, yes: bool, reason: str | No
 def list_(limit: int, json_: bool) -> None:
     """Show the latest runs: what was asked for, by whom, how far it is, and what still waits to be sent."""
     found = open_store(settings()).transact(lambda tx: runs.listed(tx, limit))
-    facts = [
-        {
-            "run": row.id,
-            "state": _state(row, waiting),
-            "selection": row.selection,
-            "who": row.who,
-            "reason": row.reason,
-            "started_at": row.started_at,
-            "matched": row.matched,
-            "resent": row.changed,
-            "waiting": waiting,
-            "given_back": row.undone,
-        }
-        for row, waiting in found
-    ]
-    show_list(facts, json_, "nothing has been sent again by a command yet")
+    show_list(
+        [run_facts(row, waiting) for row, waiting in found], json_, "nothing has been sent again by a command yet"
+    )
 
 
 @reprocess.command()
@@ -130,6 +117,22 @@ def cancel(run: int, reason: str | None, json_: bool) -> None:
         if json_
         else f"run {run} is cancelled; {undone} posts that had not gone out are as they were before it"
     )
+
+
+def run_facts(row: Any, waiting: int) -> dict[str, object]:
+    """What lists say of a run, and of how many of its posts still wait."""
+    return {
+        "run": row.id,
+        "state": _state(row, waiting),
+        "selection": row.selection,
+        "who": row.who,
+        "reason": row.reason,
+        "started_at": row.started_at,
+        "matched": row.matched,
+        "resent": row.changed,
+        "waiting": waiting,
+        "given_back": row.undone,
+    }
 
 
 def _state(row: Any, waiting: int) -> str:

@@ -48,20 +48,21 @@ def rejected_(only: str | None, since: str | None, until: str | None, limit: int
         writer = csv.writer(sys.stdout, lineterminator="\n")
         number = 0
         for number, row in enumerate(rejected.every(store, names, first, last), start=1):
-            facts = _facts(row)
+            facts = rejected_facts(row)
             if number == 1:
                 writer.writerow(facts)
-            writer.writerow([_cell(value) for value in facts.values()])
+            writer.writerow([csv_cell(value) for value in facts.values()])
         if not number:
             nothing_matched(nothing)
         return
     found = store.transact(lambda tx: rejected.listed(tx, names, first, last, None, limit + 1))
-    show_list([_facts(row) for row in found[:limit]], json_, nothing)
+    show_list([rejected_facts(row) for row in found[:limit]], json_, nothing)
     if len(found) > limit:
         click.echo("there are more: see --limit, --until and --export", err=True)
 
 
-def _facts(row: Row[Any]) -> dict[str, object]:
+def rejected_facts(row: Row[Any]) -> dict[str, object]:
+    """What lists say of a rejected row: which field, what it was (masked), how it is written right."""
     fields = fields_of(row.reason or "")
     return {
         "source": row.source,
@@ -74,7 +75,7 @@ def _facts(row: Row[Any]) -> dict[str, object]:
     }
 
 
-def _cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """A value for a spreadsheet: none that it would take for a formula."""
     if isinstance(value, datetime):
         return value.isoformat()

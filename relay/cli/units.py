@@ -40,13 +40,14 @@ def list_(only: str | None, unit: str | None, limit: int, json_: bool) -> None:
             click.echo(f'{source.name} publishes every unit (care_units = "*"): it has no list', err=True)
             continue
         listed = read_care_units(source.care_units).values()
-        facts += [_unit(source, each) for each in listed if unit is None or each.hsa_id == unit.upper()]
+        facts += [unit_facts(source, each) for each in listed if unit is None or each.hsa_id == unit.upper()]
     show_list(facts[:limit], json_, "no such care unit is on a list")
     if len(facts) > limit:
         click.echo(f"and {len(facts) - limit} more: see --limit", err=True)
 
 
-def _unit(source: Source, unit: CareUnit) -> dict[str, object]:
+def unit_facts(source: Source, unit: CareUnit) -> dict[str, object]:
+    """What lists say of a care unit."""
     return {
         "source": source.name,
         "hsa_id": mask(unit.hsa_id),

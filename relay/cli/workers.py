@@ -27,13 +27,17 @@ def list_(limit: int, json_: bool) -> None:
     A worker that has ended in order is not listed; one that was killed is, as not alive.
     """
     rows, now = open_store(settings()).transact(lambda tx: (worker_store.every(tx), tx.now))
-    alive = [row for row in rows if _is_alive(row, now)]
-    common = _common(alive)
     show_list(
-        [_facts(row, now, common) for row in rows[:limit]],
+        worker_facts(rows, now)[:limit],
         json_,
         "no worker has reported within a day: start one (`ei-relay run`, or Celery's worker and beat)",
     )
+
+
+def worker_facts(rows: list[Row[Any]], now: datetime) -> list[dict[str, object]]:
+    """What lists say of the processes; which lists most of the living have is found among all of them."""
+    common = _common([row for row in rows if _is_alive(row, now)])
+    return [_facts(row, now, common) for row in rows]
 
 
 def _is_alive(row: Row[Any], now: datetime) -> bool:

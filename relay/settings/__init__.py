@@ -5,6 +5,7 @@
 """
 
 from relay.settings.check import parse
+from relay.settings.console import Console
 from relay.settings.duration import format_duration, parse_duration
 from relay.settings.finding import Finding, SettingsError
 from relay.settings.kinds import ALL, parse_table_name
@@ -13,6 +14,7 @@ from relay.settings.model import EngagementIndex, Region, Retention, Settings, S
 
 __all__ = [
     "ALL",
+    "Console",
     "EngagementIndex",
     "Finding",
     "Region",

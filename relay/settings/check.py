@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.settings.advice import advise
+from relay.settings.console import Console
 from relay.settings.finding import HIDDEN, MISSING, Finding, SettingsError, show
 from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 from relay.settings.relations import mistakes_between_tables, source_key
@@ -23,8 +24,9 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "region": Region,
     "retention": Retention,
     "surge_guard": SurgeGuard,
+    "console": Console,
 }
-_PLAIN: Final = ("region", "retention", "surge_guard")  # tables of which there is one, without a name
+_PLAIN: Final = ("console", "region", "retention", "surge_guard")  # tables of which there is one, without a name
 _SHAPES: Final = {
     "source": "expected [[source]] tables, one for each outbox",
     "engagement_index": "expected [engagement_index.NAME] tables, one for each index",

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, get_origin
 
 from pydantic import BaseModel
 
+from relay.settings.console import Console
 from relay.settings.finding import HIDDEN, Finding, show
 from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 from relay.settings.relations import in_environment
@@ -35,6 +36,7 @@ _TABLES: Final[dict[str, type[BaseModel]]] = {
     "region": Region,
     "retention": Retention,
     "surge_guard": SurgeGuard,
+    "console": Console,
 }
 _KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S*")
 

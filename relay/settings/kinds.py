@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -91,6 +92,27 @@ def _port(value: object) -> int:
     if not 1 <= port <= 65535:
         raise ValueError("expected a port number, 1 to 65535")
     return port
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,255}", value):
+        raise ValueError("expected a host name or an address, such as localhost or 10.1.2.3")
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value):
+        raise ValueError("expected the name of an HTTP header, such as X-Forwarded-User")
+    return value
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        try:
+            ip_network(each)
+        except ValueError:
+            raise ValueError(f"expected addresses or networks, such as 10.1.2.3 or 10.1.0.0/24, not {each!r}") from None
+    return value
 
 
 def _port_or_off(value: object) -> int:
@@ -316,6 +338,9 @@ OptionalDuration = Annotated[timedelta | None, PlainValidator(_optional_duration
 Count = Annotated[int, PlainValidator(_count)]
 Percent = Annotated[int, PlainValidator(_percent)]
 Port = Annotated[int, PlainValidator(_port)]
+Host = Annotated[str, AfterValidator(_host)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 PortOrOff = Annotated[int, PlainValidator(_port_or_off)]
 Slug = Annotated[str, AfterValidator(_slug)]
 IndexName = Annotated[str, AfterValidator(_index_name)]

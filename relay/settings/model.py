@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
 from relay.settings import kinds
+from relay.settings.console import Console
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding
 from relay.settings.outboxes import Place, place_of
@@ -330,6 +331,10 @@ class Settings(_Table):
     surge_guard: SurgeGuard = Field(
         default_factory=lambda: SurgeGuard.model_validate({}),
         description="What is held until somebody approves it: [surge_guard], with a default for every key.",
+    )
+    console: Console = Field(
+        default_factory=lambda: Console.model_validate({}),
+        description="The web page: [console]; needed only by `ei-relay console`.",
     )
     engagement_index: Annotated[dict[kinds.IndexName, EngagementIndex], Field(min_length=1)] = Field(
         description="The indexes, by name: [engagement_index.national]."

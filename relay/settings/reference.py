@@ -15,6 +15,7 @@ from typing import Final
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from relay.settings.console import Console
 from relay.settings.duration import format_duration
 from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 
@@ -42,9 +43,10 @@ _TABLES: Final[tuple[tuple[str, str, str, type[BaseModel]], ...]] = (
     ("[retention]", Retention.__doc__ or "", "EI_RELAY_RETENTION__", Retention),
     ("[region]", Region.__doc__ or "", "EI_RELAY_REGION__", Region),
     ("[surge_guard]", SurgeGuard.__doc__ or "", "EI_RELAY_SURGE_GUARD__", SurgeGuard),
+    ("[console]", Console.__doc__ or "", "EI_RELAY_CONSOLE__", Console),
     ("[[source]]", Source.__doc__ or "", "EI_RELAY_SOURCE__NAME__", Source),
 )
-_HAS_A_TABLE: Final = ("engagement_index", "region", "retention", "surge_guard", "source")
+_HAS_A_TABLE: Final = ("console", "engagement_index", "region", "retention", "surge_guard", "source")
 _KINDS: Final = {  # by the annotation in the model
     "kinds.Duration": "duration",
     "kinds.PositiveDuration": "duration, more than zero",
@@ -55,6 +57,9 @@ _KINDS: Final = {  # by the annotation in the model
     "bool": "`true` or `false`",
     "kinds.Port": "port number",
     "kinds.LocalIdentities": "regular expression, or nothing",
+    "kinds.Host": "host name or address",
+    "kinds.Networks": "list of addresses or networks",
+    "kinds.HeaderName": "name of a header",
     "kinds.PortOrOff": "port number, or 0",
     "kinds.LogLevel": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "kinds.Slug": "slug",

@@ -20,6 +20,15 @@ def note(tx: Transaction, who: str, command: str, subject: str, reason: str | No
     tx.run(insert(audit).values(at=tx.now, command=command, **said))
 
 
-def latest(tx: Transaction, limit: int) -> list[Row[Any]]:
-    """The last `limit` entries, newest first."""
-    return list(tx.run(select(audit).order_by(audit.c.id.desc()).limit(limit)))
+def latest(
+    tx: Transaction, limit: int, before: int | None = None, command: str | None = None, who: str | None = None
+) -> list[Row[Any]]:
+    """The last `limit` entries, newest first; older than the entry `before`, of one command, of one person."""
+    asked = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if before is not None:
+        asked = asked.where(audit.c.id < before)
+    if command is not None:
+        asked = asked.where(audit.c.command == command)
+    if who is not None:
+        asked = asked.where(audit.c.who == mask(who)[:128])
+    return list(tx.run(asked))

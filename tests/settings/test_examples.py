@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.catalogue import read_care_units, read_test_residents
-from relay.settings import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard, load
+from relay.settings import Console, EngagementIndex, Region, Retention, Settings, Source, SurgeGuard, load
 
 _FOLDER = Path(__file__).parents[2] / "config"
 
@@ -29,6 +29,8 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
     assert set(document["region"]) == set(Region.model_fields)
     assert set(document["surge_guard"]) == set(SurgeGuard.model_fields)
     assert example.surge_guard == SurgeGuard()
+    assert set(document["console"]) == set(Console.model_fields)
+    assert example.console == Console()
     assert set(document["source"][0]) | {"outbox_url"} == set(Source.model_fields)
     for key, field in EngagementIndex.model_fields.items():
         if not field.is_required() and key not in {"client_certificate", "client_key", "ca_bundle"}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from relay.settings import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
+from relay.settings import Console, EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 from relay.settings.environment import overlay
 from relay.settings.reference import PAGE, page
 
@@ -16,7 +16,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_every_setting_is_on_it() -> None:
-    for model in (Settings, EngagementIndex, Region, Retention, SurgeGuard, Source):
+    for model in (Settings, EngagementIndex, Region, Retention, SurgeGuard, Console, Source):
         for key in model.model_fields:
             assert f"| `{key}` |" in page() or f"[{key}" in page(), key
 

@@ -1,0 +1,77 @@
+"""A booking's story, as `ei-relay why` tells it; and whose it is, for who may know and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from relay.console.access import Person, Role
+from relay.console.desk import Desk
+from relay.console.guard import token
+from relay.console.show import page, problem
+from relay.flow.gather import gather
+from relay.flow.inquiry import Inquiry
+from relay.identity import mask
+from relay.store import audit
+from relay.store import bookings as booking_store
+from relay.store.transaction import Transaction
+from relay.story.story import tell
+
+READ: Final = "console identity"  # in the audit log
+LONGEST: Final = 128  # of a booking's id
+
+
+def story(desk: Desk, request: Request) -> Response:
+    """The booking that is asked for, or a form to ask."""
+    asked = request.query_params
+    return _page(
+        desk, request, asked.get("q", "").strip(), asked.get("source", ""), asks=asked.get("show") == "identity"
+    )
+
+
+def identity(desk: Desk, request: Request, form: Mapping[str, str]) -> Response:
+    """The booking with whose it is, once that is written down: who looked, at which booking, and why."""
+    person: Person = request.state.person
+    q, source, reason = (form.get(name, "").strip() for name in ("q", "source", "reason"))
+    if not person.may(Role.SUPPORT):
+        return problem(request, 403, "This needs the role {role}.", role=Role.SUPPORT.value)
+    if not source:
+        return problem(request, 400, "This page cannot be asked for in that way.")
+    if not reason:
+        complaint = "Say why: it is written to the access log."
+        return _page(desk, request, q, source, asks=True, complaint=complaint, status=400)
+
+    def read(tx: Transaction) -> str | None:
+        audit.note(tx, person.name, READ, f"{source} {q}", reason)
+        known = booking_store.load(tx, source, [q]).get(q)
+        return known.details.resident_id if known is not None and known.details is not None else None
+
+    return _page(desk, request, q, source, identities={source: desk.store.transact(read)})
+
+
+def _page(
+    desk: Desk,
+    request: Request,
+    q: str,
+    source: str,
+    *,
+    asks: bool = False,
+    identities: Mapping[str, str | None] | None = None,
+    complaint: str | None = None,
+    status: int = 200,
+) -> Response:
+    person: Person = request.state.person
+    inquiry = Inquiry(desk.relay, source or None)
+    found = inquiry.of_booking(q) if 0 < len(q) <= LONGEST else []
+    stories = [tell(gather(desk.relay, each)) for each in found]
+    missing = q and not stories
+    return page(
+        request, "booking.html", 404 if missing else status, stories=stories, q=q if stories else mask(q),
+        source=source, sources=sorted(desk.relay.source_names), silent=inquiry.silent,
+        missing=mask(q)[:LONGEST] if missing else "",
+        asks=asks, may_see=person.may(Role.SUPPORT), identities=identities or {}, complaint=complaint,
+        token=token(person.name),
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""What pages are read from: the relay, and one look at everything that is shared by all who look at once."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import Final
+
+from relay.cli.glance import look
+from relay.cli.standing import Standing, wrong
+from relay.console.advice import Advice, advice_on
+from relay.flow.relay import Relay
+
+FRESH_SECONDS: Final = 2.0
+
+
+class Desk:
+    """Safe to use from several threads."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay, self.settings, self.store = relay, relay.settings, relay.store
+        self._lock = Lock()
+        self._seen: Standing | None = None
+        self._seen_at = 0.0
+
+    def standing(self) -> Standing:
+        """What stands where. A look asks every outbox, so ten people who look at once have one made."""
+        with self._lock:
+            if self._seen is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
+                self._seen = look(self.settings)
+                self._seen_at = time.monotonic()
+            return self._seen
+
+
+def wrong_with_advice(seen: Standing) -> list[tuple[str, Advice]]:
+    """What is wrong, the worst first, and what to do about each."""
+    return [(line, advice_on(line)) for line in wrong(seen)]
+
+
+def source_lines(seen: Standing) -> list[dict[str, object]]:
+    """A line a source, with what only its lanes and held changes know."""
+    return [dict(source) | _of_lanes(seen, source["source"]) for source in seen.sources]
+
+
+def _of_lanes(seen: Standing, source: object) -> dict[str, object]:
+    lanes = [lane for lane in seen.lanes if lane["source"] == source]
+    waits = [lane["oldest_pending_seconds"] for lane in lanes]
+    successes = [lane["last_success_at"] for lane in lanes]
+    return {
+        "oldest_pending_seconds": max((each for each in waits if isinstance(each, int)), default=None),
+        "last_success_at": max((each for each in successes if each is not None), default=None, key=str),
+        "held": sum(change["source"] == source and change["status"] == "held" for change in seen.changes),
+    }

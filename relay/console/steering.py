@@ -1,0 +1,175 @@
+"""What an operator does in the console: a page asks for the reason, then it is done as by the command, and audited.
+
+Each is about one lane, one post or one held change. What is about many is for the command line: it shows an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from relay.catalogue import CatalogueError
+from relay.cli.lanes import FIVE_MINUTES
+from relay.console.access import Person, Role
+from relay.console.desk import Desk
+from relay.console.guard import token
+from relay.console.show import page, problem
+from relay.flow import hold, steer
+from relay.store import audit, changes, overview
+from relay.store import lanes as lane_store
+from relay.store.lanes import LaneName
+from relay.store.selection import BIGGEST_KEY, Selection
+from relay.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that can be done. `there`: whether what it is about can have it done now."""
+
+    title: str
+    effect: str
+    back: str
+    there: Callable[[Desk, str], bool]
+    do: Callable[[Desk, str, str, str], object]  # about what, by whom, why
+
+
+def ask(desk: Desk, request: Request) -> Response:
+    """The page that says what would be done."""
+    return _form(desk, request, request.query_params)
+
+
+def act(desk: Desk, request: Request, form: Mapping[str, str]) -> Response:
+    """Do it, write down who and why, and show the list again."""
+    person: Person = request.state.person
+    deed, about, reason = DEEDS.get(form.get("do", "")), form.get("on", ""), form.get("reason", "").strip()
+    if not person.may(Role.OPERATOR) or deed is None or not reason or not deed.there(desk, about):
+        return _form(desk, request, form, "Say why: it is kept in the audit log.")
+    try:
+        deed.do(desk, about, person.name, reason)
+    except CatalogueError:
+        return _form(desk, request, form, "A list of the source cannot be read: see `ei-relay config check`.")
+    return RedirectResponse(deed.back, 303)
+
+
+def _form(desk: Desk, request: Request, asked: Mapping[str, str], complaint: str | None = None) -> Response:
+    person: Person = request.state.person
+    if not person.may(Role.OPERATOR):
+        return problem(request, 403, "This needs the role {role}.", role=Role.OPERATOR.value)
+    do, about = asked.get("do", ""), asked.get("on", "")
+    deed = DEEDS.get(do)
+    if deed is None or not deed.there(desk, about):
+        return problem(request, 404, "There is nothing here that this can be done to.")
+    return page(
+        request, "act.html", 400 if complaint else 200, deed=deed, subject=about, do=do, complaint=complaint,
+        token=token(person.name),
+    )  # fmt: skip
+
+
+def _number(about: str) -> int | None:
+    number = int(about) if about.isascii() and about.isdecimal() and len(about) <= 19 else 0
+    return number if 0 < number <= BIGGEST_KEY else None
+
+
+# ── lanes ──
+
+
+def _is_lane(desk: Desk, about: str) -> bool:
+    rows = desk.store.transact(overview.lanes)
+    return any(str(LaneName(row.engagement_index, row.source_system)) == about for row in rows)
+
+
+def _pause(desk: Desk, about: str, who: str, reason: str) -> None:
+    def work(tx: Transaction) -> None:
+        lane_store.pause(tx, [LaneName.parse(about)], paused=True)
+        audit.note(tx, who, "console lanes pause", about, reason)
+
+    desk.store.transact(work)
+
+
+def _resume(desk: Desk, about: str, who: str, reason: str) -> None:
+    lane = LaneName.parse(about)
+    index = desk.settings.engagement_index.get(lane.engagement_index)
+
+    def work(tx: Transaction) -> None:
+        lane_store.pause(tx, [lane], paused=False)
+        lane_store.end_rest(tx, lane, index.retry_after_fault if index else FIVE_MINUTES, force=False)
+        audit.note(tx, who, "console lanes resume", about, reason)
+
+    desk.store.transact(work)
+
+
+# ── posts ──
+
+
+def _is_parked(desk: Desk, about: str) -> bool:
+    number = _number(about)
+    rows = desk.store.transact(lambda tx: overview.post_by_id(tx, number)) if number else []
+    return any(row.parked_code is not None for row in rows)
+
+
+def _retry(desk: Desk, about: str, who: str, reason: str) -> None:
+    request = steer.Request(who, "console parked retry", reason)
+    steer.retry(desk.store, Selection(keys=(int(about),)), request, bulk=False)
+
+
+def _discard(desk: Desk, about: str, who: str, reason: str) -> None:
+    steer.discard(desk.store, Selection(keys=(int(about),)), steer.Request(who, "console parked discard", reason))
+
+
+# ── held changes ──
+
+
+def _is_held(desk: Desk, about: str) -> bool:
+    number = _number(about)
+    row = desk.store.transact(lambda tx: changes.by_id(tx, number)) if number else None
+    return row is not None and row.status == changes.HELD and row.ended_at is None
+
+
+def _approve(desk: Desk, about: str, who: str, reason: str) -> None:
+    row = desk.store.transact(lambda tx: changes.by_id(tx, int(about)))
+    assert row is not None
+    configured = row.source in desk.relay.source_names
+    ground = desk.relay.source(row.source).policies.ground() if configured else None
+    hold.approve(desk.store, int(about), ground, who, reason)
+
+
+def _reject(desk: Desk, about: str, who: str, reason: str) -> None:
+    hold.reject(desk.store, int(about), who, reason)
+
+
+DEEDS: Final = {
+    "pause": Deed(
+        "Pause the lane",
+        "No call is made in this lane until it is resumed. Intake goes on, and every change waits.",
+        "/lanes", _is_lane, _pause,
+    ),
+    "resume": Deed(
+        "Resume the lane",
+        "A paused lane goes on; a blocked one sends a probe at once; a resting one calls as soon as R-35 allows.",
+        "/lanes", _is_lane, _resume,
+    ),
+    "retry": Deed(
+        "Retry the post",
+        "It is sent again in its turn. If it is still wrong, it is refused and parked again.",
+        "/parked", _is_parked, _retry,
+    ),
+    "discard": Deed(
+        "Discard the post",
+        "It stays as it is in the index and leaves this list, until its booking changes or its time passes.",
+        "/parked", _is_parked, _discard,
+    ),
+    "approve": Deed(
+        "Approve the change",
+        "What was held is done now, at the pace of a mass resend (R-34): posts are removed, moved and created.",
+        "/changes", _is_held, _approve,
+    ),
+    "reject": Deed(
+        "Reject the change",
+        "The posts stay as they are, until the bookings or the lists change again.",
+        "/changes", _is_held, _reject,
+    ),
+}  # fmt: skip
