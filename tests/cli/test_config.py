@@ -121,6 +121,5 @@ def test_a_certificate_that_is_not_valid_for_another_month_is_warned_of(
     done = CliRunner().invoke(config, ["check"])
 
     assert done.exit_code == 0, done.output
-    (line,) = [line for line in done.output.splitlines() if "client_certificate" in line]
-    assert line.startswith("warning")
-    assert says in line
+    (line,) = [line for line in done.output.splitlines() if says in line]
+    assert line.startswith("warning  engagement_index.practice.client_certificate")
