@@ -35,6 +35,7 @@ def try_broker(settings: Settings, trial: Trial, seconds: float) -> None:
         client = getattr(channel, "client", None)
         if client is not None:
             refuse_cluster(client)
+            _sentinels(channel, trial)
             trial.account = str(client.connection_pool.connection_kwargs.get("username") or "default")
             _denied(client, trial)
             _keeps(client, trial)
@@ -105,6 +106,29 @@ def _denied(client: Any, trial: Trial) -> None:
         )
     else:
         trial.did.append("all commands that are needed are allowed, keys expire")
+
+
+def _sentinels(channel: Any, trial: Trial) -> None:
+    """Which server each Sentinel names. kombu asks one after the other, so one that answers is enough for today."""
+    manager = getattr(channel.client.connection_pool, "sentinel_manager", None)
+    if manager is None:
+        return
+    named: set[str] = set()
+    for sentinel in manager.sentinels:
+        options = sentinel.connection_pool.connection_kwargs
+        where = f"{options.get('host')}:{options.get('port')}"
+        try:
+            found = sentinel.sentinel_get_master_addr_by_name(channel.master_name)
+        except (redis.RedisError, OSError) as error:
+            trial.doubts.append(f"the Sentinel {where} does not answer: {in_words(error)}")
+            continue
+        if found is None:
+            trial.doubts.append(f"the Sentinel {where} knows no {channel.master_name}: see broker_sentinel_master")
+        else:
+            named.add(":".join(each.decode() if isinstance(each, bytes) else str(each) for each in found))
+    trial.did.append(f"Sentinels name {' and '.join(sorted(named))}")
+    if len(named) > 1:
+        trial.doubts.append("the Sentinels name different servers: it passes if one of them was just made the first")
 
 
 def _keeps(client: Any, trial: Trial) -> None:
