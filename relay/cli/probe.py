@@ -21,7 +21,7 @@ from relay.index.endpoint import Endpoint
 from relay.index.transport import NoAnswerError
 from relay.index.trial import try_index
 from relay.outbox.identity import identity
-from relay.outbox.refusals import kind_of
+from relay.outbox.refusals import Kind, kind_of
 from relay.outbox.trial import try_outbox
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
@@ -110,7 +110,7 @@ def _database(url: str) -> Trial:
         try:
             try_database(engine, trial)
         except SQLAlchemyError as error:
-            trial.wrong.append(_refusal(error, "the relay's", "database_url"))
+            trial.wrong.append(_refusal(error, "the relay's tables", "database_url"))
     return trial
 
 
@@ -161,8 +161,11 @@ def _engine(url: str, *, private: bool = False) -> Iterator[Engine]:
 def _refusal(error: SQLAlchemyError, table: str, setting: str) -> str:
     """What is wrong, what to do, and the first line of what the server said of it."""
     said = _reason(error)
-    if kind_of(error) is None:
+    kind = kind_of(error)
+    if kind is None:
         return said
+    if kind is Kind.DENIED and setting == "database_url":
+        return f"the account has no rights on {table}: GRANT it SELECT, INSERT, UPDATE and DELETE on all [{said}]"
     return f"{explain(error, table).replace('outbox_url', setting)} [{said}]"
 
 

@@ -66,7 +66,7 @@ def _load_certificate(context: ssl.SSLContext, index: EngagementIndex) -> None:
 def _load_authorities(bundle: Path) -> None:
     """As calls do: a file, or a folder of them by their hashes."""
     if bundle.is_dir():
-        bundle.iterdir()
+        next(bundle.iterdir(), None)
     else:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
 

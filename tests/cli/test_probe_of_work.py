@@ -27,7 +27,7 @@ from relay.demo.valkey import Valkey
 from relay.outbox import ddl
 from relay.settings import Settings, parse
 from relay.store.migrate import upgrade
-from tests.index.servers import serve
+from tests.index.servers import serve, tunnelling
 from tests.integration.sentinels import RIGHTS
 from tests.mariadb import MariaDb
 from tests.pgbouncer import MISSING, PgBouncer, binary
@@ -117,6 +117,22 @@ def test_a_right_that_is_missing_is_named_with_the_table(postgres_url: str, tmp_
         connection.execute(f"DROP ROLE {role}")
     assert (outcome.ok, outcome.account) == (False, role)
     assert f"{role} may not DELETE on ei_post: GRANT" in outcome.text
+
+
+def test_an_account_without_any_right(postgres_url: str, tmp_path: Path) -> None:
+    with_tables(postgres_url)
+    url = make_url(postgres_url)
+    role = f"none_{url.database}"
+    with administrator(postgres_url) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+    mine = url.set(username=role).render_as_string(hide_password=False)
+
+    outcome = verdict_on("database_url", settings_for(tmp_path, mine))
+
+    with administrator(postgres_url) as connection:
+        connection.execute(f"DROP ROLE {role}")
+    assert (outcome.ok, outcome.account) == (False, role)
+    assert "the account has no rights on the relay's tables: GRANT it SELECT" in outcome.text
 
 
 @pytest.mark.parametrize(
@@ -410,6 +426,33 @@ def test_a_bundle_of_the_intermediate_alone_is_trusted(tmp_path: Path) -> None:
     outcome = on_index(tmp_path, middle, root, [middle.cert_pem.bytes()])
 
     assert outcome.ok, outcome
+
+
+def test_the_way_through_a_proxy_is_the_one_of_calls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("relay.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "tls.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    files = {"client_certificate": "tls.pem", "client_key": "tls.pem", "ca_bundle": "ca.pem"}
+
+    def refuse(peer: Any, _number: int) -> None:
+        with closing(peer):
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    with shaking_hands(context) as port, serve(tunnelling(port)) as open_, serve(refuse) as closed:
+
+        def asked(proxy: int) -> Verdict:
+            index = {"url": f"https://127.0.0.1:{port}/", "proxy": f"http://127.0.0.1:{proxy}", **files}
+            return verdict_on("engagement_index.i.url", settings_for(tmp_path, index=index))
+
+        through, refused = asked(open_.port), asked(closed.port)
+
+    assert through.ok, through
+    assert "through the proxy" in through.text
+    assert not refused.ok
+    assert "The proxy does not connect us" in refused.text
 
 
 @pytest.mark.parametrize(
