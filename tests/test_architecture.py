@@ -85,7 +85,7 @@ def test_the_pure_modules_import_nothing_that_does_anything(module: Path) -> Non
 def test_only_the_workers_know_celery(module: Path) -> None:
     celery = {name for name in imports(module) if name.split(".")[0] in ("celery", "kombu")}
     its_transport = all(name.startswith("kombu") for name in celery) and room(dotted(module)) == "broker"
-    assert not celery or its_transport or module.is_relative_to(ROOT / "workers") or module.name == "probe.py"
+    assert not celery or its_transport or module.is_relative_to(ROOT / "workers")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=dotted)
@@ -95,7 +95,7 @@ def test_all_sql_is_in_the_store_and_the_outbox(module: Path) -> None:
         return
     statements = {"select", "insert", "update", "delete", "text", "exists", "func"}
     made = {name for name in imports(module) if name.startswith("sqlalchemy.") and name.split(".")[1] in statements}
-    assert not made or module.parent.name in ("store", "outbox", "migrations", "versions") or module.name == "probe.py"
+    assert not made or module.parent.name in ("store", "outbox", "migrations", "versions")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=dotted)

@@ -1,19 +1,21 @@
-"""What is to be said of client certificates: one that ends soon, has ended, or is not valid yet."""
+"""What is to be said of client certificates: one that ends soon, has ended, is not valid yet, is not for clients, or
+stands in its file without its issuers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from relay.cli.standing import CERTIFICATE_ENDS
-from relay.index.certificate import validity
+from relay.index.certificate import is_for_clients, stands_alone, validity
 from relay.settings import Finding, Settings
 from relay.settings.finding import show
 
 
 def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
-    """A warning for each certificate that is not valid for another 30 days; one that cannot be read is a mistake, and
-    told of as such elsewhere."""
+    """A warning for each certificate that is not valid for another 30 days, and for each that some will not accept; one
+    that cannot be read is a mistake, and told of as such elsewhere."""
     for name, index in settings.engagement_index.items():
         if index.client_certificate is None:
             continue
@@ -21,6 +23,7 @@ def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
             valid = validity(str(index.client_certificate))
         except (OSError, ValueError):
             continue
+        path, bundle = str(index.client_certificate), str(index.ca_bundle or "")
         key, shown = f"engagement_index.{name}.client_certificate", show(str(index.client_certificate))
         if valid.not_after <= now:
             yield Finding(key, shown, f"it ended on {valid.not_after:%Y-%m-%d}: renew it")
@@ -31,3 +34,10 @@ def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
         elif valid.not_after - now < CERTIFICATE_ENDS:
             days = (valid.not_after - now).days
             yield Finding(key, shown, f"it ends on {valid.not_after:%Y-%m-%d}, in {days} days: renew it")
+        with suppress(OSError, ValueError):
+            if not is_for_clients(path):
+                yield Finding(key, shown, "it lacks clientAuth in its extended key usage: order one for clients")
+            if stands_alone(path, bundle):
+                yield Finding(
+                    key, shown, "its issuer's certificate is not in the file: put the whole chain there, the leaf first"
+                )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -30,7 +31,9 @@ def config() -> None:
 
 @config.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--connect", is_flag=True, help="Also try to reach databases, broker and indexes, 5 s each.")
+@click.option(
+    "--connect", is_flag=True, help="Also try databases, broker and indexes as the work uses them, 15 s each."
+)
 def check(as_json: bool, connect: bool) -> None:
     """Check the configuration, the environment over it and the files it names.
 
@@ -94,14 +97,16 @@ def _json(ok: bool, mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...]
 
 
 def _text(mistakes: tuple[Finding, ...], warnings: tuple[Finding, ...], verdicts: list[Verdict]) -> str:
+    doubts = [(each.target, text) for each in verdicts for text in each.warnings]
     lines = [
         *(f"mistake  {each}" for each in mistakes),
         *(f"warning  {each}" for each in warnings),
         *(f"connect  {each}" for each in verdicts),
-        f"{_count(mistakes, 'mistake')}, {_count(warnings, 'warning')}",
+        *(f"warning  {target}: {text}" for target, text in doubts),
+        f"{_count(mistakes, 'mistake')}, {_count([*warnings, *doubts], 'warning')}",
     ]
     return "\n".join(lines)
 
 
-def _count(findings: tuple[Finding, ...], noun: str) -> str:
+def _count(findings: Sequence[object], noun: str) -> str:
     return f"{len(findings)} {noun}{'' if len(findings) == 1 else 's'}"

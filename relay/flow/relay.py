@@ -191,14 +191,14 @@ class Relay:
         with self._lock:
             client = self._clients.get(engagement_index)
             if client is None:
-                client = IndexClient(_endpoint(self.settings.engagement_index[engagement_index]))
+                client = IndexClient(endpoint_of(self.settings.engagement_index[engagement_index]))
                 self._clients[engagement_index] = client
             return client
 
     def finder(self, engagement_index: str) -> Finder:
         """Who asks an index what it holds; whoever has it closes it. Its settings name a find_content_url."""
         index = self.settings.engagement_index[engagement_index]
-        return Finder(_endpoint(index), index.find_content_url)
+        return Finder(endpoint_of(index), index.find_content_url)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -229,7 +229,8 @@ class Relay:
         return SourceRoom(source.name, reader, policies, policies.local_identities, systems)
 
 
-def _endpoint(index: EngagementIndex) -> Endpoint:
+def endpoint_of(index: EngagementIndex) -> Endpoint:
+    """Where an index is and how it is called, from its settings."""
     return Endpoint(
         url=index.url,
         logical_address=index.logical_address,

@@ -1,7 +1,7 @@
-"""When a certificate is valid and for whom: read from its file with the standard library alone.
+"""When a certificate is valid, for whom and for what: read from its file with the standard library alone.
 
 The standard library shows a certificate's dates only for a peer's, so the few bytes of DER that hold them are
-walked here: Certificate → tbsCertificate → validity, subject (RFC 5280, 4.1).
+walked here: Certificate → tbsCertificate → issuer, validity, subject, extensions (RFC 5280, 4.1).
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE---
 _VERSION: Final = 0xA0  # [0] EXPLICIT, left out in version 1
 _SERIAL_NUMBER: Final = bytes((0x55, 0x04, 0x05))  # 2.5.4.5
 _COMMON_NAME: Final = bytes((0x55, 0x04, 0x03))  # 2.5.4.3
+_EXTENSIONS: Final = 0xA3  # [3] EXPLICIT
+_EXTENDED_KEY_USAGE: Final = bytes((0x55, 0x1D, 0x25))  # 2.5.29.37
+_FOR_CLIENTS: Final = (bytes((0x2B, 6, 1, 5, 5, 7, 3, 2)), bytes((0x55, 0x1D, 0x25, 0)))  # clientAuth, any purpose
 _LEAST_FIELDS: Final = 6  # serial number, algorithm, issuer, validity, subject, key
 _UTC_TIME: Final = 0x17  # YYMMDDhhmmssZ; the other is GeneralizedTime, with four digits of year
 
@@ -53,13 +56,57 @@ def subject(path: str) -> str:
     return ", ".join(said[kind] for kind in (_SERIAL_NUMBER, _COMMON_NAME) if kind in said)
 
 
+def is_for_clients(path: str) -> bool:
+    """Whether the first certificate may be shown by a client: its extended key usage, where it has one, says so.
+
+    Raises as `validity` does.
+    """
+    try:
+        for _, extensions in (field for field in _fields(path)[_LEAST_FIELDS:] if field[0] == _EXTENSIONS):
+            for _, extension in _inside(_inside(extensions)[0][1]):
+                (_, kind), *_critical, (_, value) = _inside(extension)
+                if kind == _EXTENDED_KEY_USAGE:
+                    return any(purpose in _FOR_CLIENTS for _, purpose in _inside(_inside(value)[0][1]))
+    except (IndexError, ValueError):
+        raise ValueError("The file's first certificate cannot be read") from None
+    return True
+
+
+def stands_alone(path: str, trusted: str = "") -> bool:
+    """Whether the file has a certificate without its issuer's, which is also none of the roots in the file `trusted`: a
+    peer that has only the root cannot verify it. Raises as `validity` does.
+    """
+    own = [_names(found) for found in _pems(path)]
+    if not own:
+        raise ValueError("The file holds no certificate in PEM format")
+    known = {subject for issuer, subject in own[1:]}
+    if trusted and Path(trusted).is_file():  # roots need not be sent
+        known |= {subject for issuer, subject in map(_names, _pems(trusted)) if issuer == subject}
+    issuer, subject = own[0]
+    return issuer != subject and issuer not in known
+
+
+def _names(pem: str) -> tuple[bytes, bytes]:
+    """Issuer and subject."""
+    _serial, _algorithm, (_, issuer), _validity, (_, subject), *_ = _fields_of(pem)
+    return issuer, subject
+
+
+def _pems(path: str) -> list[str]:
+    return _PEM.findall(Path(path).read_text(encoding="latin-1"))
+
+
 def _fields(path: str) -> list[tuple[int, bytes]]:
     """The fields of the first certificate, from its serial number on."""
     found = _PEM.search(Path(path).read_text(encoding="latin-1"))
     if found is None:
         raise ValueError("The file holds no certificate in PEM format")
+    return _fields_of(found.group())
+
+
+def _fields_of(pem: str) -> list[tuple[int, bytes]]:
     try:
-        certificate = _inside(ssl.PEM_cert_to_DER_cert(found.group()))[0][1]
+        certificate = _inside(ssl.PEM_cert_to_DER_cert(pem))[0][1]
         fields = [field for field in _inside(_inside(certificate)[0][1]) if field[0] != _VERSION]
     except (IndexError, ValueError):
         fields = []

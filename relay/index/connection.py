@@ -54,7 +54,11 @@ class Stopped(BaseException):
 class Call:
     """A call in progress. Used as a context manager around all of it, the reading of the body included."""
 
-    def __init__(self, seconds: float, before_first_byte: Callable[[float], None]) -> None:
+    def __init__(
+        self, seconds: float, before_first_byte: Callable[[float], None], refusal_wait: float = REFUSAL_WAIT
+    ) -> None:
+        self.refusal_wait = refusal_wait
+        self.tls_version: str | None = None  # once it is agreed upon
         self._ends = time.monotonic() + seconds
         self._before_first_byte = before_first_byte
         self._lock = threading.Lock()
@@ -211,9 +215,11 @@ def _hear_refusal(connected: socket.socket) -> None:
     would look like a connection lost in the middle of the call, its outcome in doubt. A peer that accepts us
     sends session tickets right away, so this seldom takes longer than the network does.
     """
-    if not isinstance(connected, ssl.SSLSocket) or connected.version() != "TLSv1.3":
+    if not isinstance(connected, ssl.SSLSocket):
         return
-    if not wait_for_read(connected, timeout=min(REFUSAL_WAIT, _CALL.get().remaining())):
+    call = _CALL.get()
+    call.tls_version = connected.version()
+    if call.tls_version != "TLSv1.3" or not wait_for_read(connected, timeout=min(call.refusal_wait, call.remaining())):
         return
     usual = connected.gettimeout()
     connected.settimeout(0)

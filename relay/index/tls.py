@@ -82,9 +82,11 @@ class Credentials:
     def context(self) -> tuple[ssl.SSLContext, Validity | None]:
         """A new context from what the files hold now, and our certificate's dates.
 
-        TLS 1.2 or later; the host's name and chain are always checked. Raises CertificateError.
+        TLS 1.2 or later; the host's name and chain are always checked, up to any certificate of the CA bundle, be it an
+        intermediate one. Raises CertificateError.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._trust(context)
         if not self._certificate:

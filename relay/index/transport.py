@@ -12,6 +12,7 @@ import ssl
 import threading
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import Final, NamedTuple
 
@@ -53,6 +54,14 @@ class NoAnswerError(Exception):
         self.sent = sent
 
 
+class _Reached(Exception):
+    """All is ready for the first byte."""
+
+
+def _stop(_seconds: float) -> None:
+    raise _Reached
+
+
 class Transport:
     """The way to one endpoint; any number of threads may use it at once."""
 
@@ -77,6 +86,16 @@ class Transport:
         self._dates: Validity | None = None
         self._manager: urllib3.PoolManager | None = None
 
+    def reach(self, refusal_wait: float) -> str:
+        """Connect as for a call, and send nothing: the version of TLS, "" without. Raises NoAnswerError.
+
+        `refusal_wait`: the seconds in which the peer may refuse our certificate after the handshake.
+        """
+        call = Call(self._total, _stop, refusal_wait)
+        with suppress(_Reached):
+            self._post(call, b"", {})
+        return call.tls_version or ""
+
     def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[float], None]) -> HttpAnswer:
         """Send the body. Raises NoAnswerError.
 
@@ -84,8 +103,11 @@ class Transport:
         byte; it is given the seconds that the call may still take. If it raises, nothing is sent and its
         exception comes through unchanged.
         """
+        return self._post(Call(self._total, before_first_byte), body, headers)
+
+    def _post(self, call: Call, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         refusal: Exception
-        with Call(self._total, before_first_byte) as call:
+        with call:
             try:
                 manager = self._current()
                 response = manager.request(

@@ -78,12 +78,34 @@ class Marker:
             return self._piece_by_piece(settled, at)
         return Marked(frozenset(each.row_id for each in settled) - written, {})
 
-    def try_it(self, at: datetime) -> None:
-        """Ask the database to mark a row that cannot be there. Raises what marking would raise."""
-        given = {"ids": [_NOBODY], "at": instant_as_written(at, self._dialect), "what": "taken", "why": None}
-        with self._engine.begin() as connection:
-            self._held_of(connection, [_NOBODY])
-            connection.execute(self.mark, given)
+    def try_it(self, at: datetime, row_id: int = _NOBODY) -> None:
+        """Ask the database to mark a row, as a rule one that cannot be there, as `mark_all` would, and roll it back.
+        Raises what marking would raise."""
+        given = {"ids": [row_id], "at": instant_as_written(at, self._dialect), "what": "taken", "why": None}
+        while True:
+            try:
+                with self._engine.connect() as connection, connection.begin() as transaction:
+                    self._held_of(connection, [row_id])
+                    connection.execute(self.mark if self._passes_by else self.plain_mark, given)
+                    transaction.rollback()
+            except Exception as error:
+                before = self._state
+                if not self._may_help(error) or self._state == before:
+                    raise
+            else:
+                return
+
+    @property
+    def passes_by(self) -> bool:
+        """Whether rows that somebody holds are passed by, as far as is known."""
+        if not self._passes_by or self._dialect == "sqlite":
+            return False
+        with self._engine.connect() as connection:
+            return self._dialect == "postgresql" or self._asks_first(connection)
+
+    @property
+    def _state(self) -> tuple[bool, int, Any]:
+        return self._passes_by, self._plainness, self._engine.get_execution_options().get("isolation_level")
 
     def _may_help(self, error: Exception) -> bool:
         """Whether another try, of another kind or of fewer rows, may fare better; makes ready for it."""
@@ -106,7 +128,7 @@ class Marker:
         waiting, failures = [list(settled)], 0
         while waiting and failures < _FAILURES:
             some = waiting.pop()
-            before = self._passes_by, self._plainness, self._engine.get_execution_options().get("isolation_level")
+            before = self._state
             try:
                 written |= self._write(some, at)
                 continue
@@ -114,8 +136,7 @@ class Marker:
                 failures += 1
                 if not self._may_help(error) or (failures >= _HOPELESS and not written):
                     raise
-                now = self._passes_by, self._plainness, self._engine.get_execution_options().get("isolation_level")
-                if now != before:
+                if self._state != before:
                     waiting.append(some)
                 elif len(some) > 1:
                     half = len(some) // 2

@@ -21,20 +21,12 @@ def check_files(settings: Settings) -> list[Finding]:
     return found
 
 
-def tls_context(index: EngagementIndex) -> ssl.SSLContext:
-    """A context with the index's authorities and our certificate. Raises ssl.SSLError or OSError."""
-    context = ssl.create_default_context(cafile=_text(index.ca_bundle))
-    if index.client_certificate is not None:
-        _load_certificate(context, index)
-    return context
-
-
 def _of_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
     prefix = f"engagement_index.{name}"
     yield from _certificate(prefix, index)
     if index.ca_bundle is not None:
         try:
-            ssl.create_default_context(cafile=_text(index.ca_bundle))
+            _load_authorities(index.ca_bundle)
         except (ssl.SSLError, OSError) as error:
             yield _unusable(f"{prefix}.ca_bundle", index.ca_bundle, "certificates in PEM", error)
     if index.wsdl is not None:
@@ -69,6 +61,14 @@ def _load_certificate(context: ssl.SSLContext, index: EngagementIndex) -> None:
         _text(index.client_key),
         password=index.client_key_password.get_secret_value,
     )
+
+
+def _load_authorities(bundle: Path) -> None:
+    """As calls do: a file, or a folder of them by their hashes."""
+    if bundle.is_dir():
+        next(bundle.iterdir(), None)
+    else:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
 
 
 def _of_source(source: Source, *, in_production: bool) -> Iterator[Finding]:

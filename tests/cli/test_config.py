@@ -121,6 +121,27 @@ def test_a_certificate_that_is_not_valid_for_another_month_is_warned_of(
     done = CliRunner().invoke(config, ["check"])
 
     assert done.exit_code == 0, done.output
-    (line,) = [line for line in done.output.splitlines() if "client_certificate" in line]
-    assert line.startswith("warning")
-    assert says in line
+    (line,) = [line for line in done.output.splitlines() if says in line]
+    assert line.startswith("warning  engagement_index.practice.client_certificate")
+
+
+def test_a_certificate_without_its_issuer_s_in_the_file_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a certificate that an intermediate has issued, with the chain and without, and a bundle of the root
+    root = trustme.CA()
+    issued = root.create_child_ca().issue_cert("relay.example")
+    leaf, *others = (pem.bytes() for pem in issued.cert_chain_pems)
+    (tmp_path / "tls.key").write_bytes(issued.private_key_pem.bytes())
+    root.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (tmp_path / "relay.toml").write_text(RIGHT.format(folder=tmp_path), encoding="utf-8")
+    monkeypatch.setenv("EI_RELAY_CONFIG", str(tmp_path / "relay.toml"))
+    for key, file in (("CLIENT_CERTIFICATE", "tls.crt"), ("CLIENT_KEY", "tls.key"), ("CA_BUNDLE", "ca.pem")):
+        monkeypatch.setenv(f"EI_RELAY_ENGAGEMENT_INDEX__PRACTICE__{key}", str(tmp_path / file))
+
+    said = []
+    for chain in (leaf, b"".join([leaf, *others])):
+        (tmp_path / "tls.crt").write_bytes(chain)
+        said.append(CliRunner().invoke(config, ["check"]).output)
+
+    assert ["put the whole chain there" in each for each in said] == [True, False]

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relay.cli import probe
 from relay.cli.probe import Verdict, probes, verdict
+from relay.database import connect
 from relay.demo.valkey import Valkey
+from relay.index import trial
+from relay.outbox import ddl
 from relay.settings import Settings, parse
+from relay.store.migrate import upgrade
 from tests.index.servers import forwarding, serve
 from tests.waiting import PATIENCE
 
@@ -74,12 +77,21 @@ def server_context(authority: trustme.CA, trusting: trustme.CA) -> ssl.SSLContex
 
 
 def test_a_database_and_its_outbox_answer(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
-        database.execute("create table ei_outbox (id integer)")
     settings = settings_for(tmp_path)
+    engine = connect(settings.database_url)
+    upgrade(engine)
+    ddl.create(engine, "ei_outbox")
 
-    assert verdict_on("database_url", settings) == Verdict("database_url", True, "sqlite answers")
-    assert verdict_on("source.s.outbox_url", settings).text == "sqlite answers, ei_outbox can be read"
+    database, outbox = (verdict_on(each, settings) for each in ("database_url", "source.s.outbox_url"))
+
+    assert (database.ok, database.tried[0], database.tried[2]) == (
+        True,
+        "sqlite answers",
+        "reading and writing (rolled back)",
+    )
+    assert outbox.ok
+    assert outbox.tried[-2:] == ("ei_outbox can be read", "no row can be marked (rolled back)")
+    engine.dispose()
 
 
 def test_an_outbox_that_is_not_there_is_told_of(tmp_path: Path) -> None:
@@ -88,7 +100,10 @@ def test_an_outbox_that_is_not_there_is_told_of(tmp_path: Path) -> None:
 
     outcome = verdict_on("source.s.outbox_url", settings_for(tmp_path))
 
-    assert (outcome.ok, outcome.text) == (False, "no such table: ei_outbox")
+    assert (outcome.ok, outcome.text) == (
+        False,
+        "the table ei_outbox is not there; create it with `ei-relay outbox ddl`, or set outbox_table [ei_outbox]",
+    )
 
 
 def test_an_absent_sqlite_file_is_told_of_and_not_made(tmp_path: Path) -> None:
@@ -145,7 +160,7 @@ def test_an_index_shakes_hands_with_our_certificate(tmp_path: Path, authority: t
 def test_an_index_that_refuses_our_certificate_is_told_of(
     tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "REFUSAL_SECONDS", PATIENCE)  # a busy machine may be slow to refuse
+    monkeypatch.setattr(trial, "REFUSAL_SECONDS", PATIENCE)  # a busy machine may be slow to refuse
     with listening(server_context(authority, trusting=trustme.CA())) as port:
         outcome = verdict_on("engagement_index.i.url", settings_for(tmp_path, f"https://127.0.0.1:{port}/"))
 
@@ -157,7 +172,8 @@ def test_an_index_whose_certificate_we_do_not_trust_is_told_of(tmp_path: Path, a
         outcome = verdict_on("engagement_index.i.url", settings_for(tmp_path, f"https://127.0.0.1:{port}/"))
 
     assert not outcome.ok
-    assert "CERTIFICATE_VERIFY_FAILED" in outcome.text
+    assert "comes from an issuer that is not in the CA bundle" in outcome.text
+    assert "engagement_index.i.ca_bundle" in outcome.text
 
 
 def test_no_probe_is_waited_for_without_end() -> None:

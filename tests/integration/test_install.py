@@ -30,6 +30,11 @@ UNIT: Final = re.findall(r"```ini\n# /etc/systemd/system/ei-relay@\.service\n(.*
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what systemd gives a service
 
 
+UNITS: Final = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "config" / "systemd").glob("*.service")}
+EXPOSURE: Final = 3.0  # of ten, as systemd-analyze counts
+NO_SYSTEMD: Final = "systemd is not installed: the units of the guide are NOT verified"
+
+
 def of_the_unit(key: str) -> str:
     """The value of the one line of the unit that begins so."""
     (value,) = re.findall(rf"^{key}=(.*)$", UNIT, re.MULTILINE)
@@ -45,13 +50,37 @@ def complaints(folder: Path, unit: str) -> list[str]:
     return [line for line in (said.stdout + said.stderr).splitlines() if "ei-relay@" in line]
 
 
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd is not installed: the unit of the guide is NOT verified"
-)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason=NO_SYSTEMD)
 def test_systemd_has_nothing_to_say_of_the_unit(tmp_path: Path) -> None:
     assert complaints(tmp_path, UNIT) == []
     assert "ProtectHme" in complaints(tmp_path, UNIT.replace("ProtectHome", "ProtectHme"))[0]
     assert "/bin/false " in complaints(tmp_path, UNIT.replace("/opt/ei-relay/bin/celery", "/no/bin/false"))[0]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason=NO_SYSTEMD)
+@pytest.mark.parametrize("name", sorted(UNITS))
+def test_a_unit_is_right_and_leaves_little_open(tmp_path: Path, name: str) -> None:
+    # Given a unit as it is shipped, on a machine on which the programs are not installed
+    instance = name.replace("@.", "@worker.")
+    unit = re.sub(r"/opt/ei-relay/bin/[a-z-]+", "/bin/true", UNITS[name])
+    (tmp_path / name).write_text(unit, encoding="utf-8")
+
+    def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["systemd-analyze", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    # then systemd has nothing to say of it, and counts little that is left open
+    verified = analyze("verify", "--man=no", f"./{instance}")
+    assert [line for line in (verified.stdout + verified.stderr).splitlines() if "ei-relay" in line] == []
+    said = analyze("security", "--offline=yes", "--no-pager", f"./{instance}")
+    (exposure,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", said.stdout)
+    assert float(exposure) <= EXPOSURE, said.stdout
+
+
+def test_the_guide_shows_the_unit_that_is_shipped() -> None:
+    assert UNITS["ei-relay@.service"] == UNIT
+    assert set(UNITS) == {"ei-relay@.service", "ei-relay-exporter.service", "ei-relay-run.service"}
 
 
 def test_the_unit_lets_calls_end_and_writes_only_where_it_may() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_probe_of_work import settings_for, verdict_on
 from tests.integration.conftest import TIDBOK, NewDatabase
 from tests.integration.sentinels import MASTER, SENTINEL_PASSWORD, Sentinels
 from tests.integration.site import Site
@@ -13,6 +14,21 @@ from tests.integration.test_broker import book, is_indexed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
+
+
+def test_the_check_asks_every_sentinel(tmp_path: Path) -> None:
+    # Given three Sentinels, of which one has died
+    with Sentinels(tmp_path) as broker:
+        broker.kill(broker.sentinels[2])
+        more = {"broker_sentinel_master": MASTER, "broker_sentinel_password": SENTINEL_PASSWORD}
+
+        outcome = verdict_on("broker_url", settings_for(tmp_path, broker_url=broker.url, **more))
+
+        # then the broker can be worked with, and somebody is told of the third before the others die too
+        assert outcome.ok, outcome
+        assert f"Sentinels name 127.0.0.1:{broker.first()}" in outcome.tried
+        (warning,) = outcome.warnings
+        assert f"127.0.0.1:{broker.sentinels[2]} does not answer" in warning
 
 
 def test_the_death_of_the_server_that_is_written_to_ends_no_process(tmp_path: Path, new_database: NewDatabase) -> None:

@@ -126,3 +126,9 @@ def test_in_production_the_test_residents_are_not_looked_at(
     source["test_residents"] = "residents.txt"
 
     assert found(document, tmp_path) == []
+
+
+def test_a_ca_bundle_may_be_a_folder_as_it_may_for_calls(document: Document, tmp_path: Path) -> None:
+    (tmp_path / "authorities").mkdir()
+    document["engagement_index"]["national"]["ca_bundle"] = "authorities"
+    assert found(document, tmp_path) == []
