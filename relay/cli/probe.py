@@ -17,7 +17,6 @@ from sqlalchemy import Column, NullPool, create_engine, make_url, select, text
 from sqlalchemy import table as table_named
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from relay.broker.address import connection_to, refuse_cluster
 from relay.settings import EngagementIndex, Settings
 from relay.settings.files import tls_context
 from relay.settings.finding import mask_url
@@ -103,6 +102,8 @@ def _refuse_absent_sqlite_file(url: str) -> None:
 
 def ping_broker(settings: Settings) -> str:
     """Open one connection as workers do, without trying again; raises what the client raises."""
+    from relay.broker.address import connection_to, refuse_cluster  # Celery's and Redis' clients come with it
+
     with connection_to(settings, socket_connect_timeout=SECONDS, socket_timeout=SECONDS) as connection:
         channel = connection.channel()  # opening one pings the server, and does not try again
         if hasattr(channel, "client"):
