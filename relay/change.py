@@ -126,7 +126,7 @@ def read(
     `local_identities` is what the source's local reserve identities look like: such a one is taken as it stands (R-07).
     """
     reader = _Reader(row)
-    operation = reader.required("operation", _one_of(UPSERT, REMOVE))
+    operation = reader.required("operation", _OPERATION)
     booking_id = reader.required("booking_id", _BOOKING_ID)
     reader.optional("event_id", _EVENT_ID)
     version = reader.optional("version", _bigint)
@@ -166,7 +166,7 @@ def booking_id_of(row: OutboxRow) -> str | None:
 def _read_details(reader: _Reader, resident: Callable[[str], str]) -> Details | None:
     resident_id = reader.required("resident_id", resident, show=shape)
     care_unit = reader.required("care_unit", parse_hsa_id)
-    kind = reader.optional("kind", lambda text: Kind(_one_of(*Kind)(text))) or Kind.BOOKING
+    kind = reader.optional("kind", _kind) or Kind.BOOKING
     starts_at = invited_on = None
     if kind is Kind.OPEN_INVITATION:
         invited_on = reader.required("invited_on", parse_date, why=" for an open_invitation")
@@ -174,7 +174,7 @@ def _read_details(reader: _Reader, resident: Callable[[str], str]) -> Details | 
         starts_at = reader.required("starts_at", parse_wall_time, why=f" for {_article(kind)}")
     valid_until = reader.optional("valid_until", parse_wall_time)
     presentable = reader.optional("presentable", _boolean)
-    data_controller = reader.optional("data_controller", _trimmed(64))
+    data_controller = reader.optional("data_controller", _CONTROLLER)
     if reader.mistakes or resident_id is None or care_unit is None:
         return None
     return Details(
@@ -241,6 +241,14 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+_OPERATION: Final = _one_of(UPSERT, REMOVE)
+_ONE_KIND: Final = _one_of(*Kind)
+
+
+def _kind(text: str) -> Kind:
+    return Kind(_ONE_KIND(text))
+
+
 def _plain_text(limit: int, *, sent: bool = True) -> Callable[[str], str]:
     """Text that a post can carry: no control characters, no white space at the ends, nothing the index cannot store.
 
@@ -252,7 +260,7 @@ def _plain_text(limit: int, *, sent: bool = True) -> Callable[[str], str]:
         if len(text) > limit:
             number = len(text) if len(text) <= READ_AT_MOST else f"more than {READ_AT_MOST}"
             raise ValueError(f"expected at most {limit} characters, it has {number}")
-        if any(unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" for c in text):
+        if not text.isprintable() and any(_is_control(c) for c in text):  # the first is quick, and most texts are
             raise ValueError("expected no control characters")
         if text != text.strip(_BLANKS):
             raise ValueError("expected no white space at the beginning or end")
@@ -263,6 +271,10 @@ def _plain_text(limit: int, *, sent: bool = True) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _is_control(c: str) -> bool:
+    return unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff"
 
 
 def _trimmed(limit: int, *, sent: bool = True) -> Callable[[str], str | None]:
@@ -278,6 +290,7 @@ def _trimmed(limit: int, *, sent: bool = True) -> Callable[[str], str | None]:
 
 _BOOKING_ID: Final = _plain_text(128)
 _EVENT_ID: Final = _trimmed(64, sent=False)
+_CONTROLLER: Final = _trimmed(64)
 
 
 def _resident(local_identities: re.Pattern[str] | None) -> Callable[[str], str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -78,6 +79,7 @@ def parse_instant(text: str) -> datetime:
         raise WallClockError("expected a real date and time") from None
 
 
+@lru_cache(maxsize=4096)  # what expires when is asked several times of a booking, and bookings begin at even minutes
 def instant_of(wall: datetime) -> datetime:
     """The aware UTC instant at which a Swedish clock shows `wall`; the later one where it does so twice."""
     return wall.replace(tzinfo=SWEDEN, fold=1).astimezone(UTC)

@@ -40,8 +40,8 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "__main__": 8,
 }
 PURE_MAY_IMPORT = {
-    "__future__", "collections", "dataclasses", "datetime", "enum", "hashlib", "json", "re", "typing", "unicodedata",
-    "zoneinfo",
+    "__future__", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "json", "re", "typing",
+    "unicodedata", "zoneinfo",
 }  # fmt: skip
 
 

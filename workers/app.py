@@ -19,22 +19,25 @@ from celery.signals import beat_init, setup_logging
 from relay.broker.address import address_of
 from relay.broker.messages import Reader
 from relay.broker.transport import READER, register
-from relay.flow.retention import HINT
+from relay.flow.chores import HINT
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
 from workers.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
+_TASKS = ("workers.tasks", "workers.health")
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
 
 class QuietWorker(Worker):
     """A worker without gossip, mingle and heartbeat: it needs nothing of its peers, and each of the three is one
-    more broker connection to hang on after an outage."""
+    more broker connection to hang on after an outage. The tasks are imported by workers alone: beat, which calls
+    them by their names, needs none of what they do."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
+        options["include"] = [*_TASKS, *(options.get("include") or ())]
         super().__init__(*args, **options)
 
 
@@ -53,7 +56,7 @@ def make_app(settings: Settings) -> Celery:
     register()
     names = Reader(frozenset(s.name for s in settings.source), frozenset(settings.engagement_index))
     address = address_of(settings, **{READER: names})
-    app = RelayCelery("ei-relay", include=["workers.tasks", "workers.health"])
+    app = RelayCelery("ei-relay")
     app.conf.update(
         broker_url=address.url,
         broker_connection_retry_on_startup=True,

@@ -13,8 +13,6 @@ from typing import Final
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from relay.broker.address import connection_to, refuse_cluster
-from relay.broker.trial import in_words, try_broker
 from relay.database import connect
 from relay.flow.relay import endpoint_of
 from relay.index.endpoint import Endpoint
@@ -81,6 +79,8 @@ def verdict(target: str, probe: Probe, seconds: float = ALL_SECONDS) -> Verdict:
 
 def ping_broker(settings: Settings) -> str:
     """Open one connection as workers do, without trying again; raises what the client raises."""
+    from relay.broker.address import connection_to, refuse_cluster  # Celery's and Redis' clients come with it
+
     with connection_to(settings, socket_connect_timeout=SECONDS, socket_timeout=SECONDS) as connection:
         channel = connection.channel()  # opening one pings the server, and does not try again
         if hasattr(channel, "client"):
@@ -99,6 +99,8 @@ def _seen(target: str, seen: str | Trial) -> Verdict:
 def _reason(error: Exception) -> str:
     """The first line of what the driver said, without passwords."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    from relay.broker.trial import in_words
+
     lines = in_words(cause).strip().splitlines()
     return mask_url(lines[0]) if lines else type(cause).__name__
 
@@ -116,6 +118,8 @@ def _database(url: str) -> Trial:
 
 def _broker(settings: Settings) -> Trial:
     trial = Trial()
+    from relay.broker.trial import try_broker
+
     try_broker(settings, trial, SECONDS)
     return trial
 

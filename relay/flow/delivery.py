@@ -16,7 +16,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,7 +26,6 @@ from relay.flow.load import load
 from relay.flow.relay import Relay
 from relay.flow.repeats import Reconsidered, depends_on_posts, most_posts, reconsider
 from relay.flow.spool import KeptAnswer
-from relay.index.client import IndexClient
 from relay.index.message import MessageError
 from relay.index.verdict import Kind, Verdict
 from relay.observe import metrics
@@ -37,6 +36,9 @@ from relay.store.lanes import LaneName, TakenLane
 from relay.store.lease import LeaseLost, LeaseTooShort, lease_end, steady_seconds
 from relay.store.posts import DuePost
 from relay.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from relay.index.client import IndexClient
 
 log = logging.getLogger(__name__)
 

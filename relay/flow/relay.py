@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, make_url
@@ -27,9 +28,7 @@ from relay.flow.clockwatch import ClockWatch
 from relay.flow.load import FRESH
 from relay.flow.policies import PolicyFiles
 from relay.flow.spool import Spool, write_down
-from relay.index.client import IndexClient
 from relay.index.endpoint import Endpoint
-from relay.index.find import Finder
 from relay.outbox.reader import OutboxReader
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
@@ -39,6 +38,10 @@ from relay.store.lanes import LaneName
 from relay.store.migrate import check
 from relay.store.transaction import Clock, Store, Transaction
 from relay.surge import Guard
+
+if TYPE_CHECKING:  # zeep and lxml come with them, which only whoever calls an index needs
+    from relay.index.client import IndexClient
+    from relay.index.find import Finder
 
 log = logging.getLogger(__name__)
 
@@ -191,12 +194,16 @@ class Relay:
         with self._lock:
             client = self._clients.get(engagement_index)
             if client is None:
+                from relay.index.client import IndexClient
+
                 client = IndexClient(endpoint_of(self.settings.engagement_index[engagement_index]))
                 self._clients[engagement_index] = client
             return client
 
     def finder(self, engagement_index: str) -> Finder:
         """Who asks an index what it holds; whoever has it closes it. Its settings name a find_content_url."""
+        from relay.index.find import Finder
+
         index = self.settings.engagement_index[engagement_index]
         return Finder(endpoint_of(index), index.find_content_url)
 

@@ -26,7 +26,6 @@ from relay.store.transaction import Transaction
 log = logging.getLogger(__name__)
 
 INTERVAL: Final = timedelta(hours=1)
-HINT: Final = timedelta(minutes=10)  # how often schedulers hint at it: one that starts anew must not put it off
 ABANDONED: Final = timedelta(days=1)  # a list that somebody is at is heard every second, or waits for an answer
 _CHORE: Final = "prune"
 

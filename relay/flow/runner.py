@@ -15,12 +15,13 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.flow.chores import HINT
 from relay.flow.delivery import deliver
 from relay.flow.follow import follow
 from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
-from relay.flow.retention import HINT, prune
+from relay.flow.retention import prune
 from relay.flow.schedule import due_work
 from relay.flow.verify import nightly
 from relay.observe import progress

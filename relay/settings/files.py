@@ -6,8 +6,6 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-from lxml import etree
-
 from relay.catalogue import CatalogueError, read_care_units, read_test_residents
 from relay.settings.finding import Finding, show
 from relay.settings.model import EngagementIndex, Settings, Source
@@ -30,6 +28,8 @@ def _of_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
         except (ssl.SSLError, OSError) as error:
             yield _unusable(f"{prefix}.ca_bundle", index.ca_bundle, "certificates in PEM", error)
     if index.wsdl is not None:
+        from lxml import etree  # five MiB, which only a WSDL of one's own costs
+
         try:
             etree.parse(index.wsdl, etree.XMLParser(resolve_entities=False, no_network=True))
         except (etree.XMLSyntaxError, OSError) as error:

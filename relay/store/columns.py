@@ -33,7 +33,7 @@ class Instant(TypeDecorator[datetime]):
 
 def iso(value: datetime) -> str:
     """The instant as text that sorts as time does: 2026-12-24T09:30:00.000000+00:00."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 ID: Final = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by an INTEGER key only

@@ -1,17 +1,18 @@
-"""Brings the relay's database to the version this code needs, and tells whether it is there."""
+"""Brings the relay's database to the version this code needs, and tells whether it is there.
+
+Alembic is imported where something is upgraded. Whoever only looks reads the version from its table, and the versions
+that there are from the names of the migrations, which begin with them; every worker is spared ten MiB by that.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Select, column, select, table, text
 
 VERSION_TABLE: Final = "ei_relay_version"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK: Final = 0x6569_7265_6C61_79  # "eirelay": two upgrades at once wait for each other
 
 
@@ -31,15 +32,13 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
             connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         before = _version(connection)
         _refuse_newer(before)
-        command.upgrade(_config(connection), "head")
+        _upgrade(connection)
         return before, _version(connection) or ""
 
 
 def check(engine: Engine) -> None:
     """Raise DatabaseNotReady unless the database is at the version this code needs."""
-    with engine.connect() as connection:
-        there = _version(connection)
-    needed = _scripts().get_current_head()
+    there, needed = versions(engine)
     if there != needed:
         _refuse_newer(there)
         raise DatabaseNotReady(
@@ -51,29 +50,35 @@ def check(engine: Engine) -> None:
 def versions(engine: Engine) -> tuple[str | None, str]:
     """The version the database is at (None: it has none of our tables), and the one that this code needs."""
     with engine.connect() as connection:
-        return _version(connection), _scripts().get_current_head() or ""
+        return _version(connection), known()[-1]
+
+
+def known() -> list[str]:
+    """The versions that this program knows, oldest first."""
+    return sorted(script.name.partition("_")[0] for script in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _refuse_newer(version: str | None) -> None:
-    scripts = _scripts()
-    if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
+    if version is not None and version not in known():
         raise DatabaseNotReady(
             f"the relay's database is at version {version}, which this program does not know (it needs "
-            f"{scripts.get_current_head()}): run the newer version of the program that made it so"
+            f"{known()[-1]}): run the newer version of the program that made it so"
         )
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
 def _version(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not connection.dialect.has_table(connection, VERSION_TABLE):
+        return None
+    asked: Select[str] = select(column("version_num")).select_from(table(VERSION_TABLE))
+    found: str | None = connection.execute(asked).scalar_one_or_none()
+    return found
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")

@@ -10,5 +10,7 @@ tests/test_statement_counts.py.
     relayed    workers and beat for real: rate, SQL, log, delay, idleness, memory
     plain      the plain way: a Celery task and a zeep call for each row
     floor      the relay's own SQL and messages, recorded once and played again without any of its thoughts
+    revision   another revision of the program, checked out and installed
+    against    this program and that one by turns
     report     the table
 """

@@ -7,15 +7,22 @@ import json
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from relay.demo.throwaway import NoBinariesError
-from tests.bench import floor, plain, relayed, report
+from tests.bench import against, floor, plain, relayed, report
+from tests.bench.against import PAIRS
 from tests.bench.database import Site
 from tests.bench.index import sandbox, stub
 from tests.bench.parts import NotInTimeError, postgres
+from tests.bench.revision import RevisionError, checked_out, resolve
 
 LEAST_ROWS: Final = 4000  # the floor has half of them
 
@@ -30,25 +37,33 @@ def main() -> int:
     parser.add_argument("--live", type=int, default=20, help="seconds of live bookings (%(default)s)")
     parser.add_argument("--idle", type=int, default=10, help="seconds of nothing to do (%(default)s)")
     parser.add_argument("--sandbox", action="store_true", help="call the sandbox, which checks everything")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--against", metavar="REV", help="another revision, whose backlogs are relayed by turns with this one's"
+    )
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="rounds of each, with --against (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output, all else on error")
     options = parser.parse_args()
     if options.rows < LEAST_ROWS:
         parser.error(f"--rows: a rate needs several calls of 1000 posts, so expected at least {LEAST_ROWS}")
+    if options.pairs < 1:
+        parser.error("--pairs: expected at least 1")
+    try:
+        commit = resolve(options.against) if options.against else None
+    except RevisionError as error:
+        parser.error(f"--against: {error}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exit ends what was started, a signal would not
     with tempfile.TemporaryDirectory(prefix="ei-bench-") as name:
-        folder = Path(name)
         try:
-            text = _measure(options, folder)
+            run = _measure(options, commit, Path(name))
         except NoBinariesError as error:
             sys.exit(str(error))
-        except NotInTimeError as error:
-            logs = "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in folder.glob("*.log"))
-            sys.exit(f"{error}\n{logs}")
-    print(text)
-    return 0
+    print(json.dumps(report.as_object(run), indent=2) if options.json else report.as_text(run))
+    return 1 if run.notes else 0
 
 
-def _measure(options: argparse.Namespace, folder: Path) -> str:
+def _measure(options: argparse.Namespace, commit: str | None, folder: Path) -> report.Measured:
+    """Each part by itself: one that does not come to its end leaves a note, and the others go on."""
+    run = report.Measured()
     with postgres() as server, (sandbox if options.sandbox else stub)(folder) as index:
         _say("filling an outbox")
         rows = max(options.rows, options.plain_rows * 2)
@@ -58,21 +73,38 @@ def _measure(options: argparse.Namespace, folder: Path) -> str:
         template.fill(few)
         template.close()
         copies = (Site(server, f"site{number}", "template") for number in count(1))
-        _say("the relay: backlogs, live bookings, nothing to do")
-        site = next(copies)
-        site.fill(rows - few, first=few + 1)
-        of_relay = relayed.measure(site, index, rows, options.live, options.idle, folder)
-        _say(f"nothing to do with {relayed.MANY} sources")
-        empty = Site(server, "many")
-        empty.prepare([relayed.outbox_name(number) for number in range(relayed.MANY)])
-        of_many = relayed.measure_idle(empty, index, relayed.MANY, options.idle, folder)
-        _say("the relay's steps and the floor, by turns")
-        of_floor = floor.measure(copies, index, few)
-        _say("the plain way")
-        of_plain = plain.measure(next(copies), index, options.plain_rows, folder)
-    if options.json:
-        return json.dumps(report.as_object(of_relay, of_many, of_plain, of_floor), indent=2)
-    return report.as_text(of_relay, of_many, of_plain, of_floor)
+        with _part(run, "relayed", "the relay: backlogs, live bookings, nothing to do", folder):
+            site = next(copies)
+            site.fill(rows - few, first=few + 1)
+            run.relayed = relayed.measure(site, index, rows, options.live, options.idle, folder)
+        with _part(run, "many", f"nothing to do with {relayed.MANY} sources", folder):
+            empty = Site(server, "many")
+            empty.prepare([relayed.outbox_name(number) for number in range(relayed.MANY)])
+            run.many = relayed.measure_idle(empty, index, relayed.MANY, options.idle, folder)
+        with _part(run, "floor", "the relay's steps and the floor, by turns", folder):
+            run.floor = floor.measure(copies, index, few)
+        with _part(run, "plain", "the plain way", folder):
+            run.plain = plain.measure(next(copies), index, options.plain_rows, folder)
+        if commit is not None:
+            with (
+                _part(run, "against", f"backlogs by turns with {commit[:8]}", folder),
+                checked_out(commit, folder) as other,
+            ):
+                run.against = against.measure(server, index, other, commit, options.rows, options.pairs, folder)
+    return run
+
+
+@contextmanager
+def _part(run: report.Measured, name: str, what: str, folder: Path) -> Iterator[None]:
+    """One part of the run, told of as it begins; where it does not come to its end, what its processes said."""
+    _say(what)
+    began = time.time()
+    try:
+        yield
+    except (NotInTimeError, RevisionError, SQLAlchemyError) as error:
+        run.notes[name] = str(error)
+        logs = [log for log in sorted(folder.glob("*.log")) if log.stat().st_mtime >= began]
+        _say("\n".join([str(error), *(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in logs)]))
 
 
 def _say(what: str) -> None:

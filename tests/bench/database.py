@@ -94,3 +94,11 @@ class Site:
     def close(self) -> None:
         """Let go of it, so that it can be a template."""
         self.engine.dispose()
+
+    def drop(self, server: Postgres) -> None:
+        """Remove it, whoever is still connected."""
+        self.close()
+        admin = connect(server.url())
+        with reading(admin) as connection:
+            connection.execute(text(f"DROP DATABASE {self.name} WITH (FORCE)"))
+        admin.dispose()

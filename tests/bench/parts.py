@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,10 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from relay.demo.postgres import Postgres
+from tests.bench.revision import THIS, Program
 
 T = TypeVar("T")
-
-ROOT = Path(__file__).parents[2]
 
 
 class NotInTimeError(Exception):
@@ -42,12 +40,14 @@ def postgres() -> Iterator[Postgres]:
 
 
 @contextmanager
-def process(log: Path, module: str, *args: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m module args` with what it says in `log`. All that it starts ends with it."""
+def process(
+    log: Path, module: str, *args: str, program: Program = THIS, **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m module args` of a program, with what it says in `log`. All that it starts ends with it."""
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", module, *args],
-            stdout=output, stderr=output, cwd=ROOT, env=os.environ | env, start_new_session=True,
+            [program.python, "-m", module, *args],
+            stdout=output, stderr=output, cwd=program.root, env=program.environment(**env), start_new_session=True,
         )  # fmt: skip
     try:
         yield child

@@ -15,6 +15,7 @@ from relay.outbox.table import DEFAULT_NAME
 from tests.bench.database import Site
 from tests.bench.index import ROUNDS, Accepted, Index, middle
 from tests.bench.parts import await_, cpu_seconds, process, resident_mib
+from tests.bench.revision import THIS, Program
 
 PER_SECOND = 50  # live bookings: a large region at its busiest hour
 MANY = 50  # sources of one configuration: all booking systems of a large region
@@ -22,6 +23,10 @@ WARM_UP = 5  # seconds, for connections and prepared statements
 SOURCE_SYSTEM = "SE2321000016-84GX"
 LOGICAL_ADDRESS = "5565594230"
 DATA_CONTROLLER = "SE232100-0016"
+_GUARD_OFF = """
+        [surge_guard]
+        enabled = false
+        """
 
 
 class Idle(NamedTuple):
@@ -46,9 +51,14 @@ class Relayed(NamedTuple):
     beat_mib: float | None
 
 
-def configuration(database_url: str, broker_url: str, index_url: str, sources: int = 1) -> str:
-    """The relay's configuration as TOML: each source has one lane; every other setting as it comes."""
-    return f"""
+def configuration(database_url: str, broker_url: str, index_url: str, sources: int = 1, guard: bool = True) -> str:
+    """The relay's configuration as TOML: each source has one lane; every other setting as it comes.
+
+    But for the surge guard, which is off: it would hold back bookings that are all of one resident. `guard` is False
+    for a revision that has none, and so no such setting.
+    """
+    return (
+        f"""
         environment = "qa"
         database_url = "{database_url}"
         broker_url = "{broker_url}"
@@ -58,7 +68,10 @@ def configuration(database_url: str, broker_url: str, index_url: str, sources: i
         [engagement_index.bench]
         url = "{index_url}"
         logical_address = "{LOGICAL_ADDRESS}"
-        """ + "".join(_source(number) for number in range(sources))
+        """
+        + (_GUARD_OFF if guard else "")
+        + "".join(_source(number) for number in range(sources))
+    )
 
 
 def outbox_name(number: int) -> str:
@@ -82,7 +95,7 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
     """Relay backlogs of `rows`, the first of them there already, then a trickle for `live` seconds, then nothing."""
     before = site.work()
     index.forget()
-    with _running(site, index, 1, folder) as (worker, beat):
+    with running(site, index, 1, folder) as (worker, beat):
         backlogs = [index.await_posts(rows, 120)]
         work = site.work().since(before)
         for number in range(1, ROUNDS):
@@ -105,24 +118,29 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
 
 def measure_idle(site: Site, index: Index, sources: int, seconds: int, folder: Path) -> Idle:
     """Workers and beat for so many sources whose outboxes are empty, all in the relay's own database."""
-    with _running(site, index, sources, folder) as (worker, _):
+    with running(site, index, sources, folder) as (worker, _):
         await_("every outbox looked at", lambda: site.lanes() == sources)
         time.sleep(WARM_UP)
         return _idle(site, sources, worker, seconds)
 
 
 @contextmanager
-def _running(site: Site, index: Index, sources: int, folder: Path) -> Iterator[tuple[Popen[bytes], Popen[bytes]]]:
-    """A worker and beat."""
-    config = folder / f"relay-{sources}.toml"
+def running(
+    site: Site, index: Index, sources: int, folder: Path, program: Program = THIS, guard: bool = True
+) -> Iterator[tuple[Popen[bytes], Popen[bytes]]]:
+    """A worker and beat of a program, and a broker for them."""
+    config = folder / f"relay-{site.name}.toml"
     with Valkey() as valkey, ExitStack() as parts:
-        config.write_text(configuration(site.url, valkey.url, index.url, sources))
+        config.write_text(configuration(site.url, valkey.url, index.url, sources, guard))
         worker, beat = (
             parts.enter_context(
-                process(folder / f"{role}.log", "celery", "-A", "workers", role, EI_RELAY_CONFIG=str(config))
+                process(
+                    folder / f"{role}-{site.name}.log", "celery", "-A", "workers", role,
+                    program=program, EI_RELAY_CONFIG=str(config),
+                )
             )
             for role in ("worker", "beat")
-        )
+        )  # fmt: skip
         yield worker, beat
 
 

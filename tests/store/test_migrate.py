@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from relay.database import connect, reading
 from relay.sessions import Bounds
 from relay.store import sources
 from relay.store.columns import metadata
-from relay.store.migrate import _ADVISORY_LOCK, VERSION_TABLE, DatabaseNotReady, check, upgrade
+from relay.store.migrate import _ADVISORY_LOCK, _MIGRATIONS, VERSION_TABLE, DatabaseNotReady, check, known, upgrade
 from relay.store.transaction import Store
 from tests.waiting import wait_until
 
@@ -122,3 +124,13 @@ def test_an_upgrade_waits_for_one_under_way_longer_than_for_any_other_lock(postg
     with engine.begin() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "1s"
     engine.dispose()
+
+
+def test_the_versions_are_the_ones_that_alembic_finds() -> None:
+    """Who only checks the version does not import Alembic, and reads them from the files' names."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+
+    assert known() == sorted(script.revision for script in scripts.walk_revisions())
+    assert known()[-1] == scripts.get_current_head()

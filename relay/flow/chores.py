@@ -1,0 +1,11 @@
+"""How often schedulers hint at chores that have a turn of their own in the database.
+
+Apart from the chores: whoever only hints, as beat does, is spared what they need.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+HINT: Final = timedelta(minutes=10)  # of `relay.flow.retention`: a scheduler that starts anew must not put it off

@@ -1,0 +1,53 @@
+"""What a process imports before it does anything: nothing heavy that it may never need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.made import CONTROLLER, SYSTEM
+
+HEAVY = ("alembic", "lxml", "redis", "requests", "zeep", "relay.store.schema", "psycopg", "celery")
+
+
+@pytest.mark.parametrize(
+    ("module", "needs"),
+    [
+        ("relay.cli.main", set()),
+        ("relay.cli.status", {"psycopg", "relay.store.schema"}),
+        ("relay.flow.intake", {"psycopg", "relay.store.schema"}),
+        ("workers", {"celery", "redis"}),  # all that beat is
+    ],
+)
+def test_what_a_process_imports(module: str, needs: set[str], tmp_path: Path) -> None:
+    # Given a configuration, when a process is no further than its imports, then only what it needs is there
+    config = tmp_path / "relay.toml"
+    config.write_text(f"""
+        environment = "qa"
+        database_url = "postgresql+psycopg://relay@localhost/relay"
+        broker_url = "redis://localhost"
+        [engagement_index.national]
+        url = "http://localhost:1/"
+        logical_address = "5565594230"
+        [[source]]
+        name = "clinic"
+        source_systems = ["{SYSTEM}"]
+        data_controller = "{CONTROLLER}"
+        engagement_index = "national"
+        test_residents = "*"
+        """)
+    asked = f"import sys, {module}; print(*(name for name in {HEAVY} if name in sys.modules))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=os.environ | {"EI_RELAY_CONFIG": str(config)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert set(done.stdout.split()) <= needs
