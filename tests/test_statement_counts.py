@@ -26,7 +26,7 @@ from tests.statements import recorded
 
 INTAKE: Final = 14  # statements for a batch: 1 to read, 11 to settle, 2 to mark
 CALL: Final = 11  # statements for a call: 7 before it, 4 after
-COMPANY: Final = 1  # more for a post that would go alone: who goes along
+COMPANY: Final = 2  # more for a post that would go alone: who went alone before, and who goes along
 LOOK: Final = 6  # statements for a look at what is due, with one index: one of them asks the clock
 
 
@@ -79,10 +79,11 @@ def site(relay_url: str) -> Iterator[Site]:
         ddl.create(relay.store.engine)
         relay.prepare()
         site = Site(relay, sandbox)
-        site.book(range(-1, 0))
-        site.look()
-        site.intake()
-        site.deliver()
+        for numbers in (range(-1, 0), range(-3, -1)):  # one alone, which is asked about when others go
+            site.book(numbers)
+            site.look()
+            site.intake()
+            site.deliver()
         sandbox.core.reset()
         yield site
         relay.close()

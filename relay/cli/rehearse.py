@@ -6,7 +6,9 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.catalogue import read_test_residents
 from relay.cli.common import Seconds, as_json, chosen_sources, json_option, open_store, settings, table, who
 from relay.database import connect, describe
+from relay.flow import hold
+from relay.flow.policies import PolicyFiles
 from relay.onboarding import look, process
 from relay.onboarding.document import DocumentError, markdown
 from relay.onboarding.document import write as write_document
@@ -24,9 +28,12 @@ from relay.onboarding.steps import FAILED
 from relay.onboarding.steps import PASSED as STEP_PASSED
 from relay.outbox.writer import write
 from relay.settings import ALL, Settings, Source
+from relay.store import changes
 from relay.store import onboarding as said_of
+from relay.store.transaction import Store
 
-_POLL = 1.0  # seconds between two looks
+_POLL: Final = 1.0  # seconds between two looks
+_MANY: Final = 1_000_000  # bookings; far more than a rehearsal makes
 
 
 @click.command()
@@ -78,6 +85,7 @@ def rehearse(
         wait=lambda condition: _wait(condition, bound),
         now=lambda: datetime.now(UTC),
         tell=tell,
+        release=partial(release, loaded, store, source, plan.prefix),
     )
     began = store.transact(lambda tx: tx.now)
     try:
@@ -109,6 +117,16 @@ def rehearse(
     elif not json_:
         click.echo("\n" + markdown(paper))
     raise SystemExit(0 if passed else 1)
+
+
+def release(loaded: Settings, store: Store, source: Source, prefix: str) -> None:
+    """Approve what the surge guard holds of the source, where nothing but this rehearsal's bookings is in it."""
+    for change in store.transact(changes.every):
+        if change.source != source.name or change.kind == changes.LISTS or change.status != changes.HELD:
+            continue
+        held = store.transact(lambda tx, id_=change.id: changes.bookings_of(tx, id_, _MANY))  # type: ignore[misc]
+        if held and all(booking.startswith(prefix) for booking in held):
+            hold.approve(store, change.id, PolicyFiles(loaded, source).ground(), who(), "a rehearsal ends")
 
 
 def _plan(loaded: Settings, source: Source, resident: str | None, units: tuple[str, ...], batch: int) -> Plan:

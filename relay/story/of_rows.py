@@ -72,7 +72,9 @@ def _wrong(row: Row, reason: str, verb: str) -> Cause:
     do = f"have the booking system write it again with {right}" if right else "have the booking system write it again"
     if "event_id" in fields:
         return Cause(
-            "event_id_reused" if "other" in reason else "rejected", f"row {row.id} {verb}: {plain(reason)}", do
+            "event_id_reused" if "an event_id of its own" in reason else "rejected",
+            f"row {row.id} {verb}: {plain(reason)}",
+            do,
         )
     return Cause("rejected", f"row {row.id} {verb}: {plain(reason)}{masked}", do)
 

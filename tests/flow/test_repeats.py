@@ -21,7 +21,7 @@ from relay.settings import load
 from relay.store.lanes import Seen
 from relay.store.posts import DuePost
 from tests.flow.site import LANE, FlowSite
-from tests.flow.test_aftermath import Pace
+from tests.flow.test_aftermath import Before, Pace
 from tests.index.answers import index_fault, platform_fault
 from tests.index.servers import OK, answering, http, serve
 from tests.made import key
@@ -241,7 +241,7 @@ def test_narrowing_of_faults_keeps_the_spacing_and_the_pauses() -> None:
         (UNKNOWN, NOW, 14),
         (UNKNOWN, NOW, 15),
     ]
-    after = lane_after(posts, verdict, 2, False, Pace(), NOW, jitter=0.0)
+    after = lane_after(posts, verdict, Before(failures=2), Pace(), NOW, jitter=0.0)
     assert after["next_call_at"] == NOW + timedelta(minutes=5)
     assert "failures" not in after
 

@@ -204,7 +204,7 @@ def test_a_page_is_as_many_statements_for_a_thousand_lines_as_for_one(relay: Rel
         counts.append(len(statements))
     # The second finds the first one's booking gone, in the page that is applied anyway, and
     # may have to look whether there is a second page; each of these two more steps says that the run goes on.
-    assert counts[1] - counts[0] <= 14
+    assert counts[1] - counts[0] <= 15  # one asks what of it the surge guard holds
 
 
 def test_memory_does_not_grow_with_the_list(relay: Relay) -> None:

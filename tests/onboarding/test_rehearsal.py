@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.cli.rehearse import release
 from relay.onboarding.rehearsal import BATCH, CLEAN, FAILED, NOT_RUN, PASSED, Case, Phase, Plan, judge, run
 from relay.onboarding.rehearsal import World as Stage
 from relay.sandbox.orders import Order
@@ -48,7 +49,8 @@ def play(world: World, units: tuple[str, ...] = ("UNIT-A", "UNIT-B"), batch: int
         return condition()
 
     posts = lambda: store.transact(lambda tx: onboarding.posts_of(tx, source.name, plan.prefix))  # noqa: E731
-    phases: list[Phase] = run(plan, Stage(write, posts, wait, world.now, lambda _text: None))
+    let_go = lambda: release(world.settings, store, source, plan.prefix)  # noqa: E731
+    phases: list[Phase] = run(plan, Stage(write, posts, wait, world.now, lambda _text: None, let_go))
     calls = store.transact(lambda tx: onboarding.calls_since(tx, source.name, phases[0].began))
     return judge(plan, phases, calls, world.settings.engagement_index["national"]), plan
 
@@ -104,7 +106,7 @@ def test_what_was_begun_is_removed_when_it_is_broken_off(world: World) -> None:
         if len(written) == 2:
             raise KeyboardInterrupt
 
-    stage = Stage(write, list, lambda condition: True, world.now, lambda _text: None)
+    stage = Stage(write, list, lambda condition: True, world.now, lambda _text: None, lambda: None)
     with pytest.raises(KeyboardInterrupt):
         run(plan, stage)
 

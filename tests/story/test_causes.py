@@ -406,12 +406,12 @@ def test_a_lane_that_is_blocked(world: World) -> None:
 
 def test_a_lane_that_rests(world: World) -> None:
     """R-35."""
-    world.core.order(Order(answer="fault", text="VP012: not so", times=1))
+    world.core.order(Order(answer="fault", text="VP008: not so", times=1))
     book(world)
     world.work()
     line = last_line(world)
     assert line.startswith(
-        f"It is not in the index, because the lane {LANE} rests after a call that brought nothing (VP012"
+        f"It is not in the index, because the lane {LANE} rests after a call that brought nothing (VP008"
     )
     assert "the next call is at 08:01:" in line
 
@@ -474,11 +474,12 @@ def test_a_post_that_is_sent_in_bulk(world: World) -> None:
     """R-34."""
     book(world)
     world.settle()
-    world.advance(SPACING)
-    world.work()
+    for _ in range(3):  # a lone post is said once more
+        world.advance(SPACING)
+        world.work()
     steer.reprocess(world.relay.store, Selection(source="tidbok"), BY)
     assert why(world).answer.reason == "bulk"
-    assert last_line(world).startswith("It will be in the index by 08:0")
+    assert last_line(world).startswith("It will be in the index by 08:1")
 
 
 def test_a_post_that_waits_for_its_turn(world: World) -> None:
