@@ -147,7 +147,7 @@ def _settle(
     )
     bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
     touched = _want(tx, ground, settlement, held, guard)
-    receipts.add(tx, room.name, settlement.fresh)
+    receipts.add(tx, room.name, [_keepable(tx, receipt) for receipt in settlement.fresh])
     if settlement.ids_restarted:
         sources.ids_restarted(tx, room.name)
     return settlement, touched, tx.now
@@ -160,6 +160,12 @@ def _lacking(row: OutboxRow, encoding: str) -> change.Rejected | None:
         return None
     why = f"has a character that the relay's own database, which keeps text in {encoding}, does not have"
     return change.Rejected("; ".join(f"{name}: {why}" for name in fields)[: change.REASON_LIMIT])
+
+
+def _keepable(tx: Transaction, receipt: Receipt) -> Receipt:
+    """The receipt without the booking's id where the database cannot keep that; `why` asks its outbox then."""
+    unknown = receipt.booking_id is not None and not _holds(tx, receipt.booking_id)
+    return receipt._replace(booking_id=None) if unknown else receipt
 
 
 def _holds(tx: Transaction, text: str) -> bool:

@@ -65,7 +65,7 @@ def kept(relay: Relay) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("moment", ["before the first mark", "before the second mark", "before the commit"])
 def test_a_crash_between_our_commit_and_theirs(relay: Relay, engine: Engine, moment: str) -> None:
     first = put(engine, **_FUTURE, event_id="e-1", version=7)
-    again = put(engine, **_FUTURE, event_id="e-1", version=8)
+    again = put(engine, **_FUTURE, event_id="e-1", version=7)
     older = put(engine, **_FUTURE, event_id="e-2", version=6)
     theirs = relay.source("tidbok").reader.engine
     marks = 0
