@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urljoin
 
 from relay.demo.author import RESIDENTS
 from relay.demo.cast import ORGANISATION, System, care_units_csv
+from relay.sandbox.contract import FIND_PATH, MOUNT
 
 KEY_SPACING: Final = 3.0  # seconds; in real life five minutes
 RETRY_AFTER_FAULT: Final = 3.0  # as above
@@ -51,6 +53,7 @@ log_format = "text"
 enabled = false  # a day is played in minutes here
 [engagement_index.practice]
 url = "{update_url}"
+find_content_url = "{urljoin(update_url, MOUNT + FIND_PATH)}"  # it may be asked: the demo ends by reading back
 logical_address = "5565594230"
 max_posts_per_call = {MAX_POSTS}
 key_spacing = "{KEY_SPACING:g}s"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from relay.demo.config import KEY_SPACING
+from relay.demo.config import KEY_SPACING, environment
 from relay.demo.expected import differences, does_hold, should_hold
 from relay.demo.screen import Moment, Screen
 from relay.demo.stage import Stage
@@ -18,6 +21,7 @@ from relay.demo.story import FORGETS_AT, OUTAGE_AT, tell
 from relay.demo.watch import SeenCall, Watch
 from relay.flow import steer
 from relay.store.selection import Selection
+from relay.store.verification import RESULTS
 
 _LOOK_EVERY: Final = 0.25
 _SETTLED_LOOKS: Final = 3  # in a row, so that nothing was just on its way between two of the questions
@@ -37,11 +41,13 @@ class Result:
     systems: int
     bookings: int
     differences: list[str]
+    read_back: dict[str, int]  # what `ei-relay verify` found: {"equal": 61, "lost": 0, …}
 
     @property
     def good(self) -> bool:
-        """Whether the index equals the bookings, and no rule was broken on the way."""
-        return not self.differences and not self.index["breaches"]
+        """Whether the index equals the bookings, for us and for the relay, and no rule was broken on the way."""
+        unlike = sum(self.read_back.get(result, 0) for result in ("lost", "ghost", "wrong"))
+        return not self.differences and not self.index["breaches"] and not unlike
 
 
 def play(stage: Stage, screen: Screen, seconds: float) -> Result:
@@ -59,7 +65,19 @@ def play(stage: Stage, screen: Screen, seconds: float) -> Result:
             systems=len(stage.cast),
             bookings=len(bookings),
             differences=differences(should_hold(bookings, now), does_hold(watch.listed())),
+            read_back=_read_back(stage),
         )
+
+
+def _read_back(stage: Stage) -> dict[str, int]:
+    """What the relay itself says when it asks the index what it holds, which a regional one may allow (R-39)."""
+    command = [sys.executable, "-m", "relay", "verify", "--all", "--pace", "0s", "--json"]
+    done = subprocess.run(command, env=environment(stage.config), capture_output=True, text=True, check=False)
+    lanes = json.loads(done.stdout)["lanes"] if done.returncode in (0, 1) and done.stdout else []
+    found: Counter[str] = Counter()
+    for lane in lanes:
+        found.update({result: lane[result] for result in RESULTS if lane[result]})
+    return dict(found)
 
 
 class _Show:
@@ -152,6 +170,7 @@ def report(result: Result) -> list[str]:
         ("forgotten", f"{index['forgotten']} after their OK, when the index's back end died; said again since"),
         ("breaches of rules", _counted(Counter(index["breaches_by_rule"])) or "none"),
         ("the index holds", f"{index['posts']} posts"),
+        ("read back", _counted(Counter(result.read_back)) or "nothing; see `ei-relay verify`"),
     ]  # fmt: skip
     text = [f"  {name:<18}{value}" for name, value in lines]
     if result.differences:
