@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def controllers(world: World) -> dict[str, str]:
 
 def reasons(world: World) -> list[tuple[str | None, str | None]]:
     return [(outcome, reason) for _, outcome, reason in world.outcomes()]
+
+
+@pytest.fixture
+def new_world(new_world: NewWorld) -> NewWorld:
+    """Worlds in which a post may go alone and is said once: what is told here is what the lists change."""
+    return partial(new_world, index={"min_posts_per_call": 1})
 
 
 @pytest.fixture

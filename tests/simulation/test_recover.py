@@ -1,7 +1,7 @@
 """The relay's database is restored to a random time: it is noticed, nothing is sent, and after `recover` the index is
 equal to what the outbox says: no ghosts, none lost, and no key sent too soon (R-32).
 
-The environment variable EI_RELAY_RECOVER_SEEDS says how many histories are tried; 100 without it.
+The environment variable EI_RELAY_RECOVER_SEEDS says how many histories are tried; 40 without it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.simulation.bookings import expected
 from tests.simulation.world import SPACING, SYSTEMS, World
 
 NewWorld = Callable[..., World]
-SEEDS = int(os.environ.get("EI_RELAY_RECOVER_SEEDS", "100"))
+SEEDS = int(os.environ.get("EI_RELAY_RECOVER_SEEDS", "40"))
 BY = Request("anna", "recover", "the database was restored")
 RESIDENTS = ("191212121212", "195712130011")
 UNITS = ("SE2321000016-1HZ5", "SE2321000016-1HZ6", "SE2321000016-1HZ7")

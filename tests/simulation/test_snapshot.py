@@ -132,9 +132,10 @@ def test_what_the_outbox_never_said_is_made_good(site: Site) -> None:
     assert site.world.core.breaches() == []
 
 
-def test_live_changes_go_before_what_a_list_changes(site: Site) -> None:
+def test_live_changes_go_before_what_a_list_changes(new_world: Callable[..., World]) -> None:
     """R-34: a cancellation made meanwhile is in the next call."""
-    # Given a list of which much is to be sent
+    # Given a list of which much is to be sent, and a cancellation that waits for no company
+    site = Site(new_world(index={"lone_delete_wait": "0s"}))
     settled(site, booked("L"))
     for n in range(5):
         site.change(booked(f"B{n}"), told=False)
