@@ -137,7 +137,7 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     assert sent.returncode == 0, sent.stderr
     _said(site, "was dropped", "SelectionError", "reprocess ended")
     for why, times in (("unknown-name", 2), ("arguments", 1), ("unknown-task", 1)):
-        counted = f'ei_relay_messages_dropped_total{{reason="{why}"}} {times}.0'
+        counted = f'ei_relay_broker_messages_dropped_total{{reason="{why}"}} {times}.0'
         wait_until(lambda counted=counted: counted in _served(ports[1]), lambda: _served(ports[1]))
 
     # commands: an identity typed as a reason, and looked for
