@@ -201,6 +201,7 @@ class Site:
             "[engagement_index.practice]",
             f'url = "{self._detour(self.index.update_url)}"',
             'logical_address = "5565594230"',
+            'lone_delete_wait = "0s"',  # nor do they wait ten minutes for a delete to have company
             f'key_spacing = "{pace.key_spacing}s"',
             f'retry_after_fault = "{pace.retry_after_fault}s"',
             f'retry_after_fault_max = "{pace.retry_after_fault_max}s"',

@@ -39,6 +39,7 @@ _SEND: Final = """
 from workers.app import app
 person = "{person}"
 app.send_task("workers.deliver", (person,))
+app.send_task("workers.deliver", (f"practice:{{person}}",))
 app.send_task("workers.intake", (f"source of {{person}}",))
 app.send_task("workers.tick", ("{arguments}",))
 app.send_task("workers.of_{unknown}", ("{unknown}",), {{"who": "{unknown}"}})
@@ -130,11 +131,14 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     _said(site, "SQLSTATE 23514")
     _relay_sql(site, "ALTER TABLE ei_booking DROP CONSTRAINT c")
 
-    # tasks that crash with an identity in their arguments: Celery's own error lines
+    # messages with an identity in them that are none of ours, and a task that crashes with one: Celery's own error line
     sent = site.python("-c", _SEND.format(person=WHO["crash"], arguments=WHO["arguments"], unknown=WHO["unknown task"],
                                           selector=WHO["selector"]))  # fmt: skip
     assert sent.returncode == 0, sent.stderr
-    _said(site, "unregistered task", "KeyError", "TypeError", "SelectionError", "reprocess ended")
+    _said(site, "was dropped", "SelectionError", "reprocess ended")
+    for why, times in (("unknown-name", 2), ("arguments", 1), ("unknown-task", 1)):
+        counted = f'ei_relay_broker_messages_dropped_total{{reason="{why}"}} {times}.0'
+        wait_until(lambda counted=counted: counted in _served(ports[1]), lambda: _served(ports[1]))
 
     # commands: an identity typed as a reason, and looked for
     person = WHO["reason"]
@@ -225,15 +229,17 @@ def _wrong_files(site: Site) -> Iterator[Done]:
 def _scraped(ports: tuple[int, int]) -> str:
     """What the exporter and the worker serve when they have seen all of it."""
 
-    def get(port: int) -> str:
-        return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
-
     rejected = f'ei_relay_outbox_rejected_rows{{source="{TIDBOK.name}"}} 2.0'
-    wait_until(lambda: rejected in get(ports[0]), lambda: get(ports[0]))
-    counted = get(ports[1])
+    wait_until(lambda: rejected in _served(ports[0]), lambda: _served(ports[0]))
+    counted = _served(ports[1])
     for name in ("calls_total", "outbox_rows_total", "call_seconds_count", "delivery_delay_seconds_count"):
         assert f"ei_relay_{name}{{" in counted
-    return get(ports[0]) + counted
+    return _served(ports[0]) + counted
+
+
+def _served(port: int) -> str:
+    """The metrics of the process that serves them at this port."""
+    return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
 
 
 def _relay_sql(site: Site, sql: str) -> list[str]:
