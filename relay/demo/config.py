@@ -13,6 +13,7 @@ from relay.demo.cast import ORGANISATION, System, care_units_csv
 
 KEY_SPACING: Final = 3.0  # seconds; in real life five minutes
 RETRY_AFTER_FAULT: Final = 3.0  # as above
+LONE_DELETE_WAIT: Final = 2 * KEY_SPACING  # as in real life: what is played must be over before the show is
 COLLECT_QUIET: Final = 0.5  # the sandbox gathers single posts as the index does, on the same shrunken scale
 COLLECT_MESSAGES: Final = 4
 BULK_CALL_INTERVAL: Final = 1.0  # as above
@@ -54,6 +55,7 @@ url = "{update_url}"
 logical_address = "5565594230"
 max_posts_per_call = {MAX_POSTS}
 key_spacing = "{KEY_SPACING:g}s"
+lone_delete_wait = "{LONE_DELETE_WAIT:g}s"
 retry_after_fault = "{RETRY_AFTER_FAULT:g}s"
 split_call_interval = "1s"
 bulk_call_interval = "{BULK_CALL_INTERVAL:g}s"
