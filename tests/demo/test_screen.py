@@ -21,7 +21,7 @@ MOMENT = Moment(elapsed=13, seconds=26, rows=1, calls=1, held=1, status="a key w
 
 
 def frame(monkeypatch, columns: int, lines: int, *, coloured: bool) -> str:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((columns, lines)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((columns, lines)))
     out = io.StringIO()
     live = LiveScreen(out, coloured=coloured)
     for _ in range(50):
