@@ -104,6 +104,7 @@ def test_what_is_in_an_old_database_stays(old: Engine) -> None:
     assert rows(old, tables) == before
 
 
+@pytest.mark.parametrize("old", ["0.1.0"], indirect=True)  # it did not note when a list was last heard
 def test_lists_that_were_left_in_an_old_database_go_a_day_after_the_upgrade(old: Engine) -> None:
     upgrade(old)
     with old.connect() as connection:
@@ -115,3 +116,13 @@ def test_lists_that_were_left_in_an_old_database_go_a_day_after_the_upgrade(old:
     store, day = Store(old, SetClock()), timedelta(days=1)
     assert store.transact(lambda tx: retention.drop_snapshots(tx, heard_at - day)) == 0
     assert [store.transact(lambda tx: retention.drop_snapshots(tx, heard_at)) for _ in range(3)] == [2, 3, 0]
+
+
+@pytest.mark.parametrize("old", ["0.2.0"], indirect=True)
+def test_lists_that_were_left_with_their_time_go_a_day_after_that_time(old: Engine) -> None:
+    upgrade(old)
+
+    store, heard_at = Store(old, SetClock()), datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+    early = heard_at - timedelta(seconds=1)
+    assert [store.transact(lambda tx: retention.drop_snapshots(tx, early)) for _ in range(2)] == [2, 0], "given up"
+    assert [store.transact(lambda tx: retention.drop_snapshots(tx, heard_at)) for _ in range(2)] == [3, 0]
