@@ -46,6 +46,7 @@ def write(folder: Path, systems: Sequence[System], *, database_url: str, update_
 environment = "qa"
 database_url = "{database_url}"
 broker_url = "{broker_url}"
+spool_dir = "{folder / "spool"}"
 poll_interval = "500ms"
 worker_threads = 8
 log_format = "text"
