@@ -58,7 +58,7 @@ class Reader:
         task, name = _part(headers, "task", str), _part(headers, "id", str)
         if len(name) > _LONGEST_ID or message.get("content-type") != "application/json":
             raise Foreign(NOT_A_MESSAGE)
-        if any(headers.get(each) for each in _NOT_OURS) or any(headers.get("timelimit") or ()):
+        if any(headers.get(each) for each in _NOT_OURS) or headers.get("timelimit") not in (None, [None, None]):
             raise Foreign(OPTIONS)
         arguments, keywords = _arguments(message)
         fits = self._tasks().get(task)

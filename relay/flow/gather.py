@@ -17,6 +17,7 @@ from relay import change
 from relay.booking import Booking, Policy, Withheld, succeed, wanted_post, withheld
 from relay.catalogue import CatalogueError
 from relay.flow.follow import CHECK
+from relay.flow.ground import Ground
 from relay.flow.inquiry import Found
 from relay.flow.posts_seen import posts_seen
 from relay.flow.relay import Relay
@@ -25,20 +26,20 @@ from relay.identity import mask
 from relay.outbox.inspect import RowFacts
 from relay.post import WantedPost
 from relay.settings import ALL
-from relay.store import bookings, story
+from relay.store import bookings, changes, story
 from relay.store.transaction import Transaction
-from relay.story.facts import Facts, Lists, Pace, Row, Source
+from relay.story.facts import Facts, Held, Lists, Pace, Row, Source
 from relay.wallclock import WallClockError, parse_instant
 
 
 def gather(relay: Relay, found: Found) -> Facts:
     """All that is known of one booking. Raises SQLAlchemyError where the relay's own database does not answer."""
     seen = look(relay, found.source, booking_id=found.booking_id)
-    policy, lists, trouble = _policy(relay, found.source)
-    return relay.store.transact(lambda tx: _told(tx, relay, found, seen, policy, lists, trouble))
+    ground, lists, trouble = _ground(relay, found.source)
+    return relay.store.transact(lambda tx: _told(tx, relay, found, seen, ground, lists, trouble))
 
 
-def _policy(relay: Relay, name: str) -> tuple[Policy | None, dict[str, Any], str | None]:
+def _ground(relay: Relay, name: str) -> tuple[Ground | None, dict[str, Any], str | None]:
     """What decides over the source's bookings, where its lists are from, and why they cannot be read."""
     configured = next((source for source in relay.settings.source if source.name == name), None)
     if configured is None:
@@ -50,7 +51,7 @@ def _policy(relay: Relay, name: str) -> tuple[Policy | None, dict[str, Any], str
         residents = configured.test_residents
         lists |= {"residents": str(residents), "residents_at": _written_at(residents)}
     try:
-        return relay.source(name).policies.ground().policy, lists, None
+        return relay.source(name).policies.ground(), lists, None
     except CatalogueError as error:
         return None, lists, str(error)
 
@@ -67,13 +68,14 @@ def _told(
     relay: Relay,
     found: Found,
     seen: Seen,
-    policy: Policy | None,
+    ground: Ground | None,
     lists: dict[str, Any],
     trouble: str | None,
 ) -> Facts:
     known = story.sources(tx).get(found.source)
     row = story.row_of_booking(tx, found.source, found.booking_id)
     booking = bookings.load(tx, found.source, [found.booking_id]).get(found.booking_id)
+    policy = ground.policy if ground is not None else None
     retired = known is not None and known.retired_at is not None
     if retired:
         policy = Policy(data_controller="", retired=True)
@@ -96,6 +98,8 @@ def _told(
         wanted=wanted,
         decided=policy is not None or coming is None or coming.details is None,
         lists=Lists(unit_listed=listed, **lists),
+        held=_held(changes.of_booking(tx, found.source, found.booking_id)),
+        held_lists=_held(changes.of_ground(tx, found.source, ground.fingerprint)) if ground is not None else None,
         posts=posts_seen(tx, relay, found.source, found.booking_id, wanted),
         pace=Pace(poll_interval=relay.settings.poll_interval),
     )
@@ -114,6 +118,10 @@ def _decided(
     return reasons, None if isinstance(wanted, Withheld) else wanted
 
 
+def _held(row: DatabaseRow[Any] | None) -> Held | None:
+    return Held(row.id, row.kind, row.status, row.why, row.decided_at) if row is not None else None
+
+
 def _source(relay: Relay, name: str, known: DatabaseRow[Any] | None, seen: Seen, trouble: str | None) -> Source:
     configured = name in relay.source_names
     if known is None:
@@ -130,6 +138,9 @@ def _source(relay: Relay, name: str, known: DatabaseRow[Any] | None, seen: Seen,
         evaluating=known.weighed_to is not None,
         trouble=seen.trouble,
         back_to=seen.back_to,
+        restore_at=known.restore_suspected_at,
+        restore_why=known.restore_why,
+        rests_until=known.restore_rests_until,
     )
 
 

@@ -74,6 +74,8 @@ def _post(
         ahead=story.ahead_of(tx, row) if waits else 0,
         current=_is(row, lane, wanted) if wanted is not None else row.wanted != ABSENT,
         run_id=row.run_id,
+        held_until=row.held_until,
+        unconfirmed=row.unconfirmed,
     )
 
 
@@ -109,6 +111,7 @@ def _lane(
         failed_at=lane.failed_at,
         last_text=said,
         next_call_at=lane.next_call_at,
+        say_again_at=lane.say_again_at,
         next_split_at=lane.next_split_at,
         next_bulk_at=lane.next_bulk_at,
         busy_until=out.lease_until if out is not None else None,

@@ -115,6 +115,13 @@ def _held_among(dialect: str) -> Select[Any]:
     return select(held_booking.c.booking_id).where(mine, held_booking.c.booking_id.in_(select(asked.booking_id)))
 
 
+def of_booking(tx: Transaction, source: str, booking_id: str) -> Row[Any] | None:
+    """The change that keeps a booking's posts as they are."""
+    mine = (held_booking.c.source == source) & (held_booking.c.booking_id == booking_id)
+    asked = select(held_change).join(held_booking, held_booking.c.change_id == held_change.c.id)
+    return tx.run(asked.where(mine)).one_or_none()
+
+
 def bookings_of(tx: Transaction, change_id: int, limit: int) -> list[str]:
     """The first of the bookings that a change keeps back."""
     asked = select(held_booking.c.booking_id).where(held_booking.c.change_id == change_id)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from relay.post import ABSENT, UNKNOWN
-from relay.story.cause import Cause, no_worker
-from relay.story.causes import of_booking, of_post, of_rows
+from relay.story.cause import Cause, no_worker, restore_suspected
+from relay.story.causes import of_booking, of_held, of_post, of_rows
 from relay.story.facts import Facts
 from relay.story.words import by, plain
 
@@ -26,6 +26,10 @@ class Answer:
 
 def answer(f: Facts) -> Answer:
     """The answer for one booking."""
+    restored = restore_suspected(f)
+    if restored is not None:  # what our database knows of the index may be older than what the index holds
+        said = "Nobody can say whether it is in the index"
+        return Answer(f"{said}, because {restored.because}; {restored.do}.", None, restored.code)
     held, target = _held(f), f.target
     rows = of_rows(f)
     if rows is not None and rows.until is None:
@@ -35,6 +39,9 @@ def answer(f: Facts) -> Answer:
     if not f.decided:
         return _undecided(f, held)
     withheld = of_booking(f)
+    guarded = of_held(f)
+    if guarded is not None:
+        return _guarded(f, held, guarded, withheld)
     if withheld is not None:
         return _withheld(f, held, withheld, rows)
     if target is None or target.wanted != (f.wanted.content if f.wanted else ABSENT):
@@ -84,6 +91,18 @@ def _kept(f: Facts, held: bool | None, cause: Cause, how: str) -> Answer:  # noq
     return Answer(f"It is not in the index, because {unknown}{cause.because}; {cause.do}.", held, cause.code)
 
 
+def _guarded(f: Facts, held: bool | None, guarded: Cause, why: Cause | None) -> Answer:
+    """Its posts stay as they were until somebody decides; `why`: it should have none."""
+    if why is None:
+        return _kept(f, held, guarded, "as it should be")
+    stands = next((post for post in f.posts if post.wanted != ABSENT and post.pending), None)
+    cause = of_post(f, stands) if stands is not None else None
+    if held is False and cause is not None:  # what was wanted before is still to be sent
+        return _coming(f, held, cause) if cause.until else _kept(f, held, cause, "as it is wanted")
+    said = "It is still in the index" if held else "It may be in the index still"
+    return Answer(f"{said}, though {why.because}, because {guarded.because}; {guarded.do}.", held, guarded.code)
+
+
 def _withheld(f: Facts, held: bool | None, why: Cause, rows: Cause | None) -> Answer:
     """It should have no post: is one there still?"""
     if held is False and not (rows and any(post.pending for post in f.posts)):
@@ -99,6 +118,14 @@ def _withheld(f: Facts, held: bool | None, why: Cause, rows: Cause | None) -> An
         return Answer(f"It is in the index, though {why.because}, because {late.because}; {late.do}.", held, late.code)
     known = "" if held else ", for all that is known,"
     when = by(late.until, f.now)
+    if late.code == "company":
+        still = "is still" if held else "may still be"
+        return Answer(
+            f"It {still} in the index until {when}: {late.because}; it should go, because {why.because}.",
+            held,
+            late.code,
+            late.until,
+        )
     return Answer(
         f"It is in the index{known} and will be gone by {when}, because {why.because}.", held, why.code, late.until
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.story.facts import Facts
-from relay.story.words import lasting
+from relay.story.words import clock, lasting, plain
 
 SILENT: Final = timedelta(minutes=3)  # a worker looks after each source every minute
 A_CALL: Final = timedelta(seconds=2)  # what one call of a full lane takes, for an estimate
@@ -36,3 +36,16 @@ def no_worker(f: Facts) -> Cause | None:
     )
     do = "start the workers and their beat (`ei-relay workers list`, `ei-relay status`)"
     return Cause("no_worker", because, do)
+
+
+def restore_suspected(f: Facts) -> Cause | None:
+    """Whether nothing is sent for the source, since the relay's database seems to be an older one."""
+    source = f.source
+    if source.restore_at is None:
+        return None
+    because = (
+        f"nothing is sent of the source {source.name} since {clock(source.restore_at, f.now)}, as the relay's database "
+        f"seems to have been restored: {plain(source.restore_why)}"
+    )
+    do = f"read again what was lost with `ei-relay recover --source {source.name}` (docs/runbook.md)"
+    return Cause("restore_suspected", because, do)

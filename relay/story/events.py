@@ -8,9 +8,10 @@ from datetime import datetime
 
 from relay.post import ABSENT, DISCARDED
 from relay.story.cause import Cause
-from relay.story.causes import of_post, of_rows
+from relay.story.causes import of_held, of_post, of_rows
 from relay.story.facts import Call, Facts, Post, Row
 from relay.story.of_booking import BOOKING
+from relay.story.of_post import said_alone
 from relay.story.words import HOW_TO_WRITE, clock, coded, content, fields_of, plain
 
 
@@ -167,10 +168,16 @@ def _causes(f: Facts) -> Iterator[Event]:
     rows = of_rows(f)
     if rows is not None:
         yield _cause(f, rows)
+    guarded = of_held(f) if f.decided else None
+    if guarded is not None:
+        yield _cause(f, guarded)
     for post in f.posts:
         cause = of_post(f, post)
         if cause is not None:
             yield _cause(f, cause, post)
+        alone = said_alone(f, post)
+        if alone is not None:
+            yield Event("cause", alone.because, None, {"reason": alone.code, "post": post.key})
 
 
 def _cause(f: Facts, cause: Cause, post: Post | None = None) -> Event:

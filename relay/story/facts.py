@@ -40,6 +40,9 @@ class Source:
     evaluating: bool = False  # its bookings are being evaluated again
     trouble: str | None = None  # why its outbox could not be read just now, for this story
     back_to: int | None = None  # settled rows were looked for back to this one; None: in all
+    restore_at: datetime | None = None  # since when nothing is sent: the relay's database seems to be an older one
+    restore_why: str | None = None
+    rests_until: datetime | None = None  # nothing is sent before: what was sent last is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,17 @@ class Lists:
     unit_listed: bool = False
     residents: str | None = None
     residents_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change that the surge guard holds, and with it what the booking should be by now."""
+
+    change: int
+    kind: str  # lists, removals, arrivals
+    status: str  # held, approved, rejected
+    why: str
+    decided_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,7 @@ class Lane:
     failed_at: datetime | None = None
     last_text: str | None = None  # of the last call of this lane that is known of
     next_call_at: datetime | None = None
+    say_again_at: datetime | None = None  # when what was said alone is looked at; None: nothing was
     next_split_at: datetime | None = None
     next_bulk_at: datetime | None = None
     busy_until: datetime | None = None  # a call is out, until then at most
@@ -124,6 +139,8 @@ class Post:
     ahead: int = 0  # posts that wait before it
     current: bool = False  # it is under the key that the booking has now
     run_id: int | None = None
+    held_until: datetime | None = None  # a lone delete, which waits for company until then
+    unconfirmed: int = 0  # calls of its own that said what is known, since one of several posts did
 
     @property
     def pending(self) -> bool:
@@ -148,6 +165,8 @@ class Facts:
     wanted: WantedPost | None = None  # the post that `next` should have
     decided: bool = True  # False: the lists cannot be read here, so nobody can say what it should have
     lists: Lists = Lists()
+    held: Held | None = None  # of the booking, by what its outbox said
+    held_lists: Held | None = None  # of the lists, as they are now
     posts: tuple[Post, ...] = ()
     pace: Pace = Pace()
 

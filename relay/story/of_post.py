@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from relay.post import DISCARDED, UNKNOWN
-from relay.story.cause import A_CALL, Cause, no_worker
+from relay.post import ABSENT, COLLISION, DISCARDED, UNKNOWN
+from relay.story.cause import A_CALL, Cause, no_worker, restore_suspected
 from relay.story.facts import Facts, Post
 from relay.story.words import clock, coded, plain
 
@@ -27,7 +27,7 @@ def _discarded(f: Facts, p: Post) -> Cause | None:
 
 
 def _parked(f: Facts, p: Post) -> Cause | None:
-    if p.parked_code is None:
+    if p.parked_code is None or p.parked_code in (COLLISION, DISCARDED):
         return None
     at = f" at {clock(p.parked_at, f.now)}" if p.parked_at else ""
     return Cause(
@@ -35,6 +35,31 @@ def _parked(f: Facts, p: Post) -> Cause | None:
         f"post {p.key} is parked: the index refused it for its content{at} with {coded(p.parked_code, p.parked_text)}",
         f"correct the booking, or send it again with `ei-relay parked retry {p.key}`",
     )
+
+
+def _collides(_f: Facts, p: Post) -> Cause | None:
+    if p.parked_code != COLLISION:
+        return None
+    do = "have the booking system give one of the two another booking_id, or nothing: it is sent when the other is gone"
+    return Cause("collision", f"post {p.key} is kept back: {plain(p.parked_text)}", do)
+
+
+def _restored(f: Facts, _p: Post) -> Cause | None:
+    return restore_suspected(f)
+
+
+def _recovered(f: Facts, _p: Post) -> Cause | None:
+    rests = f.source.rests_until
+    if rests is None or rests <= f.now:
+        return None
+    because = f"the source {f.source.name} was recovered, and what was sent last before is not known (R-32)"
+    return Cause("recovered", because, until=rests + A_CALL)
+
+
+def _alone(f: Facts, p: Post) -> Cause | None:
+    if p.wanted != ABSENT or p.held_until is None or p.held_until <= f.now:
+        return None
+    return Cause("company", "a lone delete waits for company", until=p.held_until + A_CALL)
 
 
 def _left(_f: Facts, p: Post) -> Cause | None:
@@ -151,9 +176,23 @@ def _in_turn(f: Facts, p: Post) -> Cause | None:
     return Cause("in_turn", f"it is sent in its turn{before}", until=free + f.pace.poll_interval + calls * A_CALL)
 
 
+def said_alone(_f: Facts, p: Post) -> Cause | None:
+    """A post that is as it is wanted, and will be said again: told beside the answer."""
+    if p.pending or not p.unconfirmed or p.parked_code is not None or p.lane.say_again_at is None:
+        return None
+    done = "deleted" if p.wanted == ABSENT else "sent"
+    return Cause(
+        "unconfirmed",
+        f"post {p.key} was {done} in a call of its own, which the index may lose; it is said again with others, or "
+        "once more alone where there are none",
+    )
+
+
 POST: Final[tuple[tuple[str, Callable[[Facts, Post], Cause | None]], ...]] = (
     ("discarded", _discarded),
+    ("collision", _collides),
     ("parked", _parked),
+    ("restore_suspected", _restored),
     ("lane_not_configured", _left),
     ("lane_paused", _paused),
     ("lane_blocked", _blocked),
@@ -161,7 +200,9 @@ POST: Final[tuple[tuple[str, Callable[[Facts, Post], Cause | None]], ...]] = (
     ("call_out", _out),
     ("lane_resting", _resting),
     ("index_away", _index_away),
+    ("recovered", _recovered),
     ("spacing", _spaced),
+    ("company", _alone),
     ("narrowing", _narrowed),
     ("bulk", _in_bulk),
     ("in_turn", _in_turn),

@@ -134,6 +134,12 @@ _anything = st.recursive(
 )
 
 
+@pytest.mark.parametrize("limit", [1, [1, None], {"a": 1}, True, "soon"])
+def test_a_limit_of_time_is_not_ours(limit: object) -> None:
+    with pytest.raises(Foreign, match=OPTIONS):
+        READER.read(change("headers", timelimit=limit))
+
+
 @given(
     st.binary()
     | _anything.map(lambda x: json.dumps(x).encode())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.flow import steer
+from relay.flow import hold, steer
 from relay.flow.gather import gather
 from relay.flow.inquiry import Found
 from relay.flow.intake import intake
@@ -16,10 +16,11 @@ from relay.flow.relay import Relay
 from relay.flow.retention import prune
 from relay.flow.steer import Request
 from relay.sandbox.orders import Order
-from relay.store import lanes, parked, sources
+from relay.store import changes, lanes, parked, restores, sources
 from relay.store.lanes import LaneName
 from relay.store.selection import Selection
 from relay.story.of_booking import BOOKING
+from relay.story.of_held import HELD
 from relay.story.of_post import POST
 from relay.story.of_rows import ROWS
 from relay.story.story import tell
@@ -340,6 +341,107 @@ def test_a_booking_that_is_forgotten(world: World) -> None:
     assert "its data have been deleted" in line
 
 
+# ── the surge guard ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+MANY = 60  # bookings, more than may lose their posts at once
+
+
+def held_removals(world: World, **said: object) -> None:
+    """A booking system writes bookings that stand in the index, and takes all of them away or changes them."""
+    for n in range(MANY):
+        book(world, f"B{n}")
+    world.settle()
+    world.advance(SPACING)
+    world.work()
+    for n in range(MANY):
+        if said:
+            book(world, f"B{n}", **said)
+        else:
+            world.write(operation="remove", booking_id=f"B{n}")
+    world.work()
+    assert [row.status for row in world.relay.store.transact(changes.every)] == ["held"]
+
+
+def test_a_removal_that_the_surge_guard_holds(world: World) -> None:
+    held_removals(world)
+    assert last_line(world) == (
+        f"It is still in the index, though it was cancelled by row {MANY + 2}, because it is held by the surge guard, "
+        "change 1: 60 posts of 60 would be removed or moved at once, after 0 within the hour; 49 may without asking; "
+        "look at it with `ei-relay changes show 1` and approve or reject it."
+    )
+    assert (why(world).answer.in_index, why(world).answer.reason, why(world).answer.by) == (True, "held", None)
+    assert any(e.kind == "cause" and e.facts["reason"] == "held" for e in why(world).events)
+
+
+def test_a_held_removal_that_was_rejected(world: World) -> None:
+    held_removals(world)
+    hold.reject(world.relay.store, 1, "anna", "half a file")
+    line = last_line(world)
+    assert "because it is held by the surge guard, change 1, which was rejected at 08:0" in line
+    assert line.endswith("; `ei-relay changes approve 1` has it followed after all.")
+
+
+def test_a_held_removal_that_was_approved(world: World) -> None:
+    held_removals(world)
+    hold.approve(world.relay.store, 1, world.relay.source("tidbok").policies.ground(), "anna", "the clinic closed")
+    assert why(world).answer.reason == "cancelled"
+    assert last_line(world).startswith("It is in the index and will be gone by 08:")
+
+
+def test_a_held_removal_of_a_booking_that_is_written_again(world: World) -> None:
+    """A newer word lets the booking go."""
+    held_removals(world)
+    book(world)
+    assert why(world).answer.reason != "held"
+    world.settle()
+    assert last_line(world) == "It is in the index."
+    assert why(world, "B2").answer.reason == "held"
+
+
+def test_a_move_that_the_surge_guard_holds(world: World) -> None:
+    """R-10."""
+    held_removals(world, care_unit="SE2321000016-2222")
+    line = last_line(world)
+    assert line.startswith(
+        "It is in the index, but not as it should be, because it is held by the surge guard, change 1: 60 posts"
+    )
+    assert why(world).answer.reason == "held"
+
+
+def test_a_booking_whose_arrival_the_surge_guard_holds(new_world: NewWorld) -> None:
+    world = new_world(environment="production", test_residents=None)
+    world.work()
+    for n in range(120):
+        book(world, f"B{n}", days=30 + n)
+    world.settle()
+    line = last_line(world, "B119")
+    assert line.startswith(
+        "It is not in the index, because it is held by the surge guard, change 1: more than 100 new posts within an "
+        "hour are for one resident"
+    )
+    assert line.endswith("; look at it with `ei-relay changes show 1` and approve or reject it.")
+    assert (why(world, "B119").answer.in_index, why(world, "B119").answer.reason) == (False, "held")
+
+
+def test_lists_that_the_surge_guard_holds(new_world: NewWorld, tmp_path: Path) -> None:
+    """The booking is judged by the lists from before."""
+    units = tmp_path / "units.csv"
+    units.write_text(f"hsa_id\n{UNIT}\n", encoding="utf-8")
+    world = new_world(care_units=units)
+    world.work()
+    for n in range(MANY):
+        book(world, f"B{n}")
+    world.settle()
+    units.write_text("hsa_id\nSE2321000016-AAAA\n", encoding="utf-8")
+    for _ in range(6):
+        world.advance(120)
+        world.work()
+    line = last_line(world)
+    assert line.startswith(f"It is still in the index, though the care unit {UNIT} is not connected")
+    assert "because the change of the lists is held by the surge guard, change 1: 60 posts would be removed" in line
+    assert why(world).answer.reason == "held"
+
+
 # ── the post ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -489,6 +591,74 @@ def test_a_post_that_waits_for_its_turn(world: World) -> None:
     assert why(world).answer.reason == "in_turn"
 
 
+def test_a_lone_delete_that_waits_for_company(world: World) -> None:
+    book(world)
+    world.settle()
+    world.advance(2 * SPACING)
+    world.settle()
+    world.advance(2 * SPACING)
+    world.work()
+    world.write(operation="remove", booking_id="B1")
+    world.work()
+    at = (world.now() + timedelta(minutes=11)).replace(second=0) + timedelta(hours=1)
+    assert last_line(world) == (
+        f"It is still in the index until {at:%H:%M}: a lone delete waits for company; it should go, because it was "
+        "cancelled by row 2."
+    )
+    assert (why(world).answer.in_index, why(world).answer.reason) == (True, "company")
+
+
+def test_a_post_that_was_sent_alone(world: World) -> None:
+    book(world)
+    world.settle()
+    assert last_line(world) == "It is in the index."
+    alone = [e for e in why(world).events if e.facts.get("reason") == "unconfirmed"]
+    assert [e.text for e in alone] == [
+        "post 1 was sent in a call of its own, which the index may lose; it is said again with others, or once more "
+        "alone where there are none"
+    ]
+    book(world, "B2")
+    world.settle()
+    world.confirm()
+    assert not [e for e in why(world).events if e.facts.get("reason") == "unconfirmed"]
+
+
+def test_a_post_that_the_index_cannot_tell_from_another(world: World) -> None:
+    """R-11."""
+    book(world, "51042", care_unit="SE2321000016-1HZ")
+    book(world, "1042", care_unit="SE2321000016-1HZ5")
+    world.settle()
+    assert last_line(world, "51042") == "It is in the index."
+    line = last_line(world, "1042")
+    assert line.startswith("It is not in the index, because post 2 is kept back: the index cannot tell it from the ")
+    assert "post of booking 51042 at unit SE2321000016-1HZ: " in line
+    assert "`ei-relay parked retry" not in line
+    assert why(world, "1042").answer.reason == "collision"
+
+
+def test_a_source_whose_database_seems_restored(world: World) -> None:
+    book(world)
+    found = "row 7 is marked and has no receipt"
+    world.relay.store.transact(lambda tx: restores.suspect(tx, "tidbok", None, found))
+    world.work()
+    assert last_line(world) == (
+        "Nobody can say whether it is in the index, because nothing is sent of the source tidbok since 08:00, as the "
+        f"relay's database seems to have been restored: {found}; read again what was lost with `ei-relay recover "
+        "--source tidbok` (docs/runbook.md)."
+    )
+    assert (why(world).answer.in_index, why(world).answer.reason) == (None, "restore_suspected")
+
+
+def test_a_source_that_was_recovered_a_moment_ago(world: World) -> None:
+    """R-32."""
+    world.relay.store.transact(lambda tx: restores.suspect(tx, "tidbok", None, "a row has no receipt"))
+    world.relay.store.transact(lambda tx: restores.clear(tx, "tidbok", timedelta(seconds=SPACING), tx.now))
+    book(world)
+    world.work()
+    assert last_line(world) == "It will be in the index by 08:06."
+    assert why(world).answer.reason == "recovered"
+
+
 def test_a_lane_whose_index_left_the_configuration(world: World) -> None:
     ask(world, "UPDATE ei_lane SET paused = 1")
     book(world)
@@ -503,4 +673,4 @@ def test_a_lane_whose_index_left_the_configuration(world: World) -> None:
 def test_every_cause_of_the_tables_has_its_situation_here() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     made = text.count("\ndef test_")
-    assert made > len(ROWS) + len(BOOKING) + len(POST)
+    assert made > len(ROWS) + len(BOOKING) + len(HELD) + len(POST)
