@@ -143,9 +143,11 @@ def test_a_question_costs_the_same_at_ten_million_posts_as_at_ten_thousand(
     few, many = (cost_of(store, QUESTIONS[asked]) for store in sizes)
     print(asked, few, many, sep="\n  ")
 
+    # A thousand times as many posts: another plan over the same few rows may cost more, one that grows would cost a
+    # thousand times as much. The trees are higher by a level or two.
     assert whole_tables(many) == []
-    assert many.rows <= few.rows
-    assert many.pages <= few.pages + 20  # the trees are higher by a level or two
+    assert many.rows <= 3 * few.rows
+    assert many.pages <= 3 * few.pages + 20
 
 
 @pytest.mark.heavy
