@@ -18,7 +18,7 @@ _COORDINATION_DAY: Final = 60  # a samordningsnummer is the birth day + 60
 _CENTURIES: Final = ("18", "19", "20")  # of birth; 21 is not yet in use
 # The first two of a national reserve number: a century of birth to which 3, or a multiple of 3 up to 78, was added, so
 # that none looks like a personnummer; 00 where the birthday is unknown. Others with letters are one region's own.
-_RESERVE_SERIES: Final = frozenset(f"{first:02d}" for first in (0, *range(22, 99)))
+_RESERVE_SERIES: Final = frozenset(f"{first:02d}" for first in (0, *range(21, 99)))
 
 # What might be an identity in a text: ten or twelve digits with a possible month and day, or a reserve
 # number, which has a letter among its last four. Digit boundaries leave fourteen-digit times alone, and
@@ -60,7 +60,7 @@ def parse_resident_id(text: str) -> str:
 
     A `-` or `+` before the last four is dropped. With digits only, the date must be possible (an unknown
     month or day, 00, passes) and the check digit right. With a letter it must begin as a national reserve number does,
-    with 00 or 22 to 98: one that begins with 18 to 20 is a region's own, and means nobody elsewhere.
+    with 00 or 21 to 98: one that begins with 18 to 20 is a region's own, and means nobody elsewhere.
     Raises IdentityError, whose text says what was expected and holds nothing of the value.
     """
     separated = _SEPARATED.fullmatch(text)
@@ -77,7 +77,7 @@ def parse_resident_id(text: str) -> str:
             raise IdentityError("expected a right check digit (the last of the twelve)")
     elif identity[:2] not in _RESERVE_SERIES:
         raise IdentityError(
-            "expected a national reserve number, which begins with 00 or 22 to 98; "
+            "expected a national reserve number, which begins with 00 or 21 to 98; "
             "this is a local one, which the source's local_identities does not cover"
         )
     return identity

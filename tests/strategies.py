@@ -40,7 +40,7 @@ def reserve_numbers(draw: st.DrawFn) -> str:
     last = draw(st.text("0123456789" + _RESERVE_LETTERS, min_size=3, max_size=3))
     place = draw(st.integers(0, 3))
     letter = draw(st.sampled_from(_RESERVE_LETTERS))
-    series = draw(st.sampled_from(["00", *map(str, range(22, 99))]))
+    series = draw(st.sampled_from(["00", *map(str, range(21, 99))]))
     return series + draw(st.text("0123456789", min_size=6, max_size=6)) + last[:place] + letter + last[place:]
 
 
