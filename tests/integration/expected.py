@@ -58,7 +58,7 @@ def outcomes(plan: Plan, commits: Mapping[int, Commit]) -> dict[int, set[str]]:
                 expected[row.id] = {TAKEN, SUPERSEDED}
     for row in plan.rows:
         if row.repeats:
-            expected[row.id] = {DUPLICATE}
+            expected[row.id] = {DUPLICATE, REJECTED}  # rejected where it says something else
         elif row.wrong:
             expected[row.id] = {REJECTED}
     return expected
