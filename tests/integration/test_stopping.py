@@ -55,4 +55,4 @@ def test_sigterm_finishes_the_call_that_is_out_and_records_it(site: Site) -> Non
     process.start()
     site.insert(TIDBOK.name, operation="remove", booking_id="b-2")
     wait_until(lambda: site.unread() == 0, "a later row taken")
-    assert len(site.index.calls()) == 1
+    assert [call["posts"] for call in site.index.calls()] in ([1], [1, 1])  # a lone post is said once more

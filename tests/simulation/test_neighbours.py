@@ -37,6 +37,8 @@ class Pace:
     retry_after_fault_max = timedelta(minutes=15)
     bulk_call_interval = timedelta(seconds=5)
     split_call_interval = timedelta(seconds=5)
+    key_spacing = timedelta(minutes=5)
+    least_posts = 1
 
 
 @dataclass
@@ -119,7 +121,7 @@ class Region:
             with self.store.engine.begin() as connection:
                 tx = lanes.Transaction(connection, now)
                 lanes.close_call(
-                    tx, taken, **lane_after(due, verdict, taken.failures, taken.blocked, Pace(), now, 0.5)
+                    tx, taken, **lane_after(due, verdict, taken, Pace(), now, 0.5)
                 )  # fmt: skip
                 posts.record(tx, 1, posts_after(due, verdict, 1, now), {post.id: post.wanted for post in due})
             if verdict.kind is Kind.ACCEPTED:

@@ -44,7 +44,7 @@ def day(world: World, number: int) -> None:
         starts_at = (world.now() + timedelta(days=n, hours=1)).replace(tzinfo=None, microsecond=0)
         world.write(
             operation="upsert", booking_id=name, version=1, event_id=f"{name}-1",
-            resident_id=f"19900101{(number * 6 + n) % 1000:03}p", care_unit="SE2321000016-1HZ5",
+            resident_id=f"22900101{(number * 6 + n) % 1000:03}p", care_unit="SE2321000016-1HZ5",
             starts_at=(starts_at if n else starts_at - timedelta(days=1)).isoformat(),
         )  # fmt: skip
     if number % 7 == 0:
@@ -65,9 +65,9 @@ def day(world: World, number: int) -> None:
 
 def leave_a_list(world: World, number: int) -> None:
     """Somebody compares the clinic's full list, and the power goes before it is applied."""
-    lines = [f"L{number}-{n},1,19900101{n:03}p,SE2321000016-1HZ5,2040-06-01 10:30\n" for n in range(20)]
+    lines = [f"L{number}-{n},1,22900101{n:03}p,SE2321000016-1HZ5,2040-06-01 10:30\n" for n in range(20)]
     file = io.BytesIO("".join(["booking_id,version,resident_id,care_unit,starts_at\n", *lines]).encode())
-    compare(world.relay, "tidbok", file, world.now(), pytest.fail)
+    compare(world.relay, "tidbok", file, world.now(), lambda rejection: pytest.fail(str(rejection)))
 
 
 def live(world: World, days: int, hours: int) -> dict[str, list[int]]:
