@@ -164,7 +164,7 @@ def test_a_source_system_that_is_no_longer_configured_still_loses_what_has_passe
     minutes(world, 3)
     assert bookings(world) == {"B-1"}
     world.advance(2 * 3600)
-    minutes(world, 1)
+    minutes(world, 12)  # a lone delete waits ten minutes for company
     assert bookings(world) == set()
 
 

@@ -94,6 +94,9 @@ def one(world: World, question: str) -> int:
     return int(number)
 
 
+BUSY = {"ei_booking", "ei_post", "ei_call", "ei_receipt", "bytes"}  # the others may have nothing in such a life
+
+
 def see_that_it_is_flat(sizes: dict[str, list[int]]) -> None:
     """The last half of the time, no table was larger than in the first days after the longest retention."""
     for what, each in sizes.items():
@@ -101,7 +104,8 @@ def see_that_it_is_flat(sizes: dict[str, list[int]]) -> None:
         late = max(each[len(each) // 2 :])
         print(f"{what:16} settled {settled:8}  later {late:8}")
         slack = settled * 0.05 if what == "bytes" else A_DAY  # pruning comes about hourly, an hour sooner or later
-        assert 0 < late <= settled + slack, (what, settled, late)
+        assert late <= settled + slack, (what, settled, late)
+        assert late > 0 or what not in BUSY, what
 
 
 def see_that_nothing_personal_is_left(world: World, days: int) -> None:
