@@ -9,7 +9,7 @@ from relay.index.certificate import validity
 from relay.onboarding.gate import Observed
 from relay.onboarding.steps import Facts
 from relay.settings import ALL, Settings, Source
-from relay.store import evidence, onboarding, overview
+from relay.store import changes, evidence, onboarding, overview
 from relay.store.transaction import Transaction
 
 
@@ -42,6 +42,7 @@ def observed(tx: Transaction, settings: Settings, source: Source) -> Observed:
         last_rejected=last,
         certificate_ends=_certificate_ends(settings, source),
         oldest_pending_since=min(oldest, default=None),
+        held=changes.waiting(tx).get(source.name, 0),
     )
 
 
