@@ -76,7 +76,7 @@ class _Booking:
     versioned: bool
     version: int = 0
     state: Columns | None = None  # None: not booked
-    events: list[str] = field(default_factory=list)  # of rows that commit in time, so a repeat surely comes later
+    said: list[Columns] = field(default_factory=list)  # rows with an event id, in time, so a repeat surely comes later
     corrected_event: str | None = None  # of a row that will be rejected, and that the next good row puts right
 
 
@@ -124,8 +124,8 @@ class _Planner:
     def _row(self, booking: _Booking, late: bool) -> Row:
         row_id, self._next_id = self._next_id, self._next_id + 1
         dice = self._random.random()
-        if dice < 0.05 and booking.events:
-            return Row(row_id, self._repeat(booking), repeats=True)
+        if dice < 0.05 and booking.said:
+            return self._repeat(row_id, booking)
         if dice < 0.10:
             field_name, columns = self._bad(booking)
             if not late:
@@ -138,7 +138,7 @@ class _Planner:
             columns["event_id"] = booking.corrected_event or self._new_event()
             booking.corrected_event = None
             if not late:
-                booking.events.append(columns["event_id"])
+                booking.said.append(columns)
         return Row(row_id, columns)
 
     def _new_event(self) -> str:
@@ -235,10 +235,13 @@ class _Planner:
 
     # --- rows that must change nothing
 
-    def _repeat(self, booking: _Booking) -> Columns:
-        """A row with an event id that was taken; what it says does not matter."""
-        said = self._spelt(booking, {"operation": "upsert"} | self._new_state())
-        return said | {"event_id": self._random.choice(booking.events)}
+    def _repeat(self, row_id: int, booking: _Booking) -> Row:
+        """A row with an event id that was taken: the same row again, or one that says something else."""
+        said = self._random.choice(booking.said)
+        if self._random.random() < 0.6:
+            return Row(row_id, dict(said), repeats=True)
+        other = self._spelt(booking, {"operation": "upsert"} | self._new_state())
+        return Row(row_id, other | {"event_id": said["event_id"]}, repeats=True, wrong="event_id")
 
     def _stale(self, booking: _Booking) -> Columns:
         state = {"operation": "upsert"} | self._new_state() if self._random.random() < 0.7 else {"operation": "remove"}

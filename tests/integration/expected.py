@@ -57,10 +57,10 @@ def outcomes(plan: Plan, commits: Mapping[int, Commit]) -> dict[int, set[str]]:
             else:
                 expected[row.id] = {TAKEN, SUPERSEDED}
     for row in plan.rows:
-        if row.repeats:
-            expected[row.id] = {DUPLICATE, REJECTED}  # rejected where it says something else
-        elif row.wrong:
+        if row.wrong:
             expected[row.id] = {REJECTED}
+        elif row.repeats:
+            expected[row.id] = {DUPLICATE}
     return expected
 
 
