@@ -144,9 +144,7 @@ def write_down(tx: Transaction, answer: KeptAnswer, index: EngagementIndex) -> b
     if not lanes.close_call_of(tx, call.lane_id, answer.token, **changes):
         return False
     twice = {post for post in call.again if call.said[post] == ABSENT}  # a delete is said alone twice at most
-    after = [
-        Sent(post, said, ended_at, unconfirmed=0 if post in twice else alone) for post, said in call.said.items()
-    ]
+    after = [Sent(post, said, ended_at, unconfirmed=0 if post in twice else alone) for post, said in call.said.items()]
     posts.record(tx, answer.call, after, call.said)
     calls.end(tx, answer.call, Kind.ACCEPTED.value, answer.code, "", ended_at)
     log.info("an acceptance that the spool had kept was written down", extra={"lane": answer.lane, "call": answer.call})
