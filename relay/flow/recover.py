@@ -131,24 +131,29 @@ def _spacing(relay: Relay) -> timedelta:
 def _pages(relay: Relay, name: str, since: datetime, *, write: bool) -> Iterator[Found]:
     room = relay.source(name)
     ground = room.policies.ground()
+    odd: set[str] = set()
     for rows in settled.pages(room.reader, since):
-        work: Callable[[Transaction], Found] = partial(_page, room=room, found=ground, rows=rows, write=write)
+        work: Callable[[Transaction], Found] = partial(_page, room=room, found=ground, rows=rows, odd=odd, write=write)
         yield relay.store.transact(work) if rows else Found()
 
 
-def _page(tx: Transaction, *, room: SourceRoom, found: Ground, rows: list[SettledRow], write: bool) -> Found:
-    """A page: some ten statements, however many rows."""
+def _page(
+    tx: Transaction, *, room: SourceRoom, found: Ground, rows: list[SettledRow], odd: set[str], write: bool
+) -> Found:
+    """A page: some ten statements, however many rows. `odd`: the bookings of which a row before was lost."""
     ground = found
     if write:
         held = sources.hold(tx, room.name)
         assert held is not None, "prepared"
         ground = ground_in(tx, found, held)
     names = lanes.of_source(tx, room.name, hold=write)
-    rows, lost = _apart(tx, room.name, rows)
-    said = [(each, change.read(each.row, room.source_systems, room.local_identities)) for each in rows]
+    every = [(each, change.read(each.row, room.source_systems, room.local_identities)) for each in rows]
+    counts, lost = _apart(tx, room.name, rows)
+    said = [(each, what) for each, what in every if each.row.id in counts]
     taken = [(each, what) for each, what in said if isinstance(what, Change)]
-    known = bookings.load(tx, room.name, {what.booking_id for _, what in taken})
-    changed = _fold(known, [what for each, what in taken if each.row.id in lost], tx.now)
+    again = list(_have_their_say(every, counts, lost, odd))
+    known = bookings.load(tx, room.name, {what.booking_id for what in (*(what for _, what in taken), *again)})
+    changed = _fold(known, again, tx.now)
     now_known = known | changed
     systems = {id_: name.source_system for name, id_ in names.items()}
     standing = posts.of_bookings(tx, systems, now_known)
@@ -172,7 +177,7 @@ def _page(tx: Transaction, *, room: SourceRoom, found: Ground, rows: list[Settle
         assert held is not None
         restores.forget(tx, keys, _held_at(tx, room.name))
         receipts.add(tx, room.name, [_receipt(*each) for each in said if each[0].row.id in lost])
-    return Found(len(rows), len(lost), set(now_known), keys)
+    return Found(len(counts), len(lost), set(now_known), keys)
 
 
 def _held_at(tx: Transaction, name: str) -> datetime:
@@ -181,20 +186,34 @@ def _held_at(tx: Transaction, name: str) -> datetime:
     return at or tx.now
 
 
-def _apart(tx: Transaction, name: str, rows: list[SettledRow]) -> tuple[list[SettledRow], set[int]]:
-    """The rows that count, and the ids of those that this database knows nothing of. Those it has taken since the lanes
-    are held do not count: it knows what it has sent of them."""
+def _apart(tx: Transaction, name: str, rows: list[SettledRow]) -> tuple[set[int], set[int]]:
+    """The ids of the rows that count, and of those of them that this database knows nothing of. Those it has taken
+    since the lanes are held do not count: it knows what it has sent of them."""
     held_at = _held_at(tx, name)
     had = receipts.of_rows(tx, name, [each.row.id for each in rows])
-    mine, lost = [], set()
+    counts, lost = set(), set()
     for each in rows:
         receipt = had.get(each.row.id)
         if receipt is None or receipt.fingerprint != each.row.fingerprint():
             lost.add(each.row.id)
         elif receipt.settled_at is not None and receipt.settled_at >= held_at:
             continue
-        mine.append(each)
-    return mine, lost
+        counts.add(each.row.id)
+    return counts, lost
+
+
+def _have_their_say(
+    every: Iterable[tuple[SettledRow, Change | Rejected]], counts: set[int], lost: set[int], odd: set[str]
+) -> Iterator[Change]:
+    """The changes that are folded again: the lost ones, and all behind them of the same booking, for those were judged
+    without them. A row may have won that one with a version would have beaten, or beat one that has none."""
+    for each, what in every:
+        if isinstance(what, Change):
+            is_lost = each.row.id in lost
+            if is_lost or each.row.id not in counts:  # an earlier run, broken off, may have brought the lost one back
+                odd.add(what.booking_id)
+            if is_lost or (what.booking_id in odd and each.outcome == TAKEN):
+                yield what
 
 
 def _fold(known: dict[str, Booking], lost: Iterable[Change], now: datetime) -> dict[str, Booking]:

@@ -64,7 +64,7 @@ def reconsider(
 ) -> Reconsidered:
     """The verdict in the light of what was `seen`. `same_posts`: some were in the last call that was answered alike."""
     if verdict.kind is Kind.ACCEPTED:
-        return Reconsidered(verdict, _accepted(seen, now))
+        return Reconsidered(verdict, after_acceptance(seen, now))
     if not verdict.likeness:
         forget = verdict.kind is not Kind.CONTENT and seen.like not in (None, "HTTP404")
         return Reconsidered(verdict, dict(_FORGOTTEN) if forget else {})
@@ -93,7 +93,8 @@ def reconsider(
     return Reconsidered(verdict, changes, released=True)
 
 
-def _accepted(seen: Seen, now: datetime) -> dict[str, object]:
+def after_acceptance(seen: Seen, now: datetime) -> dict[str, object]:
+    """The columns of the lane that change with an accepted call: faults of the lane end with it, posts' own do not."""
     changes = dict(_FORGOTTEN) if seen.like in _OF_THE_LANE else {}
     if seen.limit is not None and seen.limit_until is None and seen.largest is not None:
         changes |= {"call_limit": max(seen.largest // 2, SMALL), "limit_until": now + LIMIT_LASTS}

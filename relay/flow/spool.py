@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.flow.aftermath import open_again
+from relay.flow.repeats import after_acceptance
 from relay.index.verdict import Kind
 from relay.observe.metrics import SPOOL_FILES
+from relay.post import ABSENT
 from relay.settings import EngagementIndex
 from relay.store import calls, lanes, posts
 from relay.store.posts import Sent
@@ -135,12 +137,14 @@ def write_down(tx: Transaction, answer: KeptAnswer, index: EngagementIndex) -> b
         "next_bulk_at": ended_at + index.bulk_call_interval,
         "next_split_at": ended_at + index.split_call_interval,
     }
+    changes |= after_acceptance(lanes.seen(tx, call.lane_id), ended_at)
     alone = int(len(call.said) < index.least_posts)  # then it is to be said again in company (relay.flow.load)
     if alone:
         changes["say_again_at"] = ended_at + index.key_spacing
     if not lanes.close_call_of(tx, call.lane_id, answer.token, **changes):
         return False
-    after = [Sent(post, said, ended_at, unconfirmed=alone) for post, said in call.said.items()]
+    twice = {post for post in call.again if call.said[post] == ABSENT}  # a delete is said alone twice at most
+    after = [Sent(post, said, ended_at, unconfirmed=0 if post in twice else alone) for post, said in call.said.items()]
     posts.record(tx, answer.call, after, call.said)
     calls.end(tx, answer.call, Kind.ACCEPTED.value, answer.code, "", ended_at)
     log.info("an acceptance that the spool had kept was written down", extra={"lane": answer.lane, "call": answer.call})

@@ -62,6 +62,7 @@ class OpenCall(NamedTuple):
     lane_id: int
     started_at: datetime
     said: dict[int, str]  # by post; without those of which a worker of an older version did not write it down
+    again: set[int]  # of which the index is known to have just that
 
 
 def still_open(tx: Transaction, call_id: int, correlation_id: str) -> OpenCall | None:
@@ -72,8 +73,9 @@ def still_open(tx: Transaction, call_id: int, correlation_id: str) -> OpenCall |
     row = tx.run(asked).one_or_none()
     if row is None:
         return None
-    said = {each["id"]: each["wanted"] for each in json.loads(row.post_ids or "[]") if "wanted" in each}
-    return OpenCall(row.lane_id, row.started_at, said)
+    facts = [each for each in json.loads(row.post_ids or "[]") if "wanted" in each]
+    said = {each["id"]: each["wanted"] for each in facts}
+    return OpenCall(row.lane_id, row.started_at, said, {each["id"] for each in facts if each.get("again")})
 
 
 def lost(tx: Transaction, call_id: int) -> tuple[str, datetime]:

@@ -224,6 +224,11 @@ def close_call_of(tx: Transaction, lane_id: int, token: int, **changes: object) 
     return _written(tx, lane_id, token, open_call=None, lease_until=tx.now, **changes)
 
 
+def seen(tx: Transaction, lane_id: int) -> Seen:
+    """What a lane remembers, for whoever ends a lease of a process that is no more."""
+    return _seen(tx.run(select(lane).where(lane.c.id == lane_id)).one())
+
+
 def _write(tx: Transaction, taken: TakenLane, **values: object) -> None:
     if not _written(tx, taken.id, taken.lease.token, **values):
         raise LeaseLost(f"the lease on lane {taken.name} was taken by another worker")
@@ -334,16 +339,20 @@ def _taken(row: Row[Any], name: LaneName, ends: float, now: datetime) -> TakenLa
         blocked=row.blocked_code is not None,
         may_split=row.next_split_at <= now,
         may_bulk=row.next_bulk_at <= now,
-        seen=Seen(
-            like=row.fault_like,
-            times=row.fault_count,
-            since=row.fault_since,
-            call=row.fault_call,
-            limit=row.call_limit,
-            limit_until=row.limit_until,
-            largest=row.failed_posts,
-            last_success_at=row.last_success_at,
-        ),
+        seen=_seen(row),
         say_again_at=row.say_again_at,
         next_refresh_at=row.next_refresh_at,
+    )
+
+
+def _seen(row: Row[Any]) -> Seen:
+    return Seen(
+        like=row.fault_like,
+        times=row.fault_count,
+        since=row.fault_since,
+        call=row.fault_call,
+        limit=row.call_limit,
+        limit_until=row.limit_until,
+        largest=row.failed_posts,
+        last_success_at=row.last_success_at,
     )

@@ -12,14 +12,16 @@ from sqlalchemy import text
 
 from relay.flow.delivery import Outgoing, answer_of, begin, record
 from relay.flow.relay import Relay
+from relay.flow.repeats import LIMIT_LASTS
 from relay.flow.schedule import due_work
 from relay.flow.spool import MOST, KeptAnswer, Spool
 from relay.index.verdict import Kind, Verdict
+from relay.post import ABSENT
 from relay.settings.spool import spool_folder
 from relay.store import lanes
 from tests.clock import SetClock
 from tests.statements import recorded
-from tests.store.steps import lane_row, rows, want
+from tests.store.steps import alter, alter_lane, lane_row, rows, want
 
 OK = Verdict(Kind.ACCEPTED, "OK", "")
 ANSWER = KeptAnswer(7, "c0ffee", "national:SE-1", 3, "OK", 1.5)
@@ -77,6 +79,45 @@ def test_a_worker_that_was_killed_with_an_acceptance_in_its_hands_has_not_forgot
     assert (lane.open_call, lane.failures, lane.lease_until) == (None, 0, clock.at)
     assert lane.last_success_at == began + timedelta(seconds=2)
     assert files(spooling) == []
+
+
+@pytest.mark.parametrize("answered_before", ["VP009", "HTTP404", "FAULT:odd"])
+def test_what_the_spool_had_kept_ends_the_lanes_faults_as_any_acceptance_does(
+    spooling: Relay, answered_before: str
+) -> None:
+    """Or the next VP009 would be the fourth in a row, and the next bare 404 would block the lane."""
+    (name,) = spooling.lane_names
+    (lane_id,) = spooling.store.transact(lambda tx: lanes.of_source(tx, spooling.source_of(name)).values())
+    clock = clock_of(spooling)
+    remembered = {"fault_like": answered_before, "fault_count": 3, "fault_since": clock.at, "fault_call": 1}
+    alter_lane(spooling.store, lane_id, **remembered, call_limit=2, failed_posts=100, limit_until=None)
+    killed(spooling, call_out(spooling))
+
+    clock.advance(minutes=3)
+    due_work(spooling)
+
+    # then size was the cause of it, and what was said of the lane is over; what was said of posts is not
+    lane = lane_row(spooling.store, lane_id)
+    over = answered_before != "FAULT:odd"
+    assert (lane.fault_like, lane.fault_count) == ((None, 0) if over else (answered_before, 3))
+    assert (lane.call_limit, lane.limit_until - lane.last_success_at) == (50, LIMIT_LASTS)
+
+
+@pytest.mark.parametrize("is_delete", [True, False], ids=["a delete", "a present post"])
+def test_of_a_post_that_went_alone_for_the_second_time(spooling: Relay, is_delete: bool) -> None:
+    """A delete notifies each time: it is said alone twice at most, whoever writes the second time down."""
+    store = spooling.store
+    first, other = rows(store)
+    content = ABSENT if is_delete else first.wanted
+    alter(store, first.id, wanted=content, known=content, unconfirmed=1, sent_at=first.wanted_since)
+    alter(store, other.id, wanted=ABSENT, known=ABSENT)
+    alter_lane(store, first.lane_id, say_again_at=first.wanted_since)
+    clock_of(spooling).advance(days=8)
+    outgoing = call_out(spooling)
+    assert [(post.id, post.again) for post in outgoing.due] == [(first.id, True)]
+    killed(spooling, outgoing)
+    due_work(spooling)
+    assert rows(store)[0].unconfirmed == (0 if is_delete else 1)
 
 
 def test_an_acceptance_that_was_superseded_is_not_written_down(spooling: Relay) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.demo.postgres import Postgres
 from relay.sandbox.collector import Collect
 from relay.store import lease
+from tests.simulation.on_postgresql import PostgresWorld
 from tests.simulation.world import SPACING, World
 
 
@@ -27,4 +29,14 @@ def new_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     yield make
     for world in worlds:
         world.close()
+    lease.steady_seconds = steady
+
+
+@pytest.fixture
+def postgres_world(tmp_path: Path, postgres: Postgres) -> Iterator[World]:
+    """A world whose relay has its own database on PostgreSQL."""
+    steady = lease.steady_seconds
+    world = PostgresWorld(tmp_path, postgres)
+    yield world
+    world.close()
     lease.steady_seconds = steady

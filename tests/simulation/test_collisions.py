@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from relay.flow.intake import intake
 from relay.flow.retention import prune
+from relay.store.lanes import LaneName
 from tests.simulation.test_lists import OTHER, TOLVAN, minutes
 from tests.simulation.world import SPACING, World
 
 NewWorld = Callable[..., World]
 FIRST = ("SE2321000016-1HZ", "51042")
 SECOND = ("SE2321000016-1HZ5", "1042")
+LANES = ("SE2321000016-84GX", "E2321000016-84GX")  # the booking stands before it in the text
+OF_ONE_LANE, OF_THE_OTHER = ("UNIT-1", "51042"), ("UNIT-1", "51042S")
 
 
 def write(world: World, key: tuple[str, str], operation: str = "upsert", **said: str) -> None:
@@ -126,3 +132,69 @@ def test_two_that_an_older_version_published_are_one_row_and_end_as_one(new_worl
     assert FIRST in there(world)
     rows = list(world.outbox.execute("SELECT booking_id, wanted, known FROM ei_post ORDER BY id"))
     assert rows == [("51042", "20261224100000", "20261224100000"), ("1042", "", "")]
+
+
+@pytest.fixture
+def two_lanes(new_world: NewWorld) -> World:
+    """Two source systems of one index; a post may go alone, so that nothing here waits for company."""
+    return new_world(source_systems=list(LANES), index={"min_posts_per_call": 1})
+
+
+def of_two_lanes(world: World, operation: str = "upsert", *, lanes: tuple[int, ...] = (0, 1)) -> None:
+    for number in lanes:
+        write(world, (OF_ONE_LANE, OF_THE_OTHER)[number], operation, source_system=LANES[number])
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one after the other"])
+def test_of_two_in_two_lanes_one_is_published_and_the_other_when_it_is_gone(two_lanes: World, at_once: bool) -> None:
+    world = two_lanes
+    if at_once:
+        of_two_lanes(world)
+        minutes(world, 2)
+    else:
+        for lane in (0, 1):
+            of_two_lanes(world, lanes=(lane,))
+            minutes(world, 1)
+    assert there(world) == {OF_ONE_LANE}
+    ((booking_id, code, text),) = parked(world)
+    assert (booking_id, code) == ("51042S", "COLLISION")
+    assert "booking 51042 at unit UNIT-1:" in text
+    # When the first one goes, its delete and the other are as far apart as two posts of one key (R-32)
+    minutes(world, SPACING / 60)
+    of_two_lanes(world, "remove", lanes=(0,))
+    minutes(world, SPACING / 60 - 1)
+    assert there(world) == set()
+    minutes(world, 2)
+    assert there(world) == {OF_THE_OTHER}
+    assert parked(world) == []
+    assert world.core.breaches() == []
+
+
+def test_one_that_a_call_of_another_lane_may_be_carrying_stands(two_lanes: World) -> None:
+    """Cancelled while its call is out, it is neither wanted nor known: but in a moment the index has it."""
+    world = two_lanes
+    of_two_lanes(world, lanes=(0,))
+    intake(world.relay, "tidbok")
+    out = world.take_lane(LaneName("national", LANES[0]))
+    assert out is not None
+    of_two_lanes(world, "remove", lanes=(0,))
+    of_two_lanes(world, lanes=(1,))
+    minutes(world, 0.05)
+    assert there(world) == set()
+    assert [code for _, code, _ in parked(world)] == ["COLLISION"]
+    # When the call is over, the first is deleted, and then the other is published
+    assert world.wake(out) == "called"
+    minutes(world, 2 * SPACING / 60 + 1)
+    assert there(world) == {OF_THE_OTHER}
+    assert world.core.breaches() == []
+
+
+def test_a_post_of_another_index_stands_in_nobodys_way(two_lanes: World) -> None:
+    world = two_lanes
+    of_two_lanes(world, lanes=(0,))
+    minutes(world, 1)
+    world.outbox.execute("UPDATE ei_lane SET engagement_index = 'regional' WHERE source_system = ?", LANES[:1])
+    of_two_lanes(world, lanes=(1,))
+    minutes(world, 1)
+    assert parked(world) == []
+    assert world.ask("SELECT count(*) FROM ei_post WHERE known = wanted AND wanted <> ''") == 2

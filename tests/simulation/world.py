@@ -155,6 +155,11 @@ class World:
         _leave_to_the_system(self.outbox)
         self.rows = 0
 
+    @property
+    def database_url(self) -> str:
+        """The relay's own database."""
+        return f"sqlite:///{self._path}"
+
     def now(self, _connection: Connection | None = None) -> datetime:
         """The time in this world; the relay's database clock."""
         return START + timedelta(seconds=self.seconds)
@@ -311,7 +316,8 @@ class World:
         relay.client(self.label)._transport = self.wire  # type: ignore[assignment]
         room = relay.source("tidbok")
         for engine in (relay.store.engine, room.reader.engine):
-            event.listen(engine, "connect", _leave_to_the_system)
+            if engine.dialect.name == "sqlite":
+                event.listen(engine, "connect", _leave_to_the_system)
         settle = room.reader.settle
 
         def mortal_settle(*args: Any) -> None:
@@ -326,7 +332,7 @@ class World:
         return parse(
             {
                 "environment": source.get("environment", "qa"),
-                "database_url": f"sqlite:///{self._path}",
+                "database_url": self.database_url,
                 "engagement_index": {
                     self.label: {
                         "url": "http://127.0.0.1:9/Update",
