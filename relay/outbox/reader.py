@@ -86,7 +86,6 @@ class OutboxReader:
         self._own, self._others, self._first = own, others, first
         self._asked: Questions | None = None
         self._marker = Marker(engine, self._table)
-        self.mark = self._marker.mark
         self._after: int | None = None  # rows up to here are not read until `_back_at`: some of them are held
         self._back_at = 0.0
         self.knows_aside = False  # what other processes have set aside, or earlier ones
@@ -155,8 +154,8 @@ class OutboxReader:
         return read_around(ids, fetch, one)
 
     def settle(self, settled: Sequence[Settled], at: datetime) -> Marked:
-        """Write the outcomes down, in one transaction and one statement for each different one where nothing speaks
-        against it; what was not written, see `relay.outbox.marks`.
+        """Write the outcomes down, in one transaction and a few statements where nothing speaks against it; what was
+        not written, see `relay.outbox.marks`.
 
         Rows that somebody holds are read again some seconds later, and the rows behind them meanwhile.
         """
