@@ -29,10 +29,8 @@ from sqlalchemy import (
     func,
     select,
     update,
-    values,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import TypeEngine
 
 from relay.outbox.table import instant_given
 
@@ -41,7 +39,7 @@ T = TypeVar("T")
 IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
 MANY: Final = 100  # rows with one outcome and reason: fewer go with the others
 SIZES: Final = {  # rows of a statement that lists what each gets
-    "mssql": (16, 500),  # three parameters a row
+    "mssql": (16, 400),  # five parameters a row, of 2100
     "mysql": (16, 200),  # reasons of 500 characters, of four bytes each: half of the least max_allowed_packet
 }
 _LISTED: Final = ("mysql", "mariadb", "mssql")
@@ -65,7 +63,7 @@ class Outcomes:
         listed = table.c.id.in_(bindparam("ids", expanding=True))
         one = table.c.id == bindparam("row_id", type_=BigInteger)
         said = self._what(bindparam("what"), bindparam("why"))
-        self.alike = update(table).where(listed, self._unsettled).values(said)
+        self.alike = self._past(update(table).where(listed, self._unsettled).values(said))
         self.single = update(table).where(one, self._unsettled).values(said)
 
     def write(self, connection: Connection, rows: Sequence[Settled], stamp: object, *, past_locks: bool) -> set[int]:
@@ -119,28 +117,25 @@ class Outcomes:
     def listing(self, size: int) -> Update:
         """MySQL's and SQL Server's statement for so many rows, each with what it gets."""
         if size not in self._listed:
-            self._listed[size] = self._by_values(size) if self._dialect == "mssql" else self._by_cases(size)
+            self._listed[size] = self._by_cases(size)
         return self._listed[size]
 
     def _by_cases(self, size: int) -> Update:
         id_ = self._table.c.id
         ids: list[ColumnElement[Any]] = [bindparam(f"id_{n}", type_=BigInteger) for n in range(size)]
         what, why = (
-            case(*((ids[n], bindparam(f"{name}_{n}", type_=Text)) for n in range(size)), value=id_)
-            for name in ("what", "why")
+            case(*((ids[n], self._typed(bindparam(f"{name}_{n}", type_=kind))) for n in range(size)), value=id_)
+            for name, kind in (("what", Unicode(20)), ("why", Unicode(500)))
         )
-        return update(self._table).where(id_.in_(ids), self._unsettled).values(self._what(what, why))
+        return self._past(update(self._table).where(id_.in_(ids), self._unsettled).values(self._what(what, why)))
 
-    def _by_values(self, size: int) -> Update:
-        """Each parameter is told its type: of one that stands alone in a list, the server finds none."""
-        kinds: dict[str, TypeEngine[Any]] = {"id": BigInteger(), "what": Unicode(20), "why": Unicode(500)}
-        rows = [tuple(cast(bindparam(f"{name}_{n}"), kinds[name]) for name in kinds) for n in range(size)]
-        given = values(*_columns(), name="given").data(rows)
-        return (
-            update(self._table)
-            .where(self._table.c.id == given.c.id, self._unsettled)
-            .values(self._what(given.c.what, given.c.why))
-        )
+    def _typed(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        """SQL Server finds no type for parameters that stand among others like them."""
+        return cast(text, text.type) if self._dialect == "mssql" else text
+
+    def _past(self, marks: Update) -> Update:
+        """SQL Server may read its way to the rows, past such as others hold."""
+        return marks.with_hint("WITH (UPDLOCK, READPAST, ROWLOCK)", self._table, "mssql")
 
     def _pieces(self, rows: Sequence[Settled]) -> Iterator[tuple[int, Sequence[Settled]]]:
         few, many = SIZES["mssql" if self._dialect == "mssql" else "mysql"]
