@@ -20,6 +20,7 @@ from relay.store.migrate import VERSION_TABLE, upgrade
 from relay.store.transaction import Store
 from tests.clock import SetClock
 from tests.mariadb import MISSING, MariaDb, binary
+from tests.outbox import named
 
 # an example is as slow as the machine is busy, and no promise of ours
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -85,7 +86,9 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database of that kind."""
+    """A fresh, empty database of that kind; or the one that was named for a proof."""
+    if named.NAMED:
+        return named.NAMED
     if dialect == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
     url: str = request.getfixturevalue({"postgresql": "postgres_url", "mariadb": "mariadb_url"}[dialect])

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, bindparam, delete, select
 
 from relay.database import reading
 from relay.outbox.marks import IDS_PER_STATEMENT
-from relay.outbox.table import instant_as_written, instant_given, outbox_table
+from relay.outbox.table import instant_as_written, instant_given, outbox_table, past_locks
 
 BATCH: Final = 5_000  # rows looked at
 
@@ -20,7 +20,8 @@ class OutboxCleaner:
     def __init__(self, engine: Engine, table_name: str) -> None:
         self.engine = engine
         table = outbox_table(table_name, engine.dialect.name)
-        first = select(table.c.id, table.c.outcome, table.c.relayed_at).order_by(table.c.id).limit(BATCH).subquery()
+        some = select(table.c.id, table.c.outcome, table.c.relayed_at).order_by(table.c.id).limit(BATCH)
+        first = past_locks(some, table).subquery()
         self._old = select(first.c.id).where(
             first.c.outcome.is_not(None), first.c.relayed_at <= instant_given(engine.dialect.name, "before")
         )

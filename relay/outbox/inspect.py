@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.change import OutboxRow
 from relay.database import reading
 from relay.outbox.reader import WRITTEN, OutboxReader, looking
-from relay.outbox.table import outbox_table
+from relay.outbox.table import outbox_table, past_locks
 from relay.outbox.texts import as_read, as_text
 from relay.outbox.trouble import explain
 
@@ -79,7 +79,7 @@ def look(engine: Engine, table_name: str) -> OutboxFacts:
         dialect,
         now,
         columns=tuple(_column(column) for column in described),
-        indexes=tuple(tuple(str(name).lower() for name in index["column_names"]) for index in indexes),
+        indexes=tuple(index_of(index) for index in indexes),
         rows=rows,
         read_trouble=read_trouble,
         mark_trouble=_try_to_mark(engine, table_name, now),
@@ -113,6 +113,12 @@ def _column(described: Any) -> ColumnFacts:
     )
 
 
+def index_of(index: Any) -> tuple[str, ...]:
+    """Its columns, or what it has of them, in lower case; those that it only carries come last."""
+    of = index.get("expressions") or index["column_names"]
+    return tuple(str(name).lower() for name in (*of, *index.get("include_columns", ())))
+
+
 def _is_text(kind: Any) -> bool:
     try:
         return kind.python_type is str
@@ -132,7 +138,7 @@ def _read(engine: Engine, table_name: str, kinds: dict[str, Any], booking_id: st
     table, dialect = outbox_table(table_name, engine.dialect.name), engine.dialect.name
     there = [name for name in (*WRITTEN, "relayed_at", "outcome", "outcome_reason") if name in kinds]
     texts = [as_text(table.c[name], name, dialect, kinds[name]).label(name) for name in there]
-    statement = select(table.c.id, *texts).order_by(table.c.id.desc()).limit(LAST_ROWS)
+    statement = past_locks(select(table.c.id, *texts).order_by(table.c.id.desc()).limit(LAST_ROWS), table)
     if booking_id is not None:
         statement = statement.where(table.c.booking_id == booking_id)
     with reading(engine) as connection:

@@ -1,39 +1,32 @@
 """Writes down what became of rows: past those that somebody holds, and so that one bad row costs no other its outcome.
 
-As a rule all is one transaction, with a statement for each different outcome. A row that another transaction holds is
-left for later where the database can pass it by. Where the database does not take it (a reason with a character that it
-does not have, a trigger that refuses a row), the rows go in halves, each in a transaction of its own, down to the row:
-what it does not even take in the plainest words is `refused`.
+As a rule all is one transaction, of a few statements however many reasons there are (`relay.outbox.outcomes`). A row
+that another transaction holds is left for later where the database can pass it by. Where the database does not take it
+(a reason with a character that it does not have, a trigger that refuses a row), the rows go in halves, each in a
+transaction of its own, down to the row: what it does not even take in the plainest words is `refused`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, FromClause, Select, Table, bindparam, select, update
+from sqlalchemy import Connection, Engine, FromClause, Select, Table, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.outbox.outcomes import IDS_PER_STATEMENT as IDS_PER_STATEMENT
+from relay.outbox.outcomes import Outcomes, chunks
+from relay.outbox.outcomes import Settled as Settled
 from relay.outbox.refusals import OF_ROWS, Kind, kind_of
-from relay.outbox.table import instant_as_written, instant_given
+from relay.outbox.table import instant_as_written
 from relay.outbox.words import PLAINEST, plain
 
-IDS_PER_STATEMENT: Final = 500  # Oracle takes 1000 in a list, SQL Server 2100 parameters in all
 _FAILURES: Final = 100  # of one batch; what is not written then is left for the next
 _NOBODY: Final = -1  # an id that no row has
 _HOPELESS: Final = 20  # failures before anything was written: then it is not for a row
 
 _SKIPS_LOCKED_SINCE: Final = {"mysql": (8, 0, 1), "mariadb": (10, 6)}
-
-
-class Settled(NamedTuple):
-    """What became of a row: its id, the outcome, and why (or None)."""
-
-    row_id: int
-    outcome: str
-    reason: str | None
 
 
 class Marked(NamedTuple):
@@ -55,14 +48,7 @@ class Marker:
         rows, outcome = table.c.id.in_(bindparam("ids", expanding=True)), table.c.outcome.is_(None)
         self._waiting = select(table.c.id).where(rows, outcome)
         self.hold = _held(table, self._dialect)
-        values = {
-            "relayed_at": instant_given(self._dialect), "outcome": bindparam("what"), "outcome_reason": bindparam("why")
-        }  # fmt: skip
-        self.plain_mark = update(table).where(rows, outcome).values(values)
-        self.mark = self.plain_mark
-        if self._dialect == "postgresql":
-            self.mark = update(table).where(table.c.id.in_(_held(table.alias("held"), self._dialect))).values(values)
-            self.mark = self.mark.returning(table.c.id)
+        self._outcomes = Outcomes(table, self._dialect)
 
     def mark_all(self, settled: Sequence[Settled], at: datetime) -> Marked:
         """Write the outcomes down. A row that has an outcome already keeps it.
@@ -81,12 +67,13 @@ class Marker:
     def try_it(self, at: datetime, row_id: int = _NOBODY) -> None:
         """Ask the database to mark a row, as a rule one that cannot be there, as `mark_all` would, and roll it back.
         Raises what marking would raise."""
-        given = {"ids": [row_id], "at": instant_as_written(at, self._dialect), "what": "taken", "why": None}
+        stamp = instant_as_written(at, self._dialect)
+        rows = [Settled(_NOBODY, "rejected", "a reason"), Settled(row_id, "taken", None)]
         while True:
             try:
                 with self._engine.connect() as connection, connection.begin() as transaction:
                     self._held_of(connection, [row_id])
-                    connection.execute(self.mark if self._passes_by else self.plain_mark, given)
+                    self._outcomes.write(connection, rows, stamp, past_locks=self._passes_by)
                     transaction.rollback()
             except Exception as error:
                 before = self._state
@@ -159,16 +146,12 @@ class Marker:
 
     def _write(self, settled: Sequence[Settled], at: datetime) -> set[int]:
         """Write the outcomes in one transaction; the ids of the rows that have them now, as far as can be known."""
-        stamp, written = instant_as_written(at, self._dialect), set[int]()
+        stamp = instant_as_written(at, self._dialect)
         with self._engine.begin() as connection:
             ids = [each.row_id for each in settled]
             mine = self._held_of(connection, ids)
-            statement = self.mark if self._passes_by else self.plain_mark
-            for (outcome, reason), group in self._groups(settled, mine).items():
-                for some in _chunks(group, IDS_PER_STATEMENT):
-                    given = {"ids": some, "at": stamp, "what": outcome, "why": reason}
-                    result = connection.execute(statement, given)
-                    written.update(list(result.scalars()) if result.returns_rows else some)
+            rows = [row._replace(reason=plain(row.reason, self._plainness)) for row in settled if row.row_id in mine]
+            written = self._outcomes.write(connection, sorted(rows), stamp, past_locks=self._passes_by)
             if len(written) < len(ids) and self._dialect != "mssql":  # whose readers do not see what others hold
                 held = self._without_outcome(connection, [row_id for row_id in ids if row_id not in written])
                 written.update(row_id for row_id in ids if row_id not in held)
@@ -176,16 +159,9 @@ class Marker:
 
     def _without_outcome(self, connection: Connection, ids: Sequence[int]) -> set[int]:
         found: set[int] = set()
-        for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
+        for some in chunks(sorted(ids), IDS_PER_STATEMENT):
             found.update(connection.execute(self._waiting, {"ids": some}).scalars())
         return found
-
-    def _groups(self, settled: Sequence[Settled], mine: set[int]) -> dict[tuple[str, str | None], list[int]]:
-        groups: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
-        for row_id, outcome, reason in sorted(settled):
-            if row_id in mine:
-                groups[outcome, plain(reason, self._plainness)].append(row_id)
-        return groups
 
     def _held_of(self, connection: Connection, ids: Sequence[int]) -> set[int]:
         """Those of the rows that nobody else holds, held until the end of the transaction; all of them, where the mark
@@ -193,7 +169,7 @@ class Marker:
         if not self._passes_by or not self._asks_first(connection):
             return set(ids)
         held: set[int] = set()
-        for some in _chunks(sorted(ids), IDS_PER_STATEMENT):
+        for some in chunks(sorted(ids), IDS_PER_STATEMENT):
             held.update(connection.execute(self.hold, {"ids": some}).scalars())
         return held
 
@@ -215,7 +191,3 @@ def _held(table: FromClause, dialect: str) -> Select[Any]:
     if dialect == "mssql":
         return asked.with_hint(table, "WITH (UPDLOCK, READPAST, ROWLOCK)", "mssql")
     return asked.with_for_update(skip_locked=True)
-
-
-def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (ids[i : i + size] for i in range(0, len(ids), size))

@@ -33,7 +33,7 @@ from relay.database import reading
 from relay.outbox.marks import Marked, Marker
 from relay.outbox.marks import Settled as Settled
 from relay.outbox.rescue import is_of_rows, read_around
-from relay.outbox.table import DEFAULT_NAME, outbox_table
+from relay.outbox.table import DEFAULT_NAME, outbox_table, past_locks
 from relay.outbox.texts import ASKED_FOR_TYPES, as_read, as_text
 from relay.wallclock import WallClockError, parse_instant
 
@@ -86,7 +86,6 @@ class OutboxReader:
         self._own, self._others, self._first = own, others, first
         self._asked: Questions | None = None
         self._marker = Marker(engine, self._table)
-        self.mark = self._marker.mark
         self._after: int | None = None  # rows up to here are not read until `_back_at`: some of them are held
         self._back_at = 0.0
         self.knows_aside = False  # what other processes have set aside, or earlier ones
@@ -155,8 +154,8 @@ class OutboxReader:
         return read_around(ids, fetch, one)
 
     def settle(self, settled: Sequence[Settled], at: datetime) -> Marked:
-        """Write the outcomes down, in one transaction and one statement for each different one where nothing speaks
-        against it; what was not written, see `relay.outbox.marks`.
+        """Write the outcomes down, in one transaction and a few statements where nothing speaks against it; what was
+        not written, see `relay.outbox.marks`.
 
         Rows that somebody holds are read again some seconds later, and the rows behind them meanwhile.
         """
@@ -217,7 +216,9 @@ class OutboxReader:
         def text(column: Column[Any], value: ColumnElement[Any]) -> ColumnElement[str]:
             return as_text(value, column.name, self._dialect, kinds.get(column.name, column.type))
 
-        written = [text(self._table.c[name], self._table.c[name]).label(name) for name in WRITTEN]
+        written: list[ColumnElement[Any]] = [
+            text(self._table.c[name], self._table.c[name]).label(name) for name in WRITTEN
+        ]
         created_at = self._table.c.created_at
         unread = select(self._table.c.id, *written).where(*self._mine).order_by(self._table.c.id)
         backlog = select(func.count(), text(created_at, func.min(created_at))).where(*self._mine)
@@ -235,8 +236,8 @@ class OutboxReader:
         return self._questions(connection).settled
 
     def past_locks(self, question: Any) -> Select[Any]:
-        """SQL Server's readers wait for whoever is still writing a row, unless told to leave that row for later."""
-        hinted: Select[Any] = question.with_hint(self._table, "WITH (READPAST, READCOMMITTEDLOCK)", "mssql")
+        """The question, asked past rows that somebody is writing."""
+        hinted: Select[Any] = past_locks(question, self._table)
         return hinted
 
     def _share(self, own: frozenset[str], others: frozenset[str], first: bool) -> list[ColumnElement[bool]]:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from relay.change import OutboxRow
 from relay.database import reading
 from relay.outbox.reader import OutboxReader, as_row
-from relay.outbox.table import instant_as_written
+from relay.outbox.table import instant_said
 
 WINDOW: Final = 5_000  # ids looked at by a statement
 PAGE: Final = 1_000  # rows of a page: one transaction handles them
@@ -33,9 +33,8 @@ def newest(reader: OutboxReader, limit: int, after: datetime | None) -> list[int
     """The ids of the source's own among the newest `limit` taken rows of the table, as far as they were taken after a
     time."""
     table = reader.table
-    first = (
-        select(table.c.id).where(table.c.outcome.in_(TAKEN)).order_by(table.c.id.desc()).limit(limit).subquery("newest")
-    )
+    last = select(table.c.id).where(table.c.outcome.in_(TAKEN)).order_by(table.c.id.desc()).limit(limit)
+    first = reader.past_locks(last).subquery("newest")
     asked = select(table.c.id).where(table.c.id.in_(select(first.c.id)), *_since(reader, after), *reader.share)
     with reading(reader.engine) as connection:
         return [int(row_id) for row_id in connection.execute(reader.past_locks(asked)).scalars()]
@@ -53,7 +52,8 @@ def pages(reader: OutboxReader, since: datetime) -> Iterator[list[SettledRow]]:
 def _window(reader: OutboxReader, since: datetime, after: int) -> tuple[list[SettledRow], int | None]:
     """The rows of the next window of ids, and its end; None where the table ends."""
     table = reader.table
-    first = select(table.c.id).where(table.c.id > bindparam("after")).order_by(table.c.id).limit(WINDOW).subquery("ids")
+    ids = select(table.c.id).where(table.c.id > bindparam("after")).order_by(table.c.id).limit(WINDOW)
+    first = reader.past_locks(ids).subquery("ids")
     with reading(reader.engine) as connection:
         end = connection.execute(select(func.max(first.c.id)), {"after": after}).scalar_one()
         if end is None:
@@ -69,4 +69,4 @@ def _window(reader: OutboxReader, since: datetime, after: int) -> tuple[list[Set
 def _since(reader: OutboxReader, since: datetime | None) -> list[ColumnElement[bool]]:
     if since is None:
         return []
-    return [reader.table.c.relayed_at >= bindparam(None, instant_as_written(since, reader.engine.dialect.name))]
+    return [reader.table.c.relayed_at >= instant_said(since, reader.engine.dialect.name)]

@@ -8,7 +8,7 @@ wider than what intake accepts.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    Select,
     String,
     Table,
     Text,
@@ -29,12 +30,17 @@ from sqlalchemy import (
     Unicode,
     bindparam,
     cast,
+    func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects import mssql, mysql, oracle
 from sqlalchemy.types import TypeEngine
 
+Q = TypeVar("Q", bound=Select[Any])
+
 DEFAULT_NAME: Final = "ei_outbox"
+MYSQL: Final = ("mysql", "mariadb")  # whose TEXT has a default only as an expression
 PREFIX: Final = 64  # characters of an event_id, which has no more where it is right
 OUTCOME_COLUMNS: Final = ("relayed_at", "outcome", "outcome_reason")  # the relay's; all others are the writer's
 
@@ -53,7 +59,7 @@ def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table
         Column("source_system", _words()),
         Column("resident_id", _words()),
         Column("care_unit", _words()),
-        Column("kind", _few_words(), server_default=text("'booking'")),
+        Column("kind", _words(), server_default=text("('booking')" if dialect in MYSQL else "'booking'")),
         Column("starts_at", _wall_time()),
         Column("invited_on", Date().with_variant(Text(), "sqlite").with_variant(mssql.DATE(), "mssql")),
         Column("valid_until", _wall_time()),
@@ -61,7 +67,7 @@ def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table
         Column("data_controller", _words()),
         Column("created_at", _instant(), server_default=_now(dialect)),
         Column("relayed_at", _instant()),
-        Column("outcome", _few_words()),
+        Column("outcome", _outcome()),
         Column("outcome_reason", String(500).with_variant(Unicode(500), "mssql")),
         schema=schema or None,
         mysql_engine="InnoDB",  # a booking that is rolled back takes its row with it
@@ -70,22 +76,42 @@ def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table
         mariadb_default_charset="utf8mb4",
         sqlite_autoincrement=True,  # ids are never given twice, also after old rows are deleted
     )
-    # An index entry has a limit, and a value beyond it would make the booking fail. So PostgreSQL keeps a hash of
-    # it and MySQL its beginning; SQL Server's and Oracle's columns end before the limit, and SQLite has none.
-    beginning = {"event_id": PREFIX}
-    Index(
-        f"{plain}_event_id",
-        table.c.event_id,
-        postgresql_using="hash",
-        mysql_length=beginning,
-        mariadb_length=beginning,
-    )
+    _index_event_ids(table, dialect)
     if dialect in ("postgresql", "sqlite"):
         unread = table.c.outcome.is_(None)
         Index(f"{plain}_unread", table.c.id, postgresql_where=unread, sqlite_where=unread)
     else:
         Index(f"{plain}_unread", table.c.outcome, table.c.id)
     return table
+
+
+def _index_event_ids(table: Table, dialect: str) -> None:
+    """An index entry has a limit, and a value beyond it would make the booking fail. So PostgreSQL keeps a hash of the
+    value, MySQL and Oracle its beginning; SQLite has no limit.
+
+    SQL Server's index only carries it beside the id, so that a look-up reads that instead of the table. An index on a
+    computed beginning would refuse writers whose session has QUOTED_IDENTIFIER or the like off (error 1934), as those
+    of SQL Agent and sqlcmd have: a booking would fail by our doing.
+    """
+    name, column, beginning = f"{table.name}_event_id", table.c.event_id, {"event_id": PREFIX}
+    match dialect:
+        case "mssql":
+            Index(name, table.c.id, mssql_include=["event_id"])
+        case "oracle":
+            Index(name, beginning_of(column))
+        case _:
+            Index(name, column, postgresql_using="hash", mysql_length=beginning, mariadb_length=beginning)
+
+
+def beginning_of(column: ColumnElement[str]) -> ColumnElement[str]:
+    """What Oracle's index has of an event_id: a question must say the same to use it."""
+    return func.substr(column, literal_column("1"), literal_column(str(PREFIX)))
+
+
+def past_locks(question: Q, table: Table) -> Q:
+    """SQL Server's readers wait for whoever is still writing a row, unless told to leave that row for later; the second
+    hint is for databases with READ_COMMITTED_SNAPSHOT on. Others need none."""
+    return question.with_hint(table, "WITH (READPAST, READCOMMITTEDLOCK)", "mssql")
 
 
 def instant_as_written(at: datetime, dialect: str) -> object:
@@ -102,23 +128,31 @@ def instant_as_written(at: datetime, dialect: str) -> object:
 def instant_given(dialect: str, name: str = "at") -> ColumnElement[Any]:
     """The parameter that takes it. SQL Server is told its type: it cannot make a DATETIME, which a vendor's own column
     may be, of the text that drivers hand over."""
-    given: ColumnElement[Any] = bindparam(name, type_=_instant())
+    return _told(bindparam(name, type_=_instant()), dialect)
+
+
+def instant_said(at: datetime, dialect: str) -> ColumnElement[Any]:
+    """The time itself, as a parameter of the same kind."""
+    return _told(bindparam(None, instant_as_written(at, dialect), type_=_instant()), dialect)
+
+
+def _told(given: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     return cast(given, mssql.DATETIMEOFFSET) if dialect == "mssql" else given
 
 
 def _words() -> TypeEngine[str]:
-    """Text wide enough that no booking fails on it; SQL Server's and Oracle's as wide as an index of theirs can hold,
-    1700 bytes and some 6000."""
+    """Text wide enough that no booking fails on it. Oracle's ends at 4000 bytes, or 32767 where its MAX_STRING_SIZE is
+    EXTENDED and the column is made as wide; a CLOB could neither be compared nor indexed."""
     return (
         String(255)
         .with_variant(Text(), "postgresql", "sqlite", "mysql", "mariadb")
-        .with_variant(Unicode(400), "mssql")
-        .with_variant(oracle.VARCHAR2(1000), "oracle")
+        .with_variant(Unicode(), "mssql")
+        .with_variant(oracle.VARCHAR2(4000), "oracle")
     )
 
 
-def _few_words() -> TypeEngine[str]:
-    """The same, but for MySQL, which must be able to index it whole or to give it a default."""
+def _outcome() -> TypeEngine[str]:
+    """The relay's own word, in an index that has it whole."""
     return (
         String(255)
         .with_variant(Text(), "postgresql", "sqlite")

@@ -12,14 +12,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import ColumnElement, Connection, and_, func, inspect, select
 
 from relay.change import OutboxRow
 from relay.database import reading
 from relay.outbox.inspect import RowFacts
 from relay.outbox.marks import IDS_PER_STATEMENT
-from relay.outbox.reader import WRITTEN, OutboxReader
-from relay.outbox.table import outbox_table
+from relay.outbox.reader import WRITTEN, OutboxReader, looking
+from relay.outbox.table import PREFIX, beginning_of, outbox_table, past_locks
 from relay.outbox.texts import ASKED_FOR_TYPES, as_text
 
 WINDOW: Final = 20_000  # rows; some ten milliseconds
@@ -51,7 +51,7 @@ def trace(
             some = sorted(row_ids)[-IDS_PER_STATEMENT:]
             asking.rows(asking.table.c.id.in_(some), found)
         if event_id is not None:
-            asking.rows(asking.table.c.event_id == event_id, found)
+            asking.rows(asking.of_event(event_id), found)
         back_to = None
         if booking_id is not None:
             mine = asking.table.c.booking_id == booking_id
@@ -69,11 +69,17 @@ class _Asking:
         self.table = outbox_table(table_name, dialect)
         kinds = {}
         if dialect in ASKED_FOR_TYPES:
-            described = inspect(connection).get_columns(self.table.name, self.table.schema)
+            described = inspect(connection).get_columns(self.table.name, self.table.schema, **looking(dialect))
             kinds = {str(column["name"]).lower(): column["type"] for column in described}
         names = (*WRITTEN, "relayed_at", "outcome", "outcome_reason")
         columns = [(name, self.table.c[name]) for name in names]
         self._texts = [as_text(c, name, dialect, kinds.get(name, c.type)).label(name) for name, c in columns]
+
+    def of_event(self, event_id: str) -> ColumnElement[bool]:
+        column = self.table.c.event_id
+        if self._connection.dialect.name != "oracle":
+            return column == event_id
+        return and_(beginning_of(column) == event_id[:PREFIX], column == event_id)  # the first by the index
 
     def rows(self, where: Any, found: dict[int, RowFacts]) -> None:
         asked = select(self.table.c.id, *self._texts).where(where).order_by(self.table.c.id.desc()).limit(_MOST)
@@ -90,10 +96,8 @@ class _Asking:
         ids = self.table.c.id
         upper: int | None = self._connection.execute(self._past_locks(select(func.max(ids)))).scalar_one()
         while upper is not None:
-            window = select(ids).where(ids <= upper).order_by(ids.desc()).limit(WINDOW).subquery()
-            lower, number = self._connection.execute(
-                self._past_locks(select(func.min(window.c.id), func.count()))
-            ).one()
+            window = self._past_locks(select(ids).where(ids <= upper).order_by(ids.desc()).limit(WINDOW)).subquery()
+            lower, number = self._connection.execute(select(func.min(window.c.id), func.count())).one()
             if not number:
                 return None
             self.rows(mine & ids.between(lower, upper) & self.table.c.outcome.is_not(None), found)
@@ -105,4 +109,4 @@ class _Asking:
         return None
 
     def _past_locks(self, question: Any) -> Any:
-        return question.with_hint(self.table, "WITH (READPAST)", "mssql")
+        return past_locks(question, self.table)

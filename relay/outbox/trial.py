@@ -16,7 +16,7 @@ from relay.database import reading
 from relay.outbox.marks import Marker
 from relay.outbox.reader import OutboxReader, looking
 from relay.outbox.refusals import Kind, kind_of
-from relay.outbox.table import outbox_table
+from relay.outbox.table import outbox_table, past_locks
 from relay.outbox.trouble import explain
 from relay.sessions import MYSQL, Bounds, connect_args
 from relay.settings.trial import Trial
@@ -120,7 +120,7 @@ def _mark(engine: Engine, table_name: str, trial: Trial) -> None:
     marker, now = Marker(engine, table), datetime.now(UTC)
     waiting: Select[Any] = select(table.c.id).where(table.c.outcome.is_(None)).order_by(table.c.id).limit(1)
     with reading(engine) as connection:
-        first = connection.execute(waiting.with_hint(table, "WITH (READPAST, READCOMMITTEDLOCK)", "mssql")).scalar()
+        first = connection.execute(past_locks(waiting, table)).scalar()
     marker.try_it(now)
     if first is not None:
         marker.try_it(now, first)

@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 
 from relay.database import connect
 from relay.outbox.ddl import create
+from tests.outbox import named
 
-SERVERS = ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)]
-ALL = ["sqlite", *SERVERS]
+SERVERS = named.kinds() or ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)]
+ALL = named.kinds() or ["sqlite", *SERVERS]
 
 
 @pytest.fixture(params=ALL)
@@ -22,9 +23,15 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(dialect: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A database that has an empty `ei_outbox`."""
+    if dialect not in (named.kinds() or [dialect]):
+        pytest.skip(f"it is about {dialect}")
+    database_url: str = request.getfixturevalue("database_url")
     engine = connect(database_url)
-    create(engine)
+    named.speak(engine)
+    assert create(engine), "there was none"
     yield engine
+    if named.NAMED:
+        named.drop(engine)
     engine.dispose()

@@ -48,6 +48,34 @@ def test_the_grants_name_the_table_as_its_creation_does(dialect: str) -> None:
     assert len(grants) == 5
 
 
+def test_no_text_of_a_writer_ends_before_anything_a_right_row_can_hold() -> None:
+    """Nor does an index refuse what its column takes: PostgreSQL keeps a hash, MySQL and Oracle the beginning, and SQL
+    Server's index carries it beside its key. None of them asks a writer's session for anything (error 1934)."""
+    texts = (
+        "event_id",
+        "operation",
+        "booking_id",
+        "source_system",
+        "resident_id",
+        "care_unit",
+        "kind",
+        "data_controller",
+    )
+    kinds = {"postgresql": "TEXT", "mysql": "TEXT", "sqlite": "TEXT", "mssql": r"NVARCHAR\(max\)",
+             "oracle": r"VARCHAR2\(4000 CHAR\)"}  # fmt: skip
+    for dialect, kind in kinds.items():
+        for column in texts:
+            assert re.search(rf"^    {column} {kind}[ ,]", ddl(dialect), re.MULTILINE), (dialect, column)
+    indexes = {
+        dialect: re.search(r"CREATE INDEX ei_outbox_event_id ON ei_outbox (.*);", ddl(dialect))[1]  # type: ignore[index]
+        for dialect in kinds
+    }
+    assert indexes == {
+        "postgresql": "USING hash (event_id)", "mysql": "(event_id(64))", "sqlite": "(event_id)",
+        "mssql": "(id) INCLUDE (event_id)", "oracle": "(substr(event_id, 1, 64))",
+    }  # fmt: skip
+
+
 def test_a_second_outbox_on_a_server_finds_its_roles_there() -> None:
     assert len(re.findall(r"^CREATE ROLE IF NOT EXISTS \S+;$", ddl("mysql"), re.MULTILINE)) == 3
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from relay.change import Rejected, read
-from relay.outbox.inspect import ColumnFacts, OutboxFacts, RowFacts
+from relay.outbox.inspect import ColumnFacts, OutboxFacts, RowFacts, index_of
 from relay.outbox.judge import Level, judge
 from relay.outbox.table import outbox_table
 from tests.made import row
@@ -45,6 +46,22 @@ def test_a_table_that_cannot_be_looked_at_is_all_there_is_to_say() -> None:
     facts = OutboxFacts("ei_outbox", "postgresql", NOW, troubles=("the table ei_outbox is not there",))
     assert texts(facts, Level.WRONG) == ["The outbox cannot be looked at: the table ei_outbox is not there."]
     assert texts(facts, Level.LOOK) == []
+
+
+@pytest.mark.parametrize(
+    ("described", "missing"),
+    [
+        ({"column_names": ["event_id"]}, False),
+        ({"column_names": ["id"], "include_columns": ["event_id"]}, False),  # SQL Server
+        ({"column_names": [None], "expressions": ['SUBSTR("EVENT_ID",1,64)']}, False),  # Oracle
+        ({"column_names": ["booking_id", "event_id"]}, True),
+        ({"column_names": ["id"], "include_columns": ["booking_id"]}, True),
+        ({"column_names": [None], "expressions": ['SUBSTR("BOOKING_ID",1,64)']}, True),
+    ],
+)
+def test_an_index_on_event_id_is_known_as_each_database_describes_it(described: dict[str, Any], missing: bool) -> None:
+    facts = replace(RIGHT, indexes=(index_of(described), ("outcome", "id")))
+    assert ("There is no index on event_id." in texts(facts, Level.LOOK)) is missing
 
 
 def test_missing_columns_are_named() -> None:

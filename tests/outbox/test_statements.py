@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeEngine
 
 from relay.outbox.ddl import DIALECTS
 from relay.outbox.marks import Marker
+from relay.outbox.outcomes import Outcomes
 from relay.outbox.reader import OutboxReader, Questions
 from relay.outbox.table import outbox_table
 
@@ -40,6 +41,10 @@ class _Engine:
 
 def reader(name: str) -> OutboxReader:
     return OutboxReader(_Engine(DIALECTS[name]()), others=frozenset({"B"}))  # type: ignore[arg-type]
+
+
+def marks(name: str) -> Outcomes:
+    return Outcomes(outbox_table(dialect=name), name)
 
 
 def sql(statement: Any, name: str) -> str:
@@ -124,13 +129,40 @@ def test_the_backlog_is_asked_for(name: str, oldest: str) -> None:
     assert sql(questions(name).backlog, name).startswith(oldest)
 
 
-@pytest.mark.parametrize(("name", "at"), [("mssql", "CAST(:at AS DATETIMEOFFSET)"), ("oracle", ":at"), ("mysql", "%s")])
-def test_outcomes_are_marked(name: str, at: str) -> None:
+@pytest.mark.parametrize(("name", "at"), [("mssql", "CAST(:at AS DATETIMEOFFSET)"), ("mysql", "%s")])
+def test_outcomes_that_many_rows_share_are_marked_by_a_list_of_ids(name: str, at: str) -> None:
     """SQL Server makes no DATETIME, as a vendor's own column may be, of the text that its drivers hand over."""
     what, why = ("%s", "%s") if name == "mysql" else (":what", ":why")
-    assert sql(reader(name).mark, name).endswith(
-        f"UPDATE ei_outbox SET relayed_at={at}, outcome={what}, outcome_reason={why}"
+    hint = " WITH (UPDLOCK, READPAST, ROWLOCK)" if name == "mssql" else ""
+    assert sql(marks(name).alike, name) == (
+        f"UPDATE ei_outbox{hint} SET relayed_at={at}, outcome={what}, outcome_reason={why}"
         " WHERE ei_outbox.id IN (__[POSTCOMPILE_ids]) AND ei_outbox.outcome IS NULL"
+    )
+
+
+def test_oracle_marks_rows_by_one_statement_that_is_sent_once_with_all_values() -> None:
+    assert sql(marks("oracle").single, "oracle") == (
+        "UPDATE ei_outbox SET relayed_at=:at, outcome=:what, outcome_reason=:why"
+        " WHERE ei_outbox.id = :row_id AND ei_outbox.outcome IS NULL"
+    )
+
+
+def test_sql_server_marks_rows_by_cases() -> None:
+    """Each text is told its type: SQL Server finds none for a parameter that stands among others like it. It may read
+    its way to the rows, so it is told to pass by those that others hold."""
+    case = "CASE ei_outbox.id WHEN :id_0 THEN CAST(:{0}_0 AS {1}) WHEN :id_1 THEN CAST(:{0}_1 AS {1}) END"
+    assert sql(marks("mssql").listing(2), "mssql") == (
+        "UPDATE ei_outbox WITH (UPDLOCK, READPAST, ROWLOCK) SET relayed_at=CAST(:at AS DATETIMEOFFSET),"
+        f" outcome={case.format('what', 'NVARCHAR(20)')}, outcome_reason={case.format('why', 'NVARCHAR(500)')}"
+        " WHERE ei_outbox.id IN (:id_0, :id_1) AND ei_outbox.outcome IS NULL"
+    )
+
+
+def test_mysql_marks_rows_by_cases() -> None:
+    cases = "CASE ei_outbox.id WHEN %s THEN %s WHEN %s THEN %s END"
+    assert sql(marks("mysql").listing(2), "mysql") == (
+        f"UPDATE ei_outbox SET relayed_at=%s, outcome={cases}, outcome_reason={cases}"
+        " WHERE ei_outbox.id IN (%s, %s) AND ei_outbox.outcome IS NULL"
     )
 
 

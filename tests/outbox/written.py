@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from relay.change import Change, Rejected, read
 from relay.outbox.reader import OutboxReader
 from tests.made import RESIDENT, SYSTEMS, UNIT
+from tests.outbox import named
 
 AT: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 RIGHT: Final = {"resident_id": RESIDENT, "care_unit": UNIT, "starts_at": "2026-12-24 10:30:00"}
@@ -23,11 +24,10 @@ RIGHT: Final = {"resident_id": RESIDENT, "care_unit": UNIT, "starts_at": "2026-1
 def put(database: Engine | Connection, table: str = "ei_outbox", **said: object) -> int:
     """Insert a row with these columns, and an operation and a booking where they are not among them; its id."""
     row = {"operation": "upsert", "booking_id": "b-1"} | said
-    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(f':{c}' for c in row)}) RETURNING id"
     if isinstance(database, Engine):
         with database.begin() as connection:
-            return int(connection.execute(text(sql), row).scalar_one())
-    return int(database.execute(text(sql), row).scalar_one())
+            return named.insert(connection, table, row)
+    return named.insert(database, table, row)
 
 
 def outcomes(engine: Engine, table: str = "ei_outbox") -> dict[int, tuple[Any, Any]]:

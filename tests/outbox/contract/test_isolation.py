@@ -20,6 +20,7 @@ from relay.store import aside
 from tests.made import SYSTEMS
 from tests.outbox.conftest import SERVERS
 from tests.outbox.contract.site import LATER, SOURCE, relay_of, take_all, trouble
+from tests.outbox.named import holding
 from tests.outbox.written import AT, outcomes, put
 from tests.statements import recorded
 
@@ -37,6 +38,14 @@ _REFUSES = {  # a trigger of the booking system's that lets no outcome be writte
     "mysql": (
         "CREATE TRIGGER refuses BEFORE UPDATE ON ei_outbox FOR EACH ROW"
         " IF OLD.booking_id = 'bad' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF",
+    ),
+    "mssql": (
+        "CREATE TRIGGER refuses ON ei_outbox AFTER UPDATE AS BEGIN SET NOCOUNT ON;"
+        " IF EXISTS (SELECT 1 FROM inserted WHERE booking_id = 'bad') THROW 50000, 'no', 1; END",
+    ),
+    "oracle": (
+        "CREATE OR REPLACE TRIGGER refuses BEFORE UPDATE ON ei_outbox FOR EACH ROW BEGIN"
+        " IF \\:OLD.booking_id = 'bad' THEN raise_application_error(-20000, 'no'); END IF; END;",
     ),
 }
 
@@ -68,6 +77,9 @@ def tally(engine: Engine) -> Counter[str | None]:
 
 @pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 def test_no_more_of_a_long_value_is_read_than_shows_that_it_is_too_long(engine: Engine) -> None:
+    if engine.dialect.name == "oracle":
+        pytest.skip("no column of Oracle's holds so much")
+    long = {"mssql": "REPLICATE(CAST('x' AS NVARCHAR(MAX)), 8000000)"}.get(engine.dialect.name, "repeat('x', 8000000)")
     with engine.begin() as connection:
         if engine.dialect.name == "mysql":
             connection.execute(text("ALTER TABLE ei_outbox MODIFY data_controller LONGTEXT"))
@@ -75,7 +87,7 @@ def test_no_more_of_a_long_value_is_read_than_shows_that_it_is_too_long(engine: 
             connection.execute(
                 text(
                     "INSERT INTO ei_outbox (operation, booking_id, resident_id, care_unit, starts_at, data_controller)"
-                    f" VALUES ('upsert', 'b-{n}', :resident_id, :care_unit, :starts_at, repeat('x', 8000000))"
+                    f" VALUES ('upsert', 'b-{n}', :resident_id, :care_unit, :starts_at, {long})"
                 ),
                 LATER,
             )
@@ -114,7 +126,8 @@ def test_a_thousand_rows_have_a_bound_in_bytes(engine: Engine) -> None:
     wide = dict.fromkeys(_TEXTS, "😀" * 600)
     put(engine, **wide)
     (row,) = OutboxReader(engine).unread(10)
-    assert all(len(str(getattr(row, name))) == READ_AT_MOST + 1 for name in _TEXTS if engine.dialect.name != "sqlite")
+    if engine.dialect.name not in ("sqlite", "mssql"):  # which count bytes, and halves of what is beyond U+FFFF
+        assert all(len(str(getattr(row, name))) == READ_AT_MOST + 1 for name in _TEXTS)
     assert all(len(str(getattr(row, name))) <= 2 * READ_AT_MOST + 1 for name in _TEXTS)
 
 
@@ -126,7 +139,7 @@ def test_a_row_that_somebody_holds_holds_up_no_other(relay: Relay, engine: Engin
     held = put(engine, **LATER | {"booking_id": "held"})
     many(engine, 2500)
     with engine.begin() as other:
-        other.execute(text(f"SELECT id FROM ei_outbox WHERE id = {held} FOR UPDATE"))
+        other.execute(text(holding(engine.dialect.name, f"id = {held}")))
 
         rows = take_all(relay)
 
@@ -204,9 +217,12 @@ def test_a_row_that_cannot_be_marked_is_set_aside(
 
 @pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 def test_a_reason_that_is_too_long_for_the_vendor_s_own_column_is_shortened(relay: Relay, engine: Engine) -> None:
-    narrow = {"mysql": "MODIFY outcome_reason", "postgresql": "ALTER outcome_reason TYPE"}[engine.dialect.name]
+    narrow = {
+        "mysql": "MODIFY outcome_reason varchar(120)", "postgresql": "ALTER outcome_reason TYPE varchar(120)",
+        "mssql": "ALTER COLUMN outcome_reason nvarchar(120)", "oracle": "MODIFY (outcome_reason varchar2(120))",
+    }[engine.dialect.name]  # fmt: skip
     with engine.begin() as connection:
-        connection.execute(text(f"ALTER TABLE ei_outbox {narrow} varchar(120)"))
+        connection.execute(text(f"ALTER TABLE ei_outbox {narrow}"))
     many(engine, 20)
     bad = put(engine, booking_id="b-x", resident_id="x", care_unit=" ", starts_at=None, kind="nonsense")
 

@@ -25,10 +25,11 @@ def test_the_table_refuses_nothing_else(engine: Engine) -> None:
     long = dict.fromkeys(_TEXTS, "å" * 300)
     put(engine, **long)
     put(engine, **long)
-    huge = token_hex(4000)  # which nothing can make short enough for an index
-    put(engine, event_id=huge)
+    huge = token_hex(1950 if engine.dialect.name == "oracle" else 4000)  # which nothing makes short enough for an index
+    put(engine, event_id=huge, kind=huge)
     assert str(OutboxReader(engine).unread(10)[-1].event_id).startswith(huge[:256])
-    put(engine, operation="", booking_id="")
+    blank = " " if engine.dialect.name == "oracle" else ""  # to which an empty text is null
+    put(engine, operation=blank, booking_id=blank)
     table = outbox_table(dialect=engine.dialect.name)
     optional = [c.name for c in table.columns if c.name not in ("id", "operation", "booking_id")]
     last = put(engine, **dict.fromkeys(optional))
@@ -38,7 +39,7 @@ def test_the_table_refuses_nothing_else(engine: Engine) -> None:
 def test_what_a_writer_leaves_out_gets_its_default(engine: Engine) -> None:
     put(engine)
     assert value(engine, "kind") == "booking"
-    assert value(engine, "CASE WHEN presentable THEN 1 ELSE 0 END") == 1
+    assert value(engine, "presentable") == 1
     assert value(engine, "created_at") is not None
     assert [value(engine, column) for column in OUTCOME_COLUMNS] == [None, None, None]
 

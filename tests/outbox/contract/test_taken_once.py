@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import Engine, event, select
 
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
@@ -14,6 +14,8 @@ from relay.settings import parse
 from relay.store.migrate import upgrade
 from relay.store.schema import booking, post, receipt
 from tests.made import CONTROLLER, SYSTEM
+from tests.outbox.conftest import SERVERS
+from tests.outbox.named import end_session, session_of
 from tests.outbox.written import RIGHT, outcomes, put
 
 _FUTURE = RIGHT | {"starts_at": "2099-12-24 10:30:00"}
@@ -62,21 +64,18 @@ def kept(relay: Relay) -> list[tuple[object, ...]]:
         ]
 
 
-@pytest.mark.parametrize("moment", ["before the first mark", "before the second mark", "before the commit"])
+@pytest.mark.parametrize("moment", ["before the mark", "before the commit"])
 def test_a_crash_between_our_commit_and_theirs(relay: Relay, engine: Engine, moment: str) -> None:
     first = put(engine, **_FUTURE, event_id="e-1", version=7)
     again = put(engine, **_FUTURE, event_id="e-1", version=7)
     older = put(engine, **_FUTURE, event_id="e-2", version=6)
     theirs = relay.source("tidbok").reader.engine
-    marks = 0
 
     def die(*_: object) -> None:
         raise Crash
 
     def die_at_mark(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        nonlocal marks
-        marks += statement.startswith("UPDATE")
-        if statement.startswith("UPDATE") and marks == (1 if moment == "before the first mark" else 2):
+        if statement.startswith("UPDATE"):
             raise Crash
 
     hook = ("commit", die) if moment == "before the commit" else ("before_cursor_execute", die_at_mark)
@@ -96,7 +95,7 @@ def test_a_crash_between_our_commit_and_theirs(relay: Relay, engine: Engine, mom
     assert intake(relay, "tidbok").rows == 0
 
 
-@pytest.mark.parametrize("dialect", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 def test_a_connection_that_the_server_ends_while_we_mark(relay: Relay, engine: Engine) -> None:
     id = put(engine, **_FUTURE)
     theirs = relay.source("tidbok").reader.engine
@@ -104,12 +103,7 @@ def test_a_connection_that_the_server_ends_while_we_mark(relay: Relay, engine: E
     def end_it(_connection: object, cursor: object, statement: str, *_: object) -> None:
         if not statement.startswith("UPDATE"):
             return
-        with engine.begin() as administrator:
-            if engine.dialect.name == "postgresql":
-                ours = text("SELECT pg_terminate_backend(:id, 5000)").bindparams(id=cursor.connection.info.backend_pid)  # type: ignore[attr-defined]
-            else:
-                ours = text(f"KILL CONNECTION {cursor.connection.thread_id()}")  # type: ignore[attr-defined]
-            administrator.execute(ours)
+        end_session(engine, session_of(cursor, engine.dialect.name))
 
     event.listen(theirs, "before_cursor_execute", end_it)
     assert intake(relay, "tidbok").rows == 0

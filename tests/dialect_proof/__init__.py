@@ -1,0 +1,1 @@
+"""What a site proves on a server of its own: `./run dialect-proof --url URL`."""
