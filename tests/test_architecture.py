@@ -34,6 +34,8 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "sandbox": 3,
     "exporter": 6,
     "demo": 6,
+    "testing": 6,
+    "pytest_plugin": 7,
     "cli": 7,
     "celery_app": 7,
     "workers": 8,

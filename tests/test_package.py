@@ -7,6 +7,7 @@ so that no test waits for the network; `tests/integration/test_install.py` insta
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -175,6 +176,20 @@ def test_another_package_named_workers_takes_nothing_but_the_short_name(installe
     # and the tasks are called on the wire as ever, by which workers of other versions know them
     asked = "from relay.celery_app.tasks import app; print(*app.tasks)"
     assert "workers.tick" in run(installed, tmp_path, "python", "-c", asked, **at).stdout.split()
+
+
+def test_pytest_finds_the_plugin_for_vendors_tests(installed: Path, tmp_path: Path) -> None:
+    (example,) = re.findall(
+        r"```python\n(.*?)```", (installed / "share/ei-relay/docs/testing.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "test_ours.py").write_text(example, encoding="utf-8")
+
+    # cloudcoil: a plugin that comes with the Prometheus operator's schemas, and would want more packages
+    command = ("python", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:cloudcoil", "--ei-relay")
+
+    said = run(installed, tmp_path, *command).stdout
+    assert "1 passed" in said
+    assert "ei-relay: an index to practise on at http://127.0.0.1:" in said
 
 
 def test_the_demo_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
