@@ -14,6 +14,7 @@ PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff"
 FLOORS = {  # a room may import rooms of lower floors, and its own
     **dict.fromkeys(PURE, 0),
     "bounded": 0,
+    "system": 0,
     "sessions": 0,
     "drivers": 0,
     "narrow": 0,
