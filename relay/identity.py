@@ -10,6 +10,8 @@ import re
 from datetime import date
 from typing import Final
 
+__all__ = ["IdentityError", "is_national", "mask", "parse_hsa_id", "parse_resident_id", "shape"]  # docs/api.md
+
 _HSA_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _RESIDENT_ID = re.compile(r"[0-9]{8}[0-9A-Zptf]{4}")
 _SEPARATED = re.compile(r"([0-9]{8})[-+]([0-9A-Zptf]{4})")

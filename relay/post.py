@@ -33,6 +33,8 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+__all__ = ["ABSENT", "PostKey", "Transaction"]  # docs/api.md
+
 ABSENT: Final = ""
 UNKNOWN: Final = "?"
 

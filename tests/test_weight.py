@@ -21,6 +21,7 @@ HEAVY = ("alembic", "lxml", "redis", "requests", "zeep", "relay.store.schema", "
         ("relay.cli.status", {"psycopg", "relay.store.schema"}),
         ("relay.flow.intake", {"psycopg", "relay.store.schema"}),
         ("workers", {"celery", "redis"}),  # all that beat is
+        ("relay.celery_app", {"celery", "redis"}),
     ],
 )
 def test_what_a_process_imports(module: str, needs: set[str], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from relay.settings import Settings, Source, load
 from relay.store import overview
 from relay.store.migrate import check
 from relay.store.transaction import Store
+from relay.system import user_id
 
 NOTHING_MATCHED: Final = 3
 
@@ -103,8 +104,8 @@ def who() -> str:
         return name
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that no name belongs to
-        return f"uid {os.getuid()}"
+    except (KeyError, OSError, ImportError):  # a container may run as a number that no name belongs to
+        return f"uid {user_id()}"
 
 
 def as_json(value: object) -> str:

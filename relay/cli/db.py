@@ -10,6 +10,8 @@ from relay.cli.common import as_json, json_option, settings
 from relay.database import connect
 from relay.sessions import Bounds
 from relay.store import condition, migrate
+from relay.store.downgrade import RELEASES, CannotGoBack
+from relay.store.downgrade import downgrade as go_back
 
 _PATIENCE: Final = Bounds(statement=3600)  # an index over a large table takes its time
 
@@ -27,6 +29,21 @@ def upgrade() -> None:
     """
     before, after = migrate.upgrade(connect(settings().database_url, bounds=_PATIENCE, private=True))
     click.echo(f"already at version {after}" if before == after else f"from version {before or 'none'} to {after}")
+
+
+@db.command()
+@click.option("--to", "release", type=click.Choice(sorted(RELEASES)), required=True, help="The release to go back to.")
+def downgrade(release: str) -> None:
+    """Take the database back to what an earlier release made, so that its workers can start on it again.
+
+    Stop this release's workers first; bookings wait in the outbox meanwhile, and nothing of them is lost. Refused while
+    changes are held or a restore is suspected. How to go back and forth stands in docs/install.md, To upgrade.
+    """
+    try:
+        before, after = go_back(connect(settings().database_url, bounds=_PATIENCE, private=True), release)
+    except CannotGoBack as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"from version {before} to {after}, for release {release}")
 
 
 @db.command()

@@ -18,6 +18,7 @@ from relay.demo.processes import StartFailed
 from relay.demo.screen import Screen, screen
 from relay.demo.show import play, report
 from relay.demo.throwaway import free_port
+from relay.system import ENDING
 
 
 @click.command()
@@ -36,7 +37,7 @@ def demo(single: bool, seconds: float, sources: int, dashboard: bool) -> None:
 
     In the end the index is compared with the bookings: exit code 0 says that they are equal. Nothing is left behind.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in set(ENDING) - {signal.SIGINT}:
         signal.signal(number, lambda *_: sys.exit(1))  # unwinds, so that everything started is stopped
     if dashboard:
         try:

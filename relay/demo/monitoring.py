@@ -1,11 +1,13 @@
 """Who watches the demo: `ei-relay exporter`, a real Prometheus with the project's rules, and the dashboard's page.
 
-The rules and the dashboard are files of the project's checkout; an installed package does not have them.
+The rules are a file of the project's checkout, or of `share/ei-relay` beside an installed wheel; the dashboard's page
+is built in a checkout only.
 """
 
 from __future__ import annotations
 
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,8 +24,9 @@ from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
 from relay.demo.prometheus import Prometheus, find_binary
 from relay.demo.throwaway import NoBinariesError
 
-CHECKOUT: Final = Path(__file__).resolve().parents[2]
 RULES: Final = Path("config", "prometheus", "ei-relay.rules.yml")
+_PLACES: Final = (Path(__file__).resolve().parents[2], Path(sysconfig.get_path("data"), "share", "ei-relay"))
+CHECKOUT: Final = next((place for place in _PLACES if (place / RULES).exists()), _PLACES[0])
 PAGE: Final = Path("config", "grafana", "picture", "dist")
 
 _SCRAPE_SECONDS: Final = 2
@@ -48,8 +51,8 @@ def require(checkout: Path = CHECKOUT) -> None:
     """Raise CannotWatch where something is missing, before anything is started."""
     if not (checkout / RULES).exists():
         raise CannotWatch(
-            f"--dashboard needs {RULES} and its neighbours, which are not part of the installed package: "
-            "clone the project and start `./run demo --dashboard` there"
+            f"--dashboard needs {RULES}, which is neither in a checkout here nor in share/ei-relay: "
+            "install the wheel that `./run build` makes, or start `./run demo --dashboard` in a clone"
         )
     try:
         find_binary()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,11 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from relay.demo.throwaway import NoBinariesError, ThrowAway, comes_to_answer, free_port
+
+try:
+    import pwd
+except ImportError:  # not a POSIX system
+    pwd = None  # type: ignore[assignment]
 
 UNPRIVILEGED: Final = "nobody"  # whom the server runs as where we are root: it refuses root
 
@@ -41,6 +45,8 @@ class Postgres(ThrowAway):
     """One server with its own data folder. `options` are server settings: "fsync=off"."""
 
     def __init__(self, *options: str) -> None:
+        if pwd is None:
+            raise NoBinariesError("its PostgreSQL runs on Linux and macOS only")
         self._binaries = find_binaries()
         self._options = [part for option in options for part in ("-c", option)]
         self._process: subprocess.Popen[bytes] | None = None

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from relay.system import ENDING
+
 T = TypeVar("T")
 
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TAIL: Final = 15  # lines of a log that are shown
 _PATIENCE: Final = 8.0  # seconds a process gets to end by itself after SIGTERM
 
@@ -77,7 +78,7 @@ class Process:
         self.ask_to_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
-        self._signal(signal.SIGKILL)
+        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
 
     def __enter__(self) -> Self:
@@ -90,7 +91,10 @@ class Process:
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
 
 
 @contextlib.contextmanager
@@ -100,7 +104,7 @@ def undisturbed_at_the_end() -> Iterator[contextlib.ExitStack]:
     try:
         yield stack
     finally:
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
         stack.close()
         for number, handler in before.items():
             signal.signal(number, handler)

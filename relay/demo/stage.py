@@ -99,7 +99,7 @@ def full(say: Say, cast: Sequence[System], ports: config.Ports | None = None) ->
         say("starting celery worker and celery beat …")
         processes = [sandbox]
         for role, *options in (("worker", "--loglevel=INFO"), ("beat",)):
-            command = [executable, "-m", "celery", "-A", "workers", role, *options]
+            command = [executable, "-m", "celery", "-A", "relay.celery_app", role, *options]
             process = Process(f"celery {role}", command, folder / f"{role}.log", environment)
             processes.append(stack.enter_context(process))
         stack.callback(_ask_to_stop, processes[1:])

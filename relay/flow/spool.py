@@ -33,6 +33,7 @@ from relay.settings import EngagementIndex
 from relay.store import calls, lanes, posts
 from relay.store.posts import Sent
 from relay.store.transaction import Transaction
+from relay.system import sync_folder, user_id
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Spool:
             out.flush()
             os.fsync(out.fileno())
         draft.replace(file)
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def _file(self, folder: Path, answer: KeptAnswer) -> Path:
         return folder / f"{answer.call}{_ENDING}"
@@ -165,13 +166,5 @@ def _make_private(folder: Path) -> None:
     for each in (folder.parent, folder):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
     seen = folder.lstat()
-    if seen.st_uid != os.getuid() or folder.is_symlink():
+    if user_id() not in (None, seen.st_uid) or folder.is_symlink():
         raise PermissionError(1, "the folder is somebody else's")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,6 +17,8 @@ from relay.index.transport import LARGEST_BODY, HttpAnswer, NoAnswerError, Trans
 from relay.index.verdict import Answer, Verdict, classify, parse_retry_after
 from relay.post import ABSENT, PostKey, Transaction
 
+__all__ = ["IndexClient"]  # docs/api.md
+
 logger = logging.getLogger(__name__)
 
 _SAMPLE: Final = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+__all__ = ["Endpoint"]  # docs/api.md
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

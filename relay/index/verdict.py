@@ -20,6 +20,8 @@ from urllib.parse import unquote
 from relay.identity import mask
 from relay.index import faults
 
+__all__ = ["Answer", "Failure", "Kind", "Verdict", "classify"]  # docs/api.md
+
 LONGEST_TEXT: Final = 500
 LONGEST_DETAIL: Final = 1000
 LONGEST_PAUSE: Final = timedelta(hours=1)  # no Retry-After may hold posts past the hour they are due in

@@ -48,7 +48,7 @@ CAPPED: Final = (
 SELDOM: Final = (
     "relay.store.transaction",
     "relay.flow.runner",
-    "workers.tasks",
+    "relay.celery_app.tasks",
     "relay.broker.transport",
     "celery.beat",
     "celery.worker.consumer.consumer",
@@ -67,7 +67,7 @@ GENERATED: Final = {
     "bookings": _NUMBER,
     "left_out": _NUMBER,
 }
-_OURS: Final = ("relay", "workers")
+_OURS: Final = ("relay",)
 
 _STANDARD: Final = frozenset({*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName"})
 

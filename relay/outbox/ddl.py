@@ -15,6 +15,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from relay.outbox.table import DEFAULT_NAME, OUTCOME_COLUMNS, outbox_table
 
+__all__ = ["CLEANER", "DIALECTS", "READER", "WRITER", "create", "ddl"]  # docs/api.md
+
 DIALECTS: Final[dict[str, type[Dialect]]] = {
     "postgresql": postgresql.dialect,
     "mysql": mysql.dialect,

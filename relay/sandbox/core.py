@@ -37,6 +37,8 @@ from relay.sandbox.soap import read_find_content
 from relay.sandbox.table import Event
 from relay.sandbox.validation import Ownership, wrong_address
 
+__all__ = ["Core", "Options"]  # docs/api.md
+
 _T = TypeVar("_T")
 _PLAIN: Final = {"content-type": "text/xml; charset=utf-8"}
 

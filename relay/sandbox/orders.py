@@ -30,6 +30,8 @@ from relay.sandbox import answers
 from relay.sandbox.model import Reply, Update
 from relay.sandbox.platform import MEANINGS, detail_of
 
+__all__ = ["Order"]  # docs/api.md
+
 Kind = Literal["normal", "fault", "result", "http", "body", "lost", "unapplied-lost", "cut", "twice"]
 REPEATED_AFTER: Final = 2.0
 """Seconds after which the platform repeats a call whose connection to the index broke."""

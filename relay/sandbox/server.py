@@ -18,6 +18,8 @@ from relay.sandbox.contract import FIND_PATH, MOUNT, UPDATE_PATH
 from relay.sandbox.core import Call, Core, Options
 from relay.sandbox.model import Reply
 
+__all__ = ["Sandbox"]  # docs/api.md
+
 _log = logging.getLogger(__name__)
 _LARGEST: Final = 64 * 1024 * 1024
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from relay.system import user_id
+
 
 def spool_folder(chosen: Path | str, database_url: str) -> Path | None:
     """The folder for the relay on this database; None where none is to be kept. Several relays may share what is
@@ -23,6 +25,6 @@ def spool_folder(chosen: Path | str, database_url: str) -> Path | None:
     elif url.get_backend_name() == "sqlite":
         folder = Path(f"{url.database}.spool")
     else:
-        folder = Path(tempfile.gettempdir()) / f"ei-relay-spool-{os.getuid()}"
+        folder = Path(tempfile.gettempdir()) / f"ei-relay-spool-{user_id()}"
     place = url.set(username=None, password=None, query={}).render_as_string()
     return folder / blake2b(place.encode(), digest_size=6).hexdigest()

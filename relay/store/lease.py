@@ -31,7 +31,8 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME also counts while a machine sleeps
+# BOOTTIME also counts while a machine sleeps. Windows has neither
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 class LeaseLost(Exception):
@@ -44,7 +45,7 @@ class LeaseTooShort(Exception):
 
 def steady_seconds() -> float:
     """Seconds on a clock that never jumps and goes on while this process is stopped."""
-    return time.clock_gettime(_CLOCK)
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,25 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     Raises DatabaseNotReady where a newer version of the program has migrated it further.
     """
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL lock_timeout = 0"))  # one that is under way may take its time
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-            connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+        _alone(connection)
         before = _version(connection)
         _refuse_newer(before)
-        _upgrade(connection)
+        _migrate(connection, "head")
         return before, _version(connection) or ""
+
+
+def downgrade(engine: Engine, version: str) -> tuple[str, str]:
+    """Take back all migrations after `version`; the versions before and after.
+
+    `relay.store.downgrade` says when that may be done.
+    Raises DatabaseNotReady where a newer version of the program has migrated it further.
+    """
+    with engine.begin() as connection:
+        _alone(connection)
+        before = _version(connection)
+        _refuse_newer(before)
+        _migrate(connection, version)
+        return before or "", version
 
 
 def check(engine: Engine) -> None:
@@ -74,11 +85,21 @@ def _version(connection: Connection) -> str | None:
     return found
 
 
-def _upgrade(connection: Connection) -> None:
+def _alone(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))  # one that is under way may take its time
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+
+
+def _migrate(connection: Connection, version: str) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if version == "head":
+        command.upgrade(config, version)
+    else:
+        command.downgrade(config, version)

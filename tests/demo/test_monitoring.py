@@ -24,8 +24,8 @@ def test_without_prometheus_the_command_says_how_to_have_it_before_anything_star
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_installed_package_says_that_the_alerts_are_in_the_checkout(tmp_path):
-    with pytest.raises(CannotWatch, match=r"not part of the installed package: clone the project"):
+def test_an_installation_without_the_alerts_says_how_to_have_them(tmp_path):
+    with pytest.raises(CannotWatch, match=r"install the wheel that `./run build` makes"):
         require(tmp_path)
 
 

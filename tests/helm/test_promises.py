@@ -51,7 +51,7 @@ def test_deployments_are_probed(manifests: list[Manifest]) -> None:
 
 def test_the_probes_read_the_file_that_the_workers_touch(render: Render) -> None:
     variable = "WORKER_PULSE_FILE"
-    assert variable in (ROOT / "workers" / "pulse.py").read_text(encoding="utf-8")
+    assert variable in (ROOT / "relay" / "celery_app" / "pulse.py").read_text(encoding="utf-8")
     for part in ("-workers", "-beat"):
         (container,) = pod_of(only(render(LEAST), "Deployment", part))["containers"]
         (path,) = [v["value"] for v in container["env"] if v["name"] == variable]

@@ -113,7 +113,7 @@ def test_messages_name_a_source_or_a_lane_and_nothing_else(new_site: NewSite, va
     book(site, "booking-of-tolvan")
 
     # when every kind of message is published while no worker takes any
-    done = site.python("-c", "from workers.tasks import tick, intake; tick(); intake('tidbok-nord'); tick()")
+    done = site.python("-c", "from relay.celery_app.tasks import tick, intake; tick(); intake('tidbok-nord'); tick()")
     assert done.returncode == 0, done.stderr
     site.start_beat()
     wait_until(lambda: any(b"workers.tick" in message for message in queued(valkey)), "a tick of the schedule")
@@ -141,7 +141,8 @@ def test_a_source_that_fails_in_a_hint_keeps_no_other_waiting(new_site: NewSite)
     site = new_site().prepare()
     book(site, "b-1")
 
-    done = site.python("-c", "from workers.tasks import intake; intake('no-such-source', 'tidbok-nord', 'nor-this')")
+    broken = "from relay.celery_app.tasks import intake; intake('no-such-source', 'tidbok-nord', 'nor-this')"
+    done = site.python("-c", broken)
 
     assert done.returncode != 0
     assert "several sources failed" in done.stderr

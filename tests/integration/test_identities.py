@@ -36,7 +36,7 @@ Done = subprocess.CompletedProcess[str]
 WHO: Final = dict(zip(PATHS, (residents.make(Random(n)) for n in range(20, 20 + len(PATHS))), strict=True))
 
 _SEND: Final = """
-from workers.app import app
+from relay.celery_app.app import app
 person = "{person}"
 app.send_task("workers.deliver", (person,))
 app.send_task("workers.deliver", (f"practice:{{person}}",))

@@ -261,7 +261,7 @@ def test_ids_and_names_of_ours_are_left_as_they_are_and_texts_are_not(format: Lo
         "call": 1212121212, "row": 191212121212, "posts": 1212121212, "source": "tidbok-1212121212",
         "lane": "national:SE1212121212-1212", "text": f"refused for {_IDENTITY}", "reason": _IDENTITY,
     }  # fmt: skip
-    logging.getLogger("workers.tasks").info(f"for {_IDENTITY}", extra=facts)
+    logging.getLogger("relay.celery_app.tasks").info(f"for {_IDENTITY}", extra=facts)
     line = stream.getvalue()
     for name in GENERATED.keys() & facts.keys():
         assert str(facts[name]) in line

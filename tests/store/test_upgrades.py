@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,15 @@ from typing import Any, Final
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, text, update
 
 from relay.database import connect
-from relay.store import retention
+from relay.store import changes, retention, sources, workers
 from relay.store.columns import Instant, metadata
+from relay.store.downgrade import RELEASES, CannotGoBack, downgrade
 from relay.store.migrate import VERSION_TABLE, DatabaseNotReady, check, upgrade
-from relay.store.transaction import Store
+from relay.store.schema import source
+from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
 from tests.outbox.written import script
 
@@ -126,3 +128,51 @@ def test_lists_that_were_left_with_their_time_go_a_day_after_that_time(old: Engi
     early = heard_at - timedelta(seconds=1)
     assert [store.transact(lambda tx: retention.drop_snapshots(tx, early)) for _ in range(2)] == [2, 0], "given up"
     assert [store.transact(lambda tx: retention.drop_snapshots(tx, heard_at)) for _ in range(2)] == [3, 0]
+
+
+@pytest.mark.parametrize("old", sorted(RELEASES), indirect=True)
+def test_a_database_goes_back_to_what_the_release_made_and_forth_again(old: Engine, fresh: Engine) -> None:
+    tables, made, stored = columns(old), indexes(old), storage(old)
+    before = rows(old, tables)
+    upgrade(old)
+
+    for _ in range(2):
+        assert downgrade(old, "0.2.0")[1] == "0002"
+
+        assert (columns(old), indexes(old), storage(old)) == (tables, made, stored)
+        assert rows(old, tables) == before
+        upgrade(old)
+    assert columns(old) == columns(fresh)
+
+
+def _working(tx: Transaction) -> None:
+    workers.report(tx, workers.Report("one", "host", "0.3.0", datetime.now(UTC), None, {}))
+
+
+def _holding(tx: Transaction) -> None:
+    changes.hold(tx, "tidbok-nord", changes.REMOVALS, present=10, counts={"removed": 9}, why="many")
+
+
+def _restored(tx: Transaction) -> None:
+    tx.run(update(source).values(restore_suspected_at=tx.now))
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (_working, "1 processes are at work"),
+        (_holding, "1 held changes have not ended"),
+        (_restored, "a restore is suspected of"),
+    ],
+)
+def test_it_does_not_go_back_while_something_would_be_lost(
+    store: Store, happens: Callable[[Transaction], None], says: str
+) -> None:
+    now = Store(store.engine)  # on the database's own clock
+    now.transact(lambda tx: sources.ensure(tx, ["tidbok-nord"]))
+    now.transact(happens)
+
+    with pytest.raises(CannotGoBack, match=says):
+        downgrade(store.engine, "0.2.0")
+
+    check(store.engine)

@@ -19,14 +19,14 @@ from celery.signals import beat_init, setup_logging
 from relay.broker.address import address_of
 from relay.broker.messages import Reader
 from relay.broker.transport import READER, register
+from relay.celery_app.pulse import Pulse
 from relay.flow.chores import HINT
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
-from workers.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
-_TASKS = ("workers.tasks", "workers.health")
+_TASKS = ("relay.celery_app.tasks", "relay.celery_app.health")
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
 
@@ -77,7 +77,7 @@ def make_app(settings: Settings) -> Celery:
         worker_concurrency=settings.worker_threads,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        beat_scheduler="workers.pulse:PulsingScheduler",
+        beat_scheduler="relay.celery_app.pulse:PulsingScheduler",
         beat_max_loop_interval=1,
         beat_schedule={
             "tick": {

@@ -13,9 +13,9 @@ from typing import Any
 
 from celery.signals import celeryd_after_setup, worker_shutdown
 
+from relay.celery_app.app import settings
 from relay.observe.progress import serve_own_metrics
 from relay.observe.server import MetricsServer
-from workers.app import settings
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,234 @@
+"""The tasks: each hears names and makes the step for them.
+
+tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
+  ├────▶ probe(lane, why) ────▶   of a lane that is failing or blocked
+  ├────▶ look_again(source) ──▶
+  ├───────────────────────────▶
+  └────▶ units(source)
+prune        what is over, about hourly
+reprocess    what an operator asks for
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+from celery import Task
+from celery.signals import celeryd_after_setup, worker_ready, worker_shutdown, worker_shutting_down
+from kombu.exceptions import KombuError
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.celery_app.app import HINT_SECONDS, app, settings
+from relay.flow.delivery import deliver as deliver_step
+from relay.flow.follow import follow
+from relay.flow.hands import BLOCKED, FAILING, Hands
+from relay.flow.heartbeat import Heartbeat
+from relay.flow.intake import intake as intake_step
+from relay.flow.parting import Parting, longest_stop
+from relay.flow.relay import Relay
+from relay.flow.retention import prune as prune_step
+from relay.flow.schedule import due_work
+from relay.flow.selector import selection
+from relay.flow.steer import Cancelled, Request
+from relay.flow.steer import reprocess as reprocess_step
+from relay.flow.verify import nightly
+from relay.observe import progress
+from relay.outbox.trouble import in_general
+from relay.store.lanes import LaneName
+from relay.store.migrate import DatabaseNotReady
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_relay = Relay(settings)
+_hands = Hands(settings.worker_threads, len(settings.engagement_index))
+_stopping = False
+_heartbeat = Heartbeat(_relay)
+_parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
+
+
+def _step(body: Callable[..., T]) -> Callable[..., T | None]:
+    """A step that a database or broker that is away fails with one line, and that comes again by itself."""
+
+    @wraps(body)
+    def guarded(*args: Any, **options: Any) -> T | None:
+        progress.step()
+        try:
+            _relay.prepare()
+            return body(*args, **options)
+        except DatabaseNotReady as error:
+            log.error("%s", error)
+        except SQLAlchemyError as error:
+            log.error("the relay's database did not do it: %s", in_general(error), extra={"step": body.__name__})
+        except (KombuError, OSError) as error:
+            log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
+        finally:
+            progress.step()
+        return None
+
+    return guarded
+
+
+def _hint(task: Task[Any, Any], *names: object) -> None:
+    if not _stopping:
+        task.apply_async(tuple(map(str, names)), expires=HINT_SECONDS)
+
+
+@app.task(name="workers.tick")
+@_step
+def tick() -> None:
+    """Find out what is to be done now, and ring for it.
+
+    One at a time in a process: else the ticks of a database that hangs would take every thread.
+    """
+    with _hands.on("the schedule") as free:
+        if free:
+            _ring()
+
+
+def _ring() -> None:
+    work = due_work(_relay)
+    for sources in work.outboxes:
+        _hint(intake, *sources)
+    for source in work.troubled:
+        _hint(look_again, source)
+    for lane in work.lanes:
+        _hint(deliver, lane)
+    for lane in work.failing:
+        _hint(probe, lane, FAILING)
+    for lane in work.blocked:
+        _hint(probe, lane, BLOCKED)
+    for source in work.policies:
+        _hint(units, source)
+
+
+@app.task(name="workers.units")
+@_step
+def units(source: str) -> None:
+    """Look whether a source's lists have changed, and weigh its bookings again by them for a while."""
+    with _hands.on(f"policy of {source}") as free:
+        if free:
+            follow(_relay, source)
+
+
+@app.task(name="workers.intake")
+@_step
+def intake(*sources: str) -> None:
+    """Take a batch from each of these sources' outboxes, then ring for their lanes."""
+    failures: list[Exception] = []
+    for source in sources:
+        if _stopping:
+            break
+        try:
+            _take(source)
+        except (SQLAlchemyError, KombuError, OSError):
+            raise  # the relay's own database, or the broker: no other source would fare better
+        except Exception as error:
+            failures.append(error)  # of this source alone
+    if failures:
+        raise failures[0] if len(failures) == 1 else ExceptionGroup("several sources failed", failures)
+
+
+@app.task(name="workers.look_again")
+@_step
+def look_again(source: str) -> None:
+    """The same for a source whose outbox is noted as not answering, maybe by another process: clear it if it does."""
+    _relay.troubled.add(source)
+    _take(source)
+
+
+def _take(source: str) -> None:
+    with _hands.on_outbox(source, _relay.party_of(source)) as free:
+        taken = intake_step(_relay, source) if free else None
+    if taken is not None:
+        for lane in taken.lanes:
+            _hint(deliver, lane)
+        if taken.more:
+            _hint(intake, source)
+
+
+@app.task(name="workers.deliver")
+@_step
+def deliver(lane: str) -> None:
+    """Make the next call of a lane that is known to work, then ring for the one after it."""
+    name = LaneName.parse(lane)
+    with _hands.on(lane, name.engagement_index) as free:
+        verdict = deliver_step(_relay, name, troubled=False) if free else None
+    if free:
+        for each in _hands.to_ring(lane, name.engagement_index, more=verdict is not None):
+            _hint(deliver, each)
+
+
+@app.task(name="workers.probe")
+@_step
+def probe(lane: str, trouble: str) -> None:
+    """Make the next call of a lane that is failing or blocked; if it works again, it goes on as others do."""
+    name = LaneName.parse(lane)
+    with _hands.on(lane, name.engagement_index, trouble) as free:
+        verdict = deliver_step(_relay, name) if free else None
+    if verdict is not None:
+        _hint(deliver, lane)
+
+
+@app.task(name="workers.prune")
+@_step
+def prune() -> None:
+    """Take out what is over, where nobody has done it within the hour."""
+    with _hands.on("prune") as free:
+        if free:
+            prune_step(_relay, lambda: _stopping)
+            nightly(_relay, lambda: _stopping)
+
+
+@app.task(name="workers.reprocess")
+@_step
+def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = False, **selector: Any) -> dict[str, int]:
+    """Send posts again as they are, as `ei-relay reprocess` does, with its options as keywords: source, unit, booking,
+    state (one or a list), code, since, until.
+
+    `who` is what the message says, and nobody has checked it: the audit log says so.
+    Gives {"matched", "resent", "waiting", "run"}; nothing where `ei-relay reprocess cancel` stopped it. No results are
+    kept in the broker: what came of it is in the log and in the audit log, as "reprocess ended". Raises SelectionError
+    for what cannot be understood and for an empty selection.
+    """
+    chosen = selection(datetime.now(UTC), **selector)
+    try:
+        request = Request(f"{who[:64]} (claimed by the message)", "reprocess", reason)
+        done = reprocess_step(_relay.store, chosen, request, dry_run=dry_run)
+    except Cancelled as error:
+        log.warning("reprocess was cancelled", extra={"selection": str(chosen), "run": error.run})
+        return {}
+    log.info("reprocess ended", extra={"selection": str(chosen), "dry_run": dry_run, **done})
+    return done
+
+
+@celeryd_after_setup.connect
+def _count_hands(instance: Any, **_options: object) -> None:
+    """Share out the threads there really are: `celery worker -c` overrides the configuration."""
+    global _hands, _parting
+    _parting = Parting(longest_stop(settings.engagement_index.values()))
+    _hands = Hands(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
+
+
+@worker_ready.connect
+def _report(**_options: object) -> None:
+    _heartbeat.start()  # not before the pool has its processes, where it has some
+
+
+@worker_shutting_down.connect
+def _begin_to_stop(**_options: object) -> None:
+    global _stopping
+    _stopping = True
+    if _parting is not None:
+        _parting.begin()
+
+
+@worker_shutdown.connect
+def _let_go(**_options: object) -> None:
+    _heartbeat.stop()
+    _relay.close()
