@@ -13,6 +13,7 @@ from relay.flow.gather import gather
 from relay.flow.inquiry import Found
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
+from relay.flow.restored import LOST
 from relay.flow.retention import prune
 from relay.flow.steer import Request
 from relay.sandbox.orders import Order
@@ -638,7 +639,7 @@ def test_a_post_that_the_index_cannot_tell_from_another(world: World) -> None:
 
 def test_a_source_whose_database_seems_restored(world: World) -> None:
     book(world)
-    found = "row 7 is marked and has no receipt"
+    found = LOST.format(source="tidbok")
     world.relay.store.transact(lambda tx: restores.suspect(tx, "tidbok", None, found))
     world.work()
     assert last_line(world) == (
