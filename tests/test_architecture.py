@@ -13,6 +13,7 @@ MODULES = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "workers").rglob("*.
 PURE = {"identity", "wallclock", "change", "booking", "post", "batch", "backoff", "difference", "surge"}
 FLOORS = {  # a room may import rooms of lower floors, and its own
     **dict.fromkeys(PURE, 0),
+    "language": 0,
     "bounded": 0,
     "system": 0,
     "sessions": 0,

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
+
+from relay.language.said import Said, quoted, say
+from relay.wallclock import SWEDEN
 
 LATE_SECONDS: Final = 45 * 60  # three quarters of the hour that R-33 gives
 UNREAD_SECONDS: Final = 5 * 60
@@ -33,8 +36,20 @@ class Standing:
     workers: Sequence[Facts] = ()  # those that reported within a day
 
 
-def wrong(seen: Standing) -> list[str]:
+class Trouble(NamedTuple):
+    """One thing that is wrong. `kind` is what the console's advice is known by."""
+
+    kind: str
+    text: Said
+
+
+def wrong(seen: Standing) -> list[Said]:
     """A line for all that is wrong, the worst first; none: nothing is."""
+    return [trouble.text for trouble in troubles(seen)]
+
+
+def troubles(seen: Standing) -> list[Trouble]:
+    """All that is wrong, the worst first."""
     return [
         *_restored(seen.sources),
         *_reached(seen),
@@ -49,38 +64,55 @@ def wrong(seen: Standing) -> list[str]:
     ]
 
 
-def _reached(seen: Standing) -> Iterator[str]:
+def _reached(seen: Standing) -> Iterator[Trouble]:
     if seen.broker is not None and not seen.broker["ok"]:
-        yield f"the broker does not answer, so the workers hear nothing: {seen.broker['text']}"
-    yield from (f"source {source['source']}: {source['error']}" for source in seen.sources if source["error"])
+        text = quoted(seen.broker["text"])
+        yield Trouble("broker", say("the broker does not answer, so the workers hear nothing: {text}", text=text))
+    for source in seen.sources:
+        if source["error"]:
+            yield Trouble("outbox", _of(source, quoted(source["error"])))
 
 
-def _restored(sources: list[Facts]) -> Iterator[str]:
+def _of(source: Facts, what: Said) -> Said:
+    return say("source {source}: {what}", source=source["source"], what=what)
+
+
+def _restored(sources: list[Facts]) -> Iterator[Trouble]:
     """First those of which nothing is sent."""
     said = [source for source in sources if source.get("restore")]
     for source in sorted(said, key=lambda source: source.get("restore_suspected_at") is None):
-        yield f"source {source['source']}: {source['restore']}"
+        yield Trouble("restored", _of(source, quoted(source["restore"])))
 
 
-def _held(changes: list[Facts]) -> Iterator[str]:
+def _held(changes: list[Facts]) -> Iterator[Trouble]:
     for change in changes:
-        name = f"source {change['source']}: change {change['change']}"
+        number = change["change"]
         if change["status"] == "held":
-            what = f"{change['removed']} removed, {change['moved']} moved, {change['created']} created"
-            yield f"{name} of many posts is held ({what}): see `ei-relay changes show {change['change']}`"
+            what = say(
+                "change {change} of many posts is held ({removed} removed, {moved} moved, {created} created): see "
+                "`ei-relay changes show {change}`",
+                change=number, removed=change["removed"], moved=change["moved"], created=change["created"],
+            )  # fmt: skip
+            yield Trouble("held", _of(change, what))
         elif change["kind"] == "lists":
-            yield f"{name} of its lists was rejected, and they still say so: they are not followed"
+            what = say(
+                "change {change} of its lists was rejected, and they still say so: they are not followed", change=number
+            )
+            yield Trouble("not_followed", _of(change, what))
 
 
-def _untaken(sources: list[Facts]) -> Iterator[str]:
+def _untaken(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         age = source["oldest_unread_seconds"]
         if isinstance(age, int) and age > UNREAD_SECONDS and not source["error"]:
-            waits = f"{source['unread']} rows wait to be taken, the oldest for {age // 60} minutes"
-            yield f"source {source['source']}: {waits}: are workers and beat at work?"
+            what = say(
+                "{number} rows wait to be taken, the oldest for {minutes} minutes: are workers and beat at work?",
+                number=source["unread"], minutes=age // 60,
+            )  # fmt: skip
+            yield Trouble("unread", _of(source, what))
 
 
-def _unattended(seen: Standing) -> Iterator[str]:
+def _unattended(seen: Standing) -> Iterator[Trouble]:
     """Work waits, and nobody looks after its source: a worker does so every minute."""
     silent = []
     for source in seen.sources:
@@ -95,65 +127,90 @@ def _unattended(seen: Standing) -> Iterator[str]:
     if not silent:
         return
     source, since = max(silent, key=lambda each: each[1] or timedelta.max)
-    more = f" (and {len(silent) - 1} more)" if len(silent) > 1 else ""
-    waits = f"{source['unread'] or 0} rows and {source['pending']} posts wait"
-    ago = f"for {since.total_seconds() // 60:.0f} minutes" if since is not None else "yet"
     alive = sum(bool(worker["alive"]) for worker in seen.workers)
-    do = f"{alive} workers are alive: start their beat" if alive else "start the workers and their beat"
-    yield f"source {source['source']}{more}: {waits}, and no worker has looked after it {ago}: {do}"
+    text = say(
+        "source {source}{more}: {rows} rows and {posts} posts wait, and no worker has looked after it {ago}: {do}",
+        source=source["source"],
+        more=say(" (and {number} more)", number=len(silent) - 1) if len(silent) > 1 else "",
+        rows=source["unread"] or 0,
+        posts=source["pending"],
+        ago=say("for {minutes} minutes", minutes=f"{since.total_seconds() // 60:.0f}") if since else say("yet"),
+        do=say("{number} workers are alive: start their beat", number=alive)
+        if alive
+        else say("start the workers and their beat"),
+    )
+    yield Trouble("unattended", text)
 
 
-def _restarted(seen: Standing) -> Iterator[str]:
+def _restarted(seen: Standing) -> Iterator[Trouble]:
     for source in seen.sources:
         at = source.get("ids_restarted_at")
         if isinstance(at, datetime) and seen.at - at < RESTART_TOLD:
-            yield (
-                f"source {source['source']}: the ids of its outbox have begun again (last seen {at:%Y-%m-%d %H:%M}Z); "
-                "rows are taken by the time they were written: see that ids grow, ei-relay outbox check"
-            )
+            what = say(
+                "the ids of its outbox have begun again (last seen {at}); rows are taken by the time they were "
+                "written: see that ids grow, ei-relay outbox check", at=_moment(at),
+            )  # fmt: skip
+            yield Trouble("restarted", _of(source, what))
 
 
-def _lanes(lanes: list[Facts]) -> Iterator[str]:
+def _lanes(lanes: list[Facts]) -> Iterator[Trouble]:
     for lane in lanes:
-        name = f"lane {lane['lane']}"
-        late = lane["oldest_pending_seconds"]
+        name, late, since = lane["lane"], lane["oldest_pending_seconds"], lane["since"]
         if isinstance(late, int) and late > LATE_SECONDS:
-            yield f"{name}: a change has waited for {late // 60} minutes of the 60 it may"
-        if lane["state"] in ("blocked", "paused"):
-            yield f"{name} is {lane['state']} {lane['code'] or ''} {_since(lane)}".rstrip()
+            text = say(
+                "lane {lane}: a change has waited for {minutes} minutes of the 60 it may", lane=name, minutes=late // 60
+            )
+            yield Trouble("late", text)
+        at = say(" since {time}", time=_moment(since)) if isinstance(since, datetime) else ""
+        if lane["state"] == "blocked":
+            code = lane["code"] or ""
+            yield Trouble("blocked", say("lane {lane} is blocked {code}{since}", lane=name, code=code, since=at))
+        elif lane["state"] == "paused":
+            yield Trouble("paused", say("lane {lane} is paused{since}", lane=name, since=at))
         elif lane["state"] == "resting":
-            yield f"{name} rests after {lane['failures']} failed calls"
+            text = say("lane {lane} rests after {number} failed calls", lane=name, number=lane["failures"])
+            yield Trouble("resting", text)
 
 
-def _since(lane: Facts) -> str:
-    return f"since {lane['since']:%Y-%m-%d %H:%M}Z" if lane["since"] else ""
+def _moment(at: datetime) -> Said:
+    """In UTC on a command line, as the logs have it; on the clock on the wall in a Swedish page."""
+    return say("{utc}Z", utc=f"{at:%Y-%m-%d %H:%M}", local=f"{at.astimezone(SWEDEN):%Y-%m-%d %H:%M}")
 
 
-def _refused(sources: list[Facts]) -> Iterator[str]:
+def _refused(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         if source["rejected_last_hour"]:
-            yield f"source {source['source']}: {source['rejected_last_hour']} outbox rows were rejected within the hour"
+            number = source["rejected_last_hour"]
+            what = say("{number} outbox rows were rejected within the hour", number=number)
+            yield Trouble("rejected", _of(source, what))
         if source["parked"]:
-            yield f"source {source['source']}: {source['parked']} posts are parked"
+            yield Trouble("parked", _of(source, say("{number} posts are parked", number=source["parked"])))
 
 
-def _set_aside(sources: list[Facts]) -> Iterator[str]:
+def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         rows = source.get("set_aside")
         if isinstance(rows, list) and rows:
-            first = rows[0]
-            yield (
-                f"source {source['source']}: {source['rows_set_aside']} outbox rows are set aside, since their outcome "
-                f"cannot be written; the first is id {first['row_id']}: {first['reason']}"
-            )
+            what = say(
+                "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}: "
+                "{reason}",
+                number=source["rows_set_aside"], row=rows[0]["row_id"], reason=quoted(rows[0]["reason"]),
+            )  # fmt: skip
+            yield Trouble("set_aside", _of(source, what))
 
 
-def _certificates(seen: Standing) -> Iterator[str]:
+def _certificates(seen: Standing) -> Iterator[Trouble]:
     for certificate in seen.certificates:
-        ends_at = certificate["ends_at"]
+        index, ends_at = certificate["index"], certificate["ends_at"]
         if not isinstance(ends_at, datetime):
-            yield f"index {certificate['index']}: its client certificate cannot be read: {certificate['error']}"
-        elif ends_at <= seen.at:
-            yield f"index {certificate['index']}: its client certificate ended on {ends_at:%Y-%m-%d}"
+            error = quoted(certificate["error"])
+            text = say("index {index}: its client certificate cannot be read: {error}", index=index, error=error)
+            yield Trouble("certificate_unreadable", text)
+            continue
+        day = f"{ends_at:%Y-%m-%d}"
+        if ends_at <= seen.at:
+            text = say("index {index}: its client certificate ended on {day}", index=index, day=day)
+            yield Trouble("certificate_ended", text)
         elif ends_at - seen.at < CERTIFICATE_ENDS:
-            yield f"index {certificate['index']}: its client certificate ends on {ends_at:%Y-%m-%d}"
+            text = say("index {index}: its client certificate ends on {day}", index=index, day=day)
+            yield Trouble("certificate_ends", text)

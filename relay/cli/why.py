@@ -11,6 +11,7 @@ from relay.flow.gather import gather
 from relay.flow.inquiry import Inquiry
 from relay.flow.relay import Relay
 from relay.identity import IdentityError, parse_resident_id
+from relay.language.said import ENGLISH, SWEDISH
 from relay.sessions import Bounds
 from relay.store import audit
 from relay.store.migrate import check
@@ -28,6 +29,9 @@ MOST_BOOKINGS = 20  # of one person
 @click.option("--resident", metavar="IDENTITY", help="A person's bookings; kept in the audit log, never printed.")
 @click.option("--source", help="Only this source's.")
 @click.option("--reason", callback=said, help="With --resident: why; kept in the audit log.")
+@click.option(
+    "--language", type=click.Choice([ENGLISH, SWEDISH]), default=ENGLISH, help="The story's; in JSON it is English."
+)
 @json_option
 def why(
     booking_id: str | None,
@@ -36,12 +40,13 @@ def why(
     resident: str | None,
     source: str | None,
     reason: str | None,
+    language: str,
     json_: bool,
 ) -> None:
     """Tell the story of a booking: its rows, its posts, its calls, and why it is or is not in the index.
 
-    The last line is the answer in one sentence. Times are Swedish; in JSON they are ISO 8601 in UTC. Exits with 3
-    where nothing is known of it.
+    The last line is the answer in one sentence; --language sv tells it in Swedish. Times are Swedish; in JSON they
+    are ISO 8601 in UTC. Exits with 3 where nothing is known of it.
     """
     given = {"--booking": booking_id, "--row": row_id, "--event": event_id, "--resident": resident}
     if sum(value is not None for value in given.values()) != 1:
@@ -71,7 +76,7 @@ def why(
         _nothing(
             "no booking of this resident is known" if resident else "nothing is known of it", inquiry.silent, json_
         )
-    click.echo(as_json(as_object(stories)) if json_ else as_text(stories))
+    click.echo(as_json(as_object(stories)) if json_ else as_text(stories, language))
 
 
 def _identity(relay: Relay, typed: str) -> str:

@@ -7,9 +7,10 @@ from threading import Lock
 from typing import Final
 
 from relay.cli.glance import look
-from relay.cli.standing import Standing, wrong
-from relay.console.advice import Advice, advice_on
+from relay.cli.standing import Standing, troubles
+from relay.console.advice import ADVICE, Advice
 from relay.flow.relay import Relay
+from relay.language.said import Said
 
 FRESH_SECONDS: Final = 2.0
 
@@ -32,9 +33,9 @@ class Desk:
             return self._seen
 
 
-def wrong_with_advice(seen: Standing) -> list[tuple[str, Advice]]:
+def wrong_with_advice(seen: Standing) -> list[tuple[Said, Advice]]:
     """What is wrong, the worst first, and what to do about each."""
-    return [(line, advice_on(line)) for line in wrong(seen)]
+    return [(trouble.text, ADVICE[trouble.kind]) for trouble in troubles(seen)]
 
 
 def source_lines(seen: Standing) -> list[dict[str, object]]:

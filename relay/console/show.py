@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from relay import __version__
-from relay.console.words import SWEDISH, language_of, say
+from relay.console.words import language_of, say
+from relay.language.said import quoted
 from relay.wallclock import SWEDEN
 
 MENU: Final = (
@@ -97,7 +98,7 @@ def _pages() -> Environment:
                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     filters: dict[str, Any] = {"cell": cell, "moment": moment, "lasting": lasting, "codes": codes}
     made.filters.update(filters)
-    made.globals.update(link=link, SWEDISH=SWEDISH)
+    made.globals.update(link=link, quoted=quoted)
     return made
 
 

@@ -2,15 +2,14 @@
 
 A plain table and not gettext: a few hundred short texts in one other language need no catalogue files that must be
 compiled and shipped, and a test sees to it that every text of the pages stands here. What the relay itself says, such
-as a booking's story, is in English as on a command line, and marked so for whoever has it read aloud.
+as a booking's story, has its Swedish in `relay.language`.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-SWEDISH: Final = "sv"
-ENGLISH: Final = "en"
+from relay.language.said import ENGLISH, SWEDISH
 
 _SWEDISH: Final = {
     # ── around every page ──
@@ -182,6 +181,14 @@ _SWEDISH: Final = {
     "By": "Av",
     "Date": "Datum",
     "Evidence, or what is next": "Underlag, eller vad som återstår",
+    # ── the kinds of a story's events ──
+    "row": "rad",
+    "outbox": "utkorg",
+    "booking": "bokning",
+    "rule": "regel",
+    "post": "post",
+    "call": "anrop",
+    "cause": "orsak",
     # ── states ──
     "open": "öppen",
     "calling": "anropar",

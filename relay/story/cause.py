@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from relay.language.said import Said, say
 from relay.story.facts import Facts
 from relay.story.words import clock, lasting, plain
 
 SILENT: Final = timedelta(minutes=3)  # a worker looks after each source every minute
 A_CALL: Final = timedelta(seconds=2)  # what one call of a full lane takes, for an estimate
-NOTHING_TO_DO: Final = "nothing to do"
+NOTHING_TO_DO: Final = say("nothing to do")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Cause:
     """One cause. `because` and `do` are parts of a sentence."""
 
     code: str
-    because: str
-    do: str = NOTHING_TO_DO
+    because: Said
+    do: Said = NOTHING_TO_DO
     until: datetime | None = None  # when it will have passed by itself; None: it will not, or nobody can say
 
 
@@ -30,11 +31,11 @@ def no_worker(f: Facts) -> Cause | None:
     if seen is not None and f.now - seen <= SILENT:
         return None
     because = (
-        f"no worker has looked at this source for {lasting(f.now - seen)}"
+        say("no worker has looked at this source for {time}", time=lasting(f.now - seen))
         if seen is not None
-        else "no worker has looked at this source yet"
+        else say("no worker has looked at this source yet")
     )
-    do = "start the workers and their beat (`ei-relay workers list`, `ei-relay status`)"
+    do = say("start the workers and their beat (`ei-relay workers list`, `ei-relay status`)")
     return Cause("no_worker", because, do)
 
 
@@ -43,9 +44,9 @@ def restore_suspected(f: Facts) -> Cause | None:
     source = f.source
     if source.restore_at is None:
         return None
-    because = (
-        f"nothing is sent of the source {source.name} since {clock(source.restore_at, f.now)}, as the relay's database "
-        f"seems to have been restored: {plain(source.restore_why)}"
-    )
-    do = f"read again what was lost with `ei-relay recover --source {source.name}` (docs/runbook.md)"
+    because = say(
+        "nothing is sent of the source {source} since {time}, as the relay's database seems to have been restored: "
+        "{why}", source=source.name, time=clock(source.restore_at, f.now), why=plain(source.restore_why),
+    )  # fmt: skip
+    do = say("read again what was lost with `ei-relay recover --source {source}` (docs/runbook.md)", source=source.name)
     return Cause("restore_suspected", because, do)

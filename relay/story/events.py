@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
+from relay.change import Kind
+from relay.language.said import Said, say
 from relay.post import ABSENT, DISCARDED
 from relay.story.cause import Cause
 from relay.story.causes import of_held, of_post, of_rows
 from relay.story.facts import Call, Facts, Post, Row
 from relay.story.of_booking import BOOKING
 from relay.story.of_post import said_alone
-from relay.story.words import HOW_TO_WRITE, clock, coded, content, fields_of, plain
+from relay.story.words import HOW_TO_WRITE, clock, coded, content, fields_of, one_after_the_other, plain
+
+KINDS: Final = {
+    Kind.BOOKING: say("a booking"),
+    Kind.INVITATION: say("an invitation"),
+    Kind.OPEN_INVITATION: say("an open invitation"),
+}
+VERDICTS: Final = {
+    "accepted": say("accepted"), "content": say("content"), "configuration": say("configuration"),
+    "temporary": say("temporary"), "unknown": say("unknown"), "lost": say("lost"), "not made": say("not made"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +33,7 @@ class Event:
     """One thing that happened, or stands. `kind`: row, outbox, booking, rule, post, call, cause."""
 
     kind: str
-    text: str
+    text: Said
     at: datetime | None = None  # None: it stands now
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -34,41 +47,46 @@ def events(f: Facts) -> list[Event]:
 
 def _rows(f: Facts) -> Iterator[Event]:
     for row in f.rows:
-        version = f", version {row.version}" if row.version is not None else ""
-        operation = f"{row.operation}{version}" if row.operation else "what it said is not in the outbox any more"
+        version = say(", version {version}", version=row.version) if row.version is not None else ""
+        operation = (
+            say("{operation}{version}", operation=row.operation, version=version)
+            if row.operation
+            else say("what it said is not in the outbox any more")
+        )
         facts = {"row": row.id, "operation": row.operation, "version": row.version}
         if row.written_at is not None:
-            yield Event("row", f"row {row.id} was written: {operation}", row.written_at, facts)
+            yield Event(
+                "row", say("row {row} was written: {operation}", row=row.id, operation=operation), row.written_at, facts
+            )
         if row.outcome is None:
-            yield Event("row", f"row {row.id} waits unread", None, facts | {"outcome": None})
+            yield Event("row", say("row {row} waits unread", row=row.id), None, facts | {"outcome": None})
             continue
         yield Event(
             "row",
-            f"row {row.id} ended {row.outcome}{_why(row)}",
+            say("row {row} ended {outcome}{why}", row=row.id, outcome=row.outcome, why=_why(row)),
             row.settled_at or row.written_at,
             facts | {"outcome": row.outcome, "by_row": row.by_row, "by_version": row.by_version},
         )
 
 
-def _why(row: Row) -> str:
+def _why(row: Row) -> Said | None:
     match row.outcome:
         case "duplicate":
-            of = f"row {row.by_row}" if row.by_row else "an earlier row"
-            return f": it repeats the event_id of {of}"
+            of = say("row {row}", row=row.by_row) if row.by_row else say("an earlier row")
+            return say(": it repeats the event_id of {of}", of=of)
+        case "superseded" if row.by_row is None:
+            return say(": a later row had been taken")
         case "superseded":
-            version = f" with version {row.by_version}" if row.by_version is not None else ""
-            return (
-                f": row {row.by_row}{version} had been taken"
-                if row.by_row is not None
-                else ": a later row had been taken"
-            )
+            version = say(" with version {version}", version=row.by_version) if row.by_version is not None else ""
+            return say(": row {row}{version} had been taken", row=row.by_row, version=version)
         case "rejected":
             fields = fields_of(row.reason or "")
-            right = "; ".join(f"{name} is written as {HOW_TO_WRITE[name]}" for name in fields)
-            masked = "; each digit is shown as 9, each letter as A" if "resident_id" in fields else ""
-            return f": {plain(row.reason)}{masked}" + (f"; {right}" if right else "")
+            masked = say("; each digit is shown as 9, each letter as A") if "resident_id" in fields else ""
+            each = [say("{field} is written as {how}", field=name, how=HOW_TO_WRITE[name]) for name in fields]
+            right = say("; {right}", right=one_after_the_other(each, "{first}; {rest}")) if each else ""
+            return say(": {reason}{masked}{right}", reason=plain(row.reason), masked=masked, right=right)
         case _:
-            return f" ({plain(row.reason)})" if row.reason else ""
+            return say(" ({reason})", reason=plain(row.reason)) if row.reason else None
 
 
 def _calls(f: Facts) -> Iterator[Event]:
@@ -81,11 +99,21 @@ def _calls(f: Facts) -> Iterator[Event]:
                 seen.setdefault(call.id, []).append(post)
     for call in calls.values():
         keys = ", ".join(str(post.key) for post in seen[call.id])
-        ended = f"{call.verdict}, {coded(call.code, call.text)}" if call.verdict else "no answer yet"
+        ended = (
+            say(
+                "{verdict}, {answer}",
+                verdict=VERDICTS.get(call.verdict, call.verdict),
+                answer=coded(call.code, call.text),
+            )
+            if call.verdict
+            else say("no answer yet")
+        )
         yield Event(
             "call",
-            f"call {call.id} carried post {keys} ({call.posts} in all): {ended} "
-            f"(correlation id {call.correlation_id})",
+            say(
+                "call {call} carried post {keys} ({number} in all): {ended} (correlation id {correlation_id})",
+                call=call.id, keys=keys, number=call.posts, ended=ended, correlation_id=call.correlation_id,
+            ),
             call.ended_at or call.started_at,
             {"call": call.id, "correlation_id": call.correlation_id, "verdict": call.verdict, "code": call.code,
              "text": plain(call.text) or None, "started_at": call.started_at},
@@ -95,40 +123,53 @@ def _calls(f: Facts) -> Iterator[Event]:
 def _parked(f: Facts) -> Iterator[Event]:
     for post in f.posts:
         if post.parked_code is not None:
-            done = "discarded by an operator" if post.parked_code == DISCARDED else f"parked with {post.parked_code}"
-            yield Event(
-                "post", f"post {post.key} was {done}: {plain(post.parked_text)}", post.parked_at, {"post": post.key}
+            done = (
+                say("discarded by an operator")
+                if post.parked_code == DISCARDED
+                else say("parked with {code}", code=post.parked_code)
             )
+            text = say("post {post} was {done}: {text}", post=post.key, done=done, text=plain(post.parked_text))
+            yield Event("post", text, post.parked_at, {"post": post.key})
 
 
 def _outbox(f: Facts) -> Iterator[Event]:
     source = f.source
     if source.trouble:
-        yield Event("outbox", f"the outbox could not be read for this story: {plain(source.trouble)}")
+        text = say("the outbox could not be read for this story: {trouble}", trouble=plain(source.trouble))
+        yield Event("outbox", text)
     elif source.back_to is not None:
-        yield Event("outbox", f"rows before row {source.back_to} were not looked through: there are too many")
+        text = say("rows before row {row} were not looked through: there are too many", row=source.back_to)
+        yield Event("outbox", text)
     if source.error and source.error_since:
-        yield Event(
-            "outbox", f"the workers cannot use the outbox since {clock(source.error_since, f.now)}: {source.error}"
-        )
+        since = clock(source.error_since, f.now)
+        text = say("the workers cannot use the outbox since {since}: {why}", since=since, why=plain(source.error))
+        yield Event("outbox", text)
 
 
 def _booking(f: Facts) -> Iterator[Event]:
     booking = f.booking
     if booking is None:
-        yield Event("booking", "no row of it has been taken")
+        yield Event("booking", say("no row of it has been taken"))
         return
     details = booking.details
     if details is None:
-        yield Event("booking", f"the booking is removed, as row {booking.row_id} said", None, {"row": booking.row_id})
+        text = say("the booking is removed, as row {row} said", row=booking.row_id)
+        yield Event("booking", text, None, {"row": booking.row_id})
         return
     times = {"starts_at": details.starts_at, "invited_on": details.invited_on, "valid_until": details.valid_until}
     said = ", ".join(f"{name} {value}" for name, value in times.items() if value is not None)
-    version = f", version {booking.version}" if booking.version is not None else ""
+    version = say(", version {version}", version=booking.version) if booking.version is not None else ""
     yield Event(
         "booking",
-        f"the booking is {_article(details.kind.value)} at care unit {plain(details.care_unit)}, {said}, "
-        f"presentable {str(details.presentable).lower()}, as row {booking.row_id} said{version}",
+        say(
+            "the booking is {kind} at care unit {unit}, {said}, presentable {presentable}, as row {row} said{version}",
+            kind=KINDS[details.kind],
+            unit=plain(details.care_unit),
+            said=said,
+            presentable=str(details.presentable).lower(),
+            row=booking.row_id,
+            version=version,
+        ),
         None,
         {"row": booking.row_id, "version": booking.version, "care_unit": plain(details.care_unit)},
     )
@@ -141,23 +182,28 @@ def _rules(f: Facts) -> Iterator[Event]:
     if f.wanted is not None:
         yield Event(
             "rule",
-            "it should have a post: it lies ahead (R-20 a), is presentable (b), and its care unit is connected (c)",
+            say(
+                "it should have a post: it lies ahead (R-20 a), is presentable (b), and its care unit is connected (c)"
+            ),
             None,
             {"should_have_a_post": True},
         )
     for each in f.withheld:
         cause = BOOKING[each](f)
         facts = {"should_have_a_post": False, "reason": cause.code}
-        yield Event("rule", f"it should have no post: {cause.because}", None, facts)
+        yield Event("rule", say("it should have no post: {because}", because=cause.because), None, facts)
 
 
 def _posts(f: Facts) -> Iterator[Event]:
     for post in f.posts:
-        older = "" if post.current or post.wanted != ABSENT else " of an older key"
+        older = "" if post.current or post.wanted != ABSENT else say(" of an older key")
         yield Event(
             "post",
-            f"post {post.key}{older} (care unit {plain(post.care_unit)}, lane {post.lane.name}) is wanted "
-            f"{content(post.wanted)} and known {content(post.known)}",
+            say(
+                "post {post}{older} (care unit {unit}, lane {lane}) is wanted {wanted} and known {known}",
+                post=post.key, older=older, unit=plain(post.care_unit), lane=post.lane.name,
+                wanted=content(post.wanted), known=content(post.known),
+            ),
             None,
             {"post": post.key, "lane": post.lane.name, "wanted": content(post.wanted), "known": content(post.known),
              "wanted_since": post.wanted_since, "sent_at": post.sent_at},
@@ -181,11 +227,16 @@ def _causes(f: Facts) -> Iterator[Event]:
 
 
 def _cause(f: Facts, cause: Cause, post: Post | None = None) -> Event:
-    of = f"post {post.key} waits: " if post is not None else ""
-    when = f" (until about {clock(cause.until, f.now, seconds=True)})" if cause.until else f"; {cause.do}"
+    of = say("post {post} waits: ", post=post.key) if post is not None else ""
+    when = (
+        say(" (until about {time})", time=clock(cause.until, f.now, seconds=True))
+        if cause.until
+        else say("; {do}", do=cause.do)
+    )
     facts = {"reason": cause.code, "do": cause.do, "until": cause.until}
-    return Event("cause", f"{of}{cause.because}{when}", None, facts | ({"post": post.key} if post else {}))
-
-
-def _article(kind: str) -> str:
-    return f"{'a' if kind[0] not in 'aeiou' else 'an'} {kind.replace('_', ' ')}"
+    return Event(
+        "cause",
+        say("{of}{because}{when}", of=of, because=cause.because, when=when),
+        None,
+        facts | ({"post": post.key} if post else {}),
+    )

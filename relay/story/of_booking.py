@@ -21,6 +21,7 @@ from relay.booking import (
     Withheld,
     expiry,
 )
+from relay.language.said import Said, say
 from relay.story.cause import Cause
 from relay.story.facts import Facts
 from relay.story.words import clock, plain
@@ -29,68 +30,79 @@ from relay.wallclock import instant_of
 
 def _removed(f: Facts) -> Cause:
     booking = f.next or f.booking
-    row = f" by row {booking.row_id}" if booking is not None and booking.row_id > 0 else ""
+    row = say(" by row {row}", row=booking.row_id) if booking is not None and booking.row_id > 0 else ""
     if f.over_at is not None and f.changed_at is not None and f.over_at > f.changed_at and f.next is f.booking:
-        return Cause("forgotten", f"it was over at {clock(f.over_at, f.now)} and its data have been deleted since")
+        time = clock(f.over_at, f.now)
+        return Cause("forgotten", say("it was over at {time} and its data have been deleted since", time=time))
     late = f.rows[-1] if f.rows else None
     if late is not None and late.outcome == "superseded":
-        version = f" with version {late.by_version}" if late.by_version is not None else ""
-        over = f" above {late.by_version}" if late.by_version is not None else ""
+        known = late.by_version is not None
         return Cause(
             "superseded",
-            f"it was cancelled{f' by row {late.by_row}' if late.by_row else ''}{version}, and row {late.id} with "
-            f"version {late.version if late.version is not None else 'none'} came too late (superseded)",
-            f"if the booking stands, have the booking system write it again with a version{over}",
+            say(
+                "it was cancelled{by}{version}, and row {row} {own} came too late (superseded)",
+                by=say(" by row {row}", row=late.by_row) if late.by_row else "",
+                version=say(" with version {version}", version=late.by_version) if known else "",
+                row=late.id,
+                own=say("with version {version}", version=late.version)
+                if late.version is not None
+                else say("with version none"),
+            ),
+            say(
+                "if the booking stands, have the booking system write it again with a version{over}",
+                over=say(" above {version}", version=late.by_version) if known else "",
+            ),
         )
-    return Cause("cancelled", f"it was cancelled{row}")
+    return Cause("cancelled", say("it was cancelled{row}", row=row))
 
 
 def _retired(f: Facts) -> Cause:
-    since = f" since {clock(f.source.retired_at, f.now)}" if f.source.retired_at else ""
-    do = f"`ei-relay sources restore {f.source.name}` publishes its bookings again"
-    return Cause("source_retired", f"the source {f.source.name} is retired{since}", do)
+    since = say(" since {time}", time=clock(f.source.retired_at, f.now)) if f.source.retired_at else ""
+    do = say("`ei-relay sources restore {source}` publishes its bookings again", source=f.source.name)
+    return Cause("source_retired", say("the source {source} is retired{since}", source=f.source.name, since=since), do)
 
 
 def _local(_f: Facts) -> Cause:
     return Cause(
         "local_identity",
-        "resident_id is a local reserve identity, which is never sent (R-07)",
-        "have the booking system write it again when the resident has a national identity",
+        say("resident_id is a local reserve identity, which is never sent (R-07)"),
+        say("have the booking system write it again when the resident has a national identity"),
     )
 
 
 def _not_allowed(f: Facts) -> Cause:
     lists = f.lists
-    of = f" ({lists.residents}{_dated(lists.residents_at, f)})" if lists.residents else ""
+    dated = _dated(lists.residents_at, f)
+    of = say(" ({file}{dated})", file=lists.residents, dated=dated) if lists.residents else ""
     return Cause(
         "not_test_resident",
-        f"its resident is not one of the test identities allowed here{of} (R-55)",
-        "book for an approved test identity, or add this one to test_residents",
+        say("its resident is not one of the test identities allowed here{of} (R-55)", of=of),
+        say("book for an approved test identity, or add this one to test_residents"),
     )
 
 
 def _not_connected(f: Facts) -> Cause:
     booking = f.next or f.booking
-    unit = plain(booking.details.care_unit) if booking is not None and booking.details else "its care unit"
-    of = f"{f.lists.units or 'care_units'}{_dated(f.lists.units_at, f)}"
+    unit = plain(booking.details.care_unit) if booking is not None and booking.details else say("its care unit")
+    of = say("{file}{dated}", file=f.lists.units or "care_units", dated=_dated(f.lists.units_at, f))
     if f.lists.unit_listed:
         return Cause(
             "unit_inactive",
-            f"the care unit {unit} is not connected: {of} says that it is not active (R-20 c)",
-            "set active to true in the list when the unit is connected; workers follow within three minutes",
+            say("the care unit {unit} is not connected: {of} says that it is not active (R-20 c)", unit=unit, of=of),
+            say("set active to true in the list when the unit is connected; workers follow within three minutes"),
         )
     return Cause(
         "unit_not_connected",
-        f"the care unit {unit} is not connected: it is not in {of} (R-20 c)",
-        "add the unit to the list when it is connected; workers follow within three minutes",
+        say("the care unit {unit} is not connected: it is not in {of} (R-20 c)", unit=unit, of=of),
+        say("add the unit to the list when it is connected; workers follow within three minutes"),
     )
 
 
 def _hidden(_f: Facts) -> Cause:
     return Cause(
         "not_presentable",
-        "it is not presentable: presentable is false (R-20 b)",
-        "have the booking system write it with presentable true when it may be shown",
+        say("it is not presentable: presentable is false (R-20 b)"),
+        say("have the booking system write it with presentable true when it may be shown"),
     )
 
 
@@ -98,18 +110,19 @@ def _past(f: Facts) -> Cause:
     booking = f.next or f.booking
     details = booking.details if booking is not None else None
     ends = expiry(details) if details is not None else None
-    at = f" at {clock(ends, f.now)}" if ends else ""
+    at = say(" at {time}", time=clock(ends, f.now)) if ends else ""
     if details is not None and details.valid_until is not None and ends == instant_of(details.valid_until):
-        return Cause("expired", f"it is past: its valid_until passed{at} (R-22)")
-    return Cause("past", f"it is past: its start time passed{at} (R-20 a, R-22)")
+        return Cause("expired", say("it is past: its valid_until passed{at} (R-22)", at=at))
+    return Cause("past", say("it is past: its start time passed{at} (R-20 a, R-22)", at=at))
 
 
-def _dated(at: datetime | None, f: Facts) -> str:
-    return f" of {clock(at, f.now)}" if at is not None else ""
+def _dated(at: datetime | None, f: Facts) -> Said | None:
+    return say(" of {time}", time=clock(at, f.now)) if at is not None else None
 
 
 def _unstorable(_: Facts) -> Cause:
-    return Cause("unstorable", "its booking_id or data_controller has characters beyond U+FFFF, which the index loses")
+    because = say("its booking_id or data_controller has characters beyond U+FFFF, which the index loses")
+    return Cause("unstorable", because)
 
 
 BOOKING: Final[dict[Withheld, Callable[[Facts], Cause]]] = {

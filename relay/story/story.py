@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from relay.language.said import ENGLISH, Said, say
 from relay.story.answer import Answer, answer
 from relay.story.events import Event, events
 from relay.story.facts import Facts
+from relay.story.words import one_after_the_other
 from relay.wallclock import SWEDEN
 
 _WIDTH = len("2026-11-29 10:43:00")
@@ -30,17 +32,17 @@ def tell(f: Facts) -> Story:
     return Story(f.source.name, f.booking_id, f.now, tuple(events(f)), answer(f))
 
 
-def as_text(stories: Sequence[Story]) -> str:
+def as_text(stories: Sequence[Story], language: str = ENGLISH) -> str:
     """The stories for people, in Swedish time; the last line is the answer."""
     lines = []
     for story in stories:
-        lines.append(f"booking {story.booking_id} of {story.source}")
-        lines += [f"{_time(event.at):{_WIDTH}}  {event.text}" for event in story.events]
+        lines.append(say("booking {booking} of {source}", booking=story.booking_id, source=story.source).to(language))
+        lines += [f"{_time(event.at):{_WIDTH}}  {event.text.to(language)}" for event in story.events]
         if len(stories) > 1:
-            lines += [story.answer.sentence, ""]
+            lines += [story.answer.sentence.to(language), ""]
         else:
             lines.append("")
-    return "\n".join([*lines, sentence(stories)])
+    return "\n".join([*lines, sentence(stories).to(language)])
 
 
 def as_object(stories: Sequence[Story]) -> dict[str, object]:
@@ -58,13 +60,19 @@ def as_object(stories: Sequence[Story]) -> dict[str, object]:
     }
 
 
-def sentence(stories: Sequence[Story]) -> str:
+def sentence(stories: Sequence[Story]) -> Said:
     """The answer in one sentence; of several bookings, each one's."""
     if len(stories) == 1:
         return stories[0].answer.sentence
     there = sum(story.answer.in_index is True for story in stories)
-    each = "; ".join(f"{s.booking_id} of {s.source}: {s.answer.sentence.rstrip('.')}" for s in stories)
-    return f"Of {len(stories)} bookings {there} are in the index: {each}."
+    each = [
+        say("{booking} of {source}: {answer}", booking=s.booking_id, source=s.source, answer=s.answer.sentence)
+        for s in stories
+    ]
+    return say(
+        "Of {number} bookings {there} are in the index: {each}",
+        number=len(stories), there=there, each=one_after_the_other(each, "{first} {rest}"),
+    )  # fmt: skip
 
 
 def _object(story: Story) -> dict[str, object]:

@@ -64,6 +64,14 @@ def test_a_booking_is_found_and_the_last_line_is_the_answer(run: Run, asked: lis
     assert told["events"][0]["at"].endswith("+00:00")
 
 
+def test_it_is_told_in_swedish_to_whoever_asks_for_that(run: Run) -> None:
+    text = run("why", "--booking", "b-1", "--language", "sv").stdout
+    assert text.startswith("bokning b-1 från tidbok\n")
+    assert text.splitlines()[-1].startswith(
+        "Den finns inte i indexet, eftersom ingen arbetsprocess har tittat på källan ännu"
+    )
+
+
 def test_an_event_leads_to_the_booking(run: Run, site: FlowSite) -> None:
     site.ask("UPDATE ei_outbox SET event_id = 'e-2' WHERE id = 2")
     assert json.loads(run("why", "--event", "e-2", "--json").stdout)["booking_id"] == "b-2"

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.cli.standing import Facts, Standing, wrong
-from relay.console.advice import advice_on
+from relay.cli.standing import Facts, Standing, troubles
+from relay.console.advice import ADVICE
 from relay.console.listing import Listing
 from relay.console.lists import LISTS
+from relay.language.said import ENGLISH, SWEDISH
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -37,42 +38,43 @@ def change(**said: object) -> Facts:
 
 CALM = Standing(at=NOW, sources=[], lanes=[], broker=None, certificates=[])
 SITUATIONS = {
-    "EiRelayBrokerUnreachable": [replace(CALM, broker={"ok": False, "text": "refused"})],
-    "EiRelayOutboxUnreachable": [replace(CALM, sources=[source(error="the outbox could not be read")])],
-    "EiRelayChangesHeld": [
-        replace(CALM, changes=[change(status="held")]),
-        replace(CALM, changes=[change(status="rejected")]),
-    ],
-    "EiRelayWorkersSilent": [
-        replace(CALM, sources=[source(unread=1, oldest_unread_seconds=3600)]),
-        replace(CALM, sources=[source(unread=1, last_look_at=NOW - timedelta(hours=1))]),
-    ],
-    "EiRelayLaneBlocked": [replace(CALM, lanes=[lane(state="blocked", code="VP007", since=NOW)])],
-    "EiRelayChangeLate": [
-        replace(CALM, lanes=[lane(oldest_pending_seconds=3000)]),
-        replace(CALM, lanes=[lane(state="paused")]),
-    ],
-    "EiRelayNothingAccepted": [replace(CALM, lanes=[lane(state="resting", failures=2)])],
-    "EiRelayRowsRejected": [replace(CALM, sources=[source(rejected_last_hour=3)])],
-    "EiRelayParkedGrowing": [replace(CALM, sources=[source(parked=3)])],
-    "EiRelayRowsSetAside": [
-        replace(CALM, sources=[source(rows_set_aside=1, set_aside=[{"row_id": 1, "reason": "no"}])])
-    ],
-    "EiRelayCertificateUnreadable": [replace(CALM, certificates=[{"index": "n", "ends_at": None, "error": "no file"}])],
-    "EiRelayCertificateEnds": [replace(CALM, certificates=[{"index": "n", "ends_at": NOW - timedelta(days=1)}])],
-    "EiRelayCertificateEndsSoon": [replace(CALM, certificates=[{"index": "n", "ends_at": NOW + timedelta(days=9)}])],
+    "broker": replace(CALM, broker={"ok": False, "text": "refused"}),
+    "outbox": replace(CALM, sources=[source(error="the outbox could not be read")]),
+    "restored": replace(CALM, sources=[source(restore="its outbox has rows", restore_suspected_at=NOW)]),
+    "restarted": replace(CALM, sources=[source(ids_restarted_at=NOW)]),
+    "held": replace(CALM, changes=[change(status="held")]),
+    "not_followed": replace(CALM, changes=[change(status="rejected")]),
+    "unread": replace(CALM, sources=[source(unread=1, oldest_unread_seconds=3600)]),
+    "unattended": replace(CALM, sources=[source(unread=1, last_look_at=NOW - timedelta(hours=1))]),
+    "late": replace(CALM, lanes=[lane(oldest_pending_seconds=3000)]),
+    "blocked": replace(CALM, lanes=[lane(state="blocked", code="VP007", since=NOW)]),
+    "paused": replace(CALM, lanes=[lane(state="paused", since=NOW)]),
+    "resting": replace(CALM, lanes=[lane(state="resting", failures=2)]),
+    "rejected": replace(CALM, sources=[source(rejected_last_hour=3)]),
+    "parked": replace(CALM, sources=[source(parked=3)]),
+    "set_aside": replace(CALM, sources=[source(rows_set_aside=1, set_aside=[{"row_id": 1, "reason": "no"}])]),
+    "certificate_unreadable": replace(CALM, certificates=[{"index": "n", "ends_at": None, "error": "no file"}]),
+    "certificate_ended": replace(CALM, certificates=[{"index": "n", "ends_at": NOW - timedelta(days=1)}]),
+    "certificate_ends": replace(CALM, certificates=[{"index": "n", "ends_at": NOW + timedelta(days=9)}]),
 }
 
 
 def test_each_thing_that_is_wrong_has_its_advice() -> None:
-    for section, situations in SITUATIONS.items():
-        for seen in situations:
-            (line,) = wrong(seen)
-            advice = advice_on(line)
-            assert advice.section == section, line
-            assert f"## {section}\n" in RUNBOOK
-            assert advice.page.lstrip("/") in {"", "bookings", *LISTS}
-            assert advice.text("sv") != advice.text("en")
+    assert set(SITUATIONS) == set(ADVICE)
+    for kind, seen in SITUATIONS.items():
+        (trouble,) = troubles(seen)
+        assert trouble.kind == kind
+        assert trouble.text.to(SWEDISH) != trouble.text.to(ENGLISH)
+        advice = ADVICE[kind]
+        assert f"## {advice.section}\n" in RUNBOOK
+        assert advice.page.lstrip("/").partition("?")[0] in {"", "bookings", *LISTS}
+        assert advice.text.to(SWEDISH) != advice.text.to(ENGLISH)
+
+
+def test_a_swede_reads_no_time_of_greenwich() -> None:
+    (trouble,) = troubles(SITUATIONS["blocked"])
+    assert trouble.text == "lane national:SE1 is blocked VP007 since 2026-11-29 12:00Z"
+    assert trouble.text.to(SWEDISH) == "sändkö national:SE1 är spärrad av VP007 sedan 2026-11-29 13:00"
 
 
 def test_a_list_names_the_command_that_shows_the_same() -> None:

@@ -15,6 +15,7 @@ from relay.console.show import MENU
 from relay.console.steering import DEEDS
 from relay.console.words import is_known, language_of
 from relay.post import DISCARDED
+from relay.sandbox.orders import Order
 from relay.store import changes
 from tests.console.conftest import BEHIND_PROXY, Browse, token_in
 from tests.simulation.world import World
@@ -146,6 +147,22 @@ def test_a_swedish_browser_gets_swedish(browse: Browse) -> None:
     assert "Allt står rätt till" in text
     assert '<html lang="en">' in browse(**{"Accept-Language": "en-GB,sv;q=0.5"}).get("/").text
     assert [language_of(each) for each in ("", "de", "sv;q=x", "SV", "en;q=0.1,sv")] == ["en", "en", "en", "sv", "sv"]
+
+
+def test_a_swedish_browser_gets_the_story_and_what_is_wrong_in_swedish(world: World, browse: Browse) -> None:
+    # Given a booking that waits in a lane that is blocked
+    world.core.order(Order(answer="fault", text="VP007: no", times=9))
+    book(world)
+    world.work()
+    browser = browse(**{"Accept-Language": "sv"})
+    # When its story is asked for, and the start page, then every sentence of both is Swedish
+    story = browser.get("/bookings?q=B1").text
+    assert f"Den finns inte i indexet, eftersom sändkön {LANE} är spärrad sedan kl. 08:00 av VP007: no;" in story
+    assert "rad 1 skrevs: upsert" in story
+    assert '<span class="kind">regel</span>' in story
+    start = browser.get("/").text
+    assert f"sändkö {LANE} är spärrad av VP007 sedan 2026-11-23 08:00" in start
+    assert "Koden säger vad: certifikat, behörighet eller adress." in start
 
 
 def test_every_text_of_the_pages_is_in_swedish_too() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_probe_of_work import settings_for, verdict_on
+from tests.cli.probing import settings_for, verdict_on
 from tests.integration.conftest import TIDBOK, NewDatabase
 from tests.integration.sentinels import MASTER, SENTINEL_PASSWORD, Sentinels
 from tests.integration.site import Site

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from relay.flow.gather import gather
 from relay.flow.inquiry import Inquiry
+from relay.language.said import SWEDISH
 from relay.story.story import Story, as_text, tell
 from tests.simulation.world import World
 
 RESIDENT = "191212121212"
+ENGLISH_WORDS = re.compile(r"\b(the|is|was|and|of|it|its|has|have|with|by|to|for|until|since|expected)\b")
+QUOTED = re.compile(r"`.*?`|/\S+|VP\d+: [^;)]*|EI\d+: [^;)]*")  # to be typed, a path, said by the index or the platform
 UNIT = "SE2321000016-1HZ5"
 LANE = "national:SE2321000016-84GX"
 
@@ -30,6 +34,8 @@ def why(world: World, booking: str = "B1") -> Story:
     (found,) = Inquiry(world.relay).of_booking(booking)
     story = tell(gather(world.relay, found))
     assert RESIDENT not in as_text([story])
+    swedish = as_text([story], SWEDISH)
+    assert not ENGLISH_WORDS.search(QUOTED.sub("", swedish)), swedish
     return story
 
 
