@@ -94,7 +94,7 @@ def test_enough_commands_are_looked_at() -> None:
 
 
 def test_every_verb_of_run_that_a_page_shows_is_there() -> None:
-    verbs = set(re.findall(r"^    (\w+)\)", (ROOT / "run").read_text(encoding="utf-8"), re.MULTILINE))
+    verbs = set(re.findall(r"^    ([\w-]+)\)", (ROOT / "run").read_text(encoding="utf-8"), re.MULTILINE))
     for page in PAGES:
-        shown = set(re.findall(r"\./run ([a-z]+)", page.read_text(encoding="utf-8")))
+        shown = set(re.findall(r"\./run ([a-z-]+)", page.read_text(encoding="utf-8")))
         assert shown <= verbs, f"{name(page)}: {shown - verbs}"
