@@ -127,7 +127,7 @@ def _report(relay: Relay, asked: _Asked) -> None:
             **{fate.value: found.fates.get(fate, 0) for fate in Fate if fate is not Fate.VERSIONED},
             "versioned": found.versioned,
             "lie_ahead": found.standing,
-            "rejected_lines": [asdict(rejection) for rejection in rejections],
+            "rejected_lines": [{"line": each.line, "reason": each.reason} for each in rejections],
             "refused": refused,
             "applied": asdict(applied) if applied else None,
         }
