@@ -29,6 +29,7 @@ from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.heartbeat import Heartbeat
 from relay.flow.intake import intake as intake_step
 from relay.flow.nightly_lists import compare_due
+from relay.flow.oddities import look_due
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.retention import prune as prune_step
@@ -184,6 +185,7 @@ def prune() -> None:
     with _hands.on("prune") as free:
         if free:
             prune_step(_relay, lambda: _stopping)
+            look_due(_relay, lambda: _stopping)
             nightly(_relay, lambda: _stopping)
 
 

@@ -14,6 +14,8 @@ LATE_SECONDS: Final = 45 * 60  # three quarters of the hour that R-33 gives
 UNREAD_SECONDS: Final = 5 * 60
 UNATTENDED: Final = timedelta(minutes=3)
 RESTART_TOLD: Final = timedelta(days=1)  # for how long it is told that an outbox's ids have begun again
+LIST_OVERDUE: Final = timedelta(days=2)
+CLOCK_MS: Final = 60_000
 CERTIFICATE_ENDS: Final = timedelta(days=30)
 
 Facts = Mapping[str, object]
@@ -31,6 +33,10 @@ class Standing:
     certificates: list[Facts]
     changes: list[Facts] = field(default_factory=list)  # held, or rejected and still in force
     workers: Sequence[Facts] = ()  # those that reported within a day
+    full_lists: Sequence[Facts] = ()  # of the sources that have a full_list_query: what the last comparison found
+    verified: Sequence[Facts] = ()  # of the indexes that may be asked: the same
+    odd: Sequence[Facts] = ()  # of the sources' last rows: what looks unlike the rest
+    disagreeing: Sequence[str] = ()  # sources of which the workers' files say different things
 
 
 def wrong(seen: Standing) -> list[str]:
@@ -39,14 +45,64 @@ def wrong(seen: Standing) -> list[str]:
         *_restored(seen.sources),
         *_reached(seen),
         *_held(seen.changes),
+        *_clocks(seen.workers),
         *_untaken(seen.sources),
         *_unattended(seen),
         *_restarted(seen),
         *_lanes(seen.lanes),
         *_refused(seen.sources),
         *_set_aside(seen.sources),
+        *_full_lists(seen),
+        *_verified(seen.verified),
         *_certificates(seen),
     ]
+
+
+def worth_a_look(seen: Standing) -> list[str]:
+    """A line for all that may well be right, and should be looked at."""
+    odd = [f"source {each['source']}: {each['text']}" for each in seen.odd]
+    differ = [
+        f"source {name}: the files of the workers' hosts say different things; what stood before stands: "
+        "see `ei-relay workers list`"
+        for name in seen.disagreeing
+    ]
+    return [*differ, *odd]
+
+
+def _clocks(workers: Sequence[Facts]) -> Iterator[str]:
+    told = set()
+    for worker in workers:
+        off = worker.get("clock_difference_ms")
+        if worker["alive"] and isinstance(off, int) and abs(off) > CLOCK_MS and worker["host"] not in told:
+            told.add(worker["host"])
+            where = "ahead of" if off > 0 else "behind"
+            seconds = f"{abs(off) // 1000} s {where} the relay's database's"
+            yield f"the clock of {worker['host']} is {seconds}: see which of them is off"
+
+
+def _full_lists(seen: Standing) -> Iterator[str]:
+    for each in seen.full_lists:
+        name = f"source {each['source']}: its full list"
+        at = each["compared_at"] or each["first_at"]
+        if each["error"]:
+            yield f"{name} was not compared: {each['error']}"
+        if isinstance(at, datetime) and seen.at - at > LIST_OVERDUE:
+            when = f"was last compared at {at:%Y-%m-%d %H:%M}Z" if each["compared_at"] else "has never been compared"
+            yield f"{name} {when}: are workers at work at night?"
+        if each["rejected"]:
+            reasons = each.get("reasons")
+            first = f", the first: {reasons[0]}" if isinstance(reasons, list) and reasons else ""
+            yield f"{name} has {each['rejected']} rows that cannot be read{first}"
+
+
+def _verified(verified: Sequence[Facts]) -> Iterator[str]:
+    for each in verified:
+        differ = [f"{each[name]} {name}" for name in ("lost", "ghost", "wrong") if each[name]]
+        if differ:
+            yield (
+                f"index {each['index']} does not hold what it is known to hold: {', '.join(differ)} of what was "
+                "compared last: see `ei-relay verify`"
+            )
 
 
 def _reached(seen: Standing) -> Iterator[str]:

@@ -21,6 +21,7 @@ from relay.flow.follow import follow
 from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake
 from relay.flow.nightly_lists import compare_due
+from relay.flow.oddities import look_due
 from relay.flow.relay import Relay
 from relay.flow.retention import prune
 from relay.flow.schedule import due_work
@@ -111,6 +112,7 @@ class Runner:
 
     def _prune(self, _what: str) -> None:
         prune(self._relay, self._stop.is_set)
+        look_due(self._relay, self._stop.is_set)
         nightly(self._relay, self._stop.is_set)
 
     def _full_lists(self, _what: str) -> None:

@@ -17,6 +17,8 @@ from relay.store.upsert import upsert
 
 FULL_LIST: Final = "full list"  # of a source: the last comparison (relay.flow.full_list)
 
+ODD: Final = "odd values"  # of a source's last outbox rows (relay.flow.oddities)
+
 
 class Note(NamedTuple):
     """What was found, and when that was noted."""

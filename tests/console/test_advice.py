@@ -35,6 +35,12 @@ def change(**said: object) -> Facts:
     return {"source": "tidbok", "change": 1, "kind": "lists", "removed": 1, "moved": 1, "created": 1} | said
 
 
+def full_list(**said: object) -> Facts:
+    return {
+        "source": "tidbok", "compared_at": NOW, "first_at": NOW, "error": None, "rejected": 0, "reasons": [],
+    } | said  # fmt: skip
+
+
 CALM = Standing(at=NOW, sources=[], lanes=[], broker=None, certificates=[])
 SITUATIONS = {
     "EiRelayBrokerUnreachable": [replace(CALM, broker={"ok": False, "text": "refused"})],
@@ -43,6 +49,18 @@ SITUATIONS = {
         replace(CALM, changes=[change(status="held")]),
         replace(CALM, changes=[change(status="rejected")]),
     ],
+    "EiRelayFullListFailed": [
+        replace(CALM, full_lists=[full_list(error="the query failed")]),
+        replace(CALM, full_lists=[full_list(rejected=2, reasons=["booking B: care_unit: none"])]),
+    ],
+    "EiRelayFullListOverdue": [
+        replace(CALM, full_lists=[full_list(compared_at=NOW - timedelta(days=3))]),
+        replace(CALM, full_lists=[full_list(compared_at=None, first_at=NOW - timedelta(days=3))]),
+    ],
+    "EiRelayIndexDiffers": [
+        replace(CALM, verified=[{"index": "n", "verified_at": NOW, "lost": 1, "ghost": 0, "wrong": 0}])
+    ],
+    "EiRelayClockDiffers": [replace(CALM, workers=[{"host": "h", "alive": True, "clock_difference_ms": -61_000}])],
     "EiRelayWorkersSilent": [
         replace(CALM, sources=[source(unread=1, oldest_unread_seconds=3600)]),
         replace(CALM, sources=[source(unread=1, last_look_at=NOW - timedelta(hours=1))]),

@@ -348,3 +348,23 @@ def test_it_reads_page_by_page(relay: Relay, vendor: Vendor, number: int) -> Non
     assert found.plan.fates == {Fate.CREATED: number}
     assert full_list.apply(relay, found, "eva", "a first list", ask=False).fates == {Fate.CREATED: number}
     assert len(presents(relay)) == number
+
+
+@pytest.mark.parametrize("vendor", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+def test_bookings_that_go_by_a_cascade_are_found_at_night(relay: Relay, vendor: Vendor, clock: SetClock) -> None:
+    """MariaDB fires no trigger for them."""
+    vendor.run("CREATE TABLE clinic (unit VARCHAR(64) PRIMARY KEY)")
+    vendor.run("INSERT INTO clinic VALUES (:unit), ('SE2321000016-CLOSED')", unit=UNIT)
+    vendor.run("ALTER TABLE appointment ADD FOREIGN KEY (unit) REFERENCES clinic (unit) ON DELETE CASCADE")
+    vendor.run(
+        "CREATE TRIGGER cancelled AFTER DELETE ON appointment FOR EACH ROW "
+        "INSERT INTO ei_outbox (operation, booking_id) VALUES ('remove', OLD.id)"
+    )
+    known(relay, vendor, *ids(30))
+    vendor.run("UPDATE appointment SET unit = 'SE2321000016-CLOSED' WHERE id < 'b-003'")
+    clock.advance(minutes=1)
+    vendor.run("DELETE FROM clinic WHERE unit = 'SE2321000016-CLOSED'")
+    intake(relay, SOURCE)
+    assert presents(relay) == set(ids(30))
+    assert compare_now(relay, SOURCE)
+    assert presents(relay) == set(ids(27, 3))
