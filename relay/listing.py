@@ -82,7 +82,7 @@ def _csv(first: int, header: str, texts: Iterator[tuple[int, str]]) -> Iterator[
     if not header.endswith("\n"):
         raise ListingError("the header has no line end: the file was cut short")
     columns = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter))]
-    if mistakes := list(_header_mistakes(columns)):
+    if mistakes := list(header_mistakes(columns)):
         raise ListingError("the header: " + "; ".join(mistakes))
     reader = csv.reader((_whole(number, text) for number, text in texts), delimiter=delimiter, strict=True)
     while True:
@@ -109,7 +109,8 @@ def _whole(number: int, text: str) -> str:
     return text
 
 
-def _header_mistakes(columns: list[str]) -> Iterator[str]:
+def header_mistakes(columns: list[str]) -> Iterator[str]:
+    """What is wrong with the names of the columns, in lower case."""
     if "booking_id" not in columns:  # it is none then, and what stands there is somebody's booking
         yield f"expected a first line that names the columns, as {', '.join(COLUMNS)}"
         return

@@ -27,6 +27,8 @@ from relay.change import Change
 
 REMOVED_AT_MOST: Final = 0.10  # of a source's bookings ahead; a list that lacks more is taken for a truncated one
 
+MISSING_AT_MOST: Final = 0.5  # of them, on a list that nobody looks at; from a tenth on the surge guard asks
+
 
 class Fate(StrEnum):
     """What a list means for one booking."""
@@ -109,6 +111,16 @@ class Comparison:
     def changes(self) -> int:
         """How many bookings would be changed."""
         return sum(self.fates.get(fate, 0) for fate in (Fate.CREATED, Fate.CHANGED, Fate.GONE))
+
+
+def implausible(found: Comparison) -> str | None:
+    """Why a list that nobody has looked at is not to be believed at all, in a sentence; None where it may be."""
+    gone = found.fates.get(Fate.GONE, 0)
+    if not found.listed and found.standing:
+        return f"it has no bookings, and {found.standing} lie ahead: nothing of it is done"
+    if gone > found.standing * MISSING_AT_MOST:
+        return f"it lacks {gone} of {found.standing} bookings that lie ahead, more than half: nothing of it is done"
+    return None
 
 
 def refusal(found: Comparison, *, allow_removals: bool, skip_rejected: bool) -> str | None:

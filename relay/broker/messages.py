@@ -71,6 +71,7 @@ class Reader:
         return {
             "workers.tick": _nothing,
             "workers.prune": _nothing,
+            "workers.full_lists": _nothing,
             "workers.intake": self._sources_only,
             "workers.look_again": self._one_source,
             "workers.units": self._one_source,

@@ -90,6 +90,11 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": HINT.total_seconds(),
                 "options": {"expires": HINT_SECONDS},
             },
+            "full-lists": {
+                "task": "workers.full_lists",
+                "schedule": HINT.total_seconds(),
+                "options": {"expires": HINT_SECONDS},
+            },
         },
         timezone="UTC",
     )

@@ -6,6 +6,7 @@ tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ delive
   ├───────────────────────────▶
   └────▶ units(source)
 prune        what is over, about hourly
+full_lists   at night, what the booking systems' own tables say
 reprocess    what an operator asks for
 """
 
@@ -28,6 +29,8 @@ from relay.flow.follow import follow
 from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.heartbeat import Heartbeat
 from relay.flow.intake import intake as intake_step
+from relay.flow.nightly_lists import compare_due
+from relay.flow.oddities import look_due
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.retention import prune as prune_step
@@ -182,7 +185,17 @@ def prune() -> None:
     with _hands.on("prune") as free:
         if free:
             prune_step(_relay, lambda: _stopping)
+            look_due(_relay, lambda: _stopping)
             nightly(_relay, lambda: _stopping)
+
+
+@app.task(name="workers.full_lists")
+@_step
+def full_lists() -> None:
+    """Compare with the booking systems' own tables, where it is time to and nobody is at it."""
+    with _hands.on("full lists") as free:
+        if free:
+            compare_due(_relay, lambda: _stopping)
 
 
 @app.task(name="workers.reprocess")

@@ -6,7 +6,7 @@ All are asked at once and none is waited for long, since somebody sits at a scre
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.changes import change_facts
 from relay.cli.common import open_store
+from relay.cli.found import found_last, list_facts, verified_facts
 from relay.cli.lanes import lane_facts, read_lanes
 from relay.cli.probe import ping_broker, verdict
 from relay.cli.standing import Facts, Standing
@@ -32,6 +33,7 @@ from relay.store.transaction import Transaction
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
 LanesRead = tuple[list[Row[Any]], dict[int, Row[Any]], datetime]
+ODD_KEPT: Final = timedelta(days=1)  # an older finding is of a check that goes on no more
 SHOWN: Final = 20  # rows of a source that are set aside
 _LEFT: Final = (None, "is no longer in the configuration")
 _RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
@@ -45,7 +47,7 @@ def look(loaded: Settings) -> Standing:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
             now, states, (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(_read)
-            processes = store.transact(workers.every)
+            processes, kept = store.transact(workers.every), store.transact(found_last)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
@@ -71,6 +73,19 @@ def look(loaded: Settings) -> Standing:
                     if index.client_certificate is not None
                 ],
                 changes=[change_facts(row) for row in held],
+                full_lists=[
+                    list_facts(source.name, kept.full_lists.get(source.name))
+                    for source in loaded.source
+                    if source.full_list_query
+                ],
+                verified=[verified_facts(row) for row in kept.verified],
+                odd=[
+                    {"source": name, "text": text}
+                    for name, note in sorted(kept.odd.items())
+                    if name in asked and now - note.at < ODD_KEPT
+                    for text in note.said["texts"]
+                ],
+                disagreeing=sorted(workers.disagreeing(row for row in processes if _is_alive(row, now))),
             )
     finally:
         outboxes.close()
@@ -128,7 +143,14 @@ def _source(
 
 
 def _worker(row: Row[Any], now: datetime) -> Facts:
-    return {"host": mask(row.host), "alive": row.seen_at > now - workers.ALIVE, "seen_at": row.seen_at}
+    return {
+        "host": mask(row.host), "alive": _is_alive(row, now), "seen_at": row.seen_at,
+        "clock_difference_ms": row.clock_offset_ms,
+    }  # fmt: skip
+
+
+def _is_alive(row: Row[Any], now: datetime) -> bool:
+    return bool(row.seen_at > now - workers.ALIVE)
 
 
 def _backlog(relay: Relay, source: str) -> tuple[Backlog | None, str | None]:

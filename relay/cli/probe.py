@@ -18,6 +18,8 @@ from relay.flow.relay import endpoint_of
 from relay.index.endpoint import Endpoint
 from relay.index.transport import NoAnswerError
 from relay.index.trial import try_index
+from relay.listing import ListingError
+from relay.outbox.full_list import in_words, see_columns
 from relay.outbox.identity import identity
 from relay.outbox.refusals import Kind, kind_of
 from relay.outbox.trial import try_outbox
@@ -57,6 +59,8 @@ def probes(settings: Settings) -> Iterator[tuple[str, Probe]]:
         yield "broker_url", partial(_broker, settings)
     for source in settings.source:
         yield f"source.{source.name}.outbox_url", partial(_outbox, settings, source)
+        if source.full_list_query:
+            yield f"source.{source.name}.full_list_query", partial(_full_list, settings, source)
     for name, index in settings.engagement_index.items():
         yield f"engagement_index.{name}.url", partial(_index, f"engagement_index.{name}", endpoint_of(index))
 
@@ -137,6 +141,20 @@ def _outbox(settings: Settings, source: Source) -> Trial:
                 f"the source {other} reads the same table by another address, and only that one will: give both the "
                 "same outbox_url and outbox_table, or each a table of its own"
             )
+    return trial
+
+
+def _full_list(settings: Settings, source: Source) -> Trial:
+    url, trial = settings.outbox_url_of(source), Trial()
+    _refuse_absent_sqlite_file(url)
+    with _engine(url, private=url == settings.database_url) as engine:
+        try:
+            see_columns(engine, source.full_list_query)
+            trial.did.append("the query runs, and has the right columns")
+        except ListingError as error:
+            trial.wrong.append(f"full_list_query: {error}")
+        except SQLAlchemyError as error:
+            trial.wrong.append(f"full_list_query: {in_words(error)} [{_reason(error)}]")
     return trial
 
 

@@ -14,6 +14,7 @@ import click
 
 from relay.catalogue import CatalogueError
 from relay.cli.common import as_json, json_option, no_such_source, reason_option, settings, who
+from relay.cli.full_list import query
 from relay.flow import snapshot as flow
 from relay.flow.relay import Relay
 from relay.flow.snapshot import Applied, Progress, Rejection
@@ -38,6 +39,9 @@ _IN_WORDS: Final = {
 @click.group()
 def snapshot() -> None:
     """A booking system's full list of current bookings."""
+
+
+snapshot.add_command(query)
 
 
 @snapshot.command("apply")
@@ -127,7 +131,7 @@ def _report(relay: Relay, asked: _Asked) -> None:
             **{fate.value: found.fates.get(fate, 0) for fate in Fate if fate is not Fate.VERSIONED},
             "versioned": found.versioned,
             "lie_ahead": found.standing,
-            "rejected_lines": [asdict(rejection) for rejection in rejections],
+            "rejected_lines": [{"line": each.line, "reason": each.reason} for each in rejections],
             "refused": refused,
             "applied": asdict(applied) if applied else None,
         }

@@ -17,6 +17,8 @@ LATE_SECONDS: Final = 45 * 60  # three quarters of the hour that R-33 gives
 UNREAD_SECONDS: Final = 5 * 60
 UNATTENDED: Final = timedelta(minutes=3)
 RESTART_TOLD: Final = timedelta(days=1)  # for how long it is told that an outbox's ids have begun again
+LIST_OVERDUE: Final = timedelta(days=2)
+CLOCK_MS: Final = 60_000
 CERTIFICATE_ENDS: Final = timedelta(days=30)
 
 Facts = Mapping[str, object]
@@ -34,6 +36,10 @@ class Standing:
     certificates: list[Facts]
     changes: list[Facts] = field(default_factory=list)  # held, or rejected and still in force
     workers: Sequence[Facts] = ()  # those that reported within a day
+    full_lists: Sequence[Facts] = ()  # of the sources that have a full_list_query: what the last comparison found
+    verified: Sequence[Facts] = ()  # of the indexes that may be asked: the same
+    odd: Sequence[Facts] = ()  # of the sources' last rows: what looks unlike the rest
+    disagreeing: Sequence[str] = ()  # sources of which the workers' files say different things
 
 
 class Trouble(NamedTuple):
@@ -54,14 +60,75 @@ def troubles(seen: Standing) -> list[Trouble]:
         *_restored(seen.sources),
         *_reached(seen),
         *_held(seen.changes),
+        *_clocks(seen.workers),
         *_untaken(seen.sources),
         *_unattended(seen),
         *_restarted(seen),
         *_lanes(seen.lanes),
         *_refused(seen.sources),
         *_set_aside(seen.sources),
+        *_full_lists(seen),
+        *_verified(seen.verified),
         *_certificates(seen),
     ]
+
+
+def worth_a_look(seen: Standing) -> list[Said]:
+    """A line for all that may well be right, and should be looked at."""
+    differ = [
+        say(
+            "source {source}: the files of the workers' hosts say different things; what stood before stands: see "
+            "`ei-relay workers list`", source=name,
+        )
+        for name in seen.disagreeing
+    ]  # fmt: skip
+    return [*differ, *(_of(each, quoted(each["text"])) for each in seen.odd)]
+
+
+def _clocks(workers: Sequence[Facts]) -> Iterator[Trouble]:
+    told = set()
+    for worker in workers:
+        off = worker.get("clock_difference_ms")
+        if worker["alive"] and isinstance(off, int) and abs(off) > CLOCK_MS and worker["host"] not in told:
+            told.add(worker["host"])
+            text = say(
+                "the clock of {host} is {seconds} s {where} the relay's database's: see which of them is off",
+                host=worker["host"], seconds=abs(off) // 1000, where=say("ahead of") if off > 0 else say("behind"),
+            )  # fmt: skip
+            yield Trouble("clock", text)
+
+
+def _full_lists(seen: Standing) -> Iterator[Trouble]:
+    for each in seen.full_lists:
+        at = each["compared_at"] or each["first_at"]
+        if each["error"]:
+            what = say("its full list was not compared: {error}", error=quoted(each["error"]))
+            yield Trouble("list_failed", _of(each, what))
+        if isinstance(at, datetime) and seen.at - at > LIST_OVERDUE:
+            if each["compared_at"]:
+                what = say("its full list was last compared at {at}: are workers at work at night?", at=_moment(at))
+            else:
+                what = say("its full list has never been compared: are workers at work at night?")
+            yield Trouble("list_overdue", _of(each, what))
+        if each["rejected"]:
+            reasons = each.get("reasons")
+            first = reasons[0] if isinstance(reasons, list) and reasons else None
+            what = say(
+                "its full list has {number} rows that cannot be read{first}", number=each["rejected"],
+                first=say(", the first: {reason}", reason=quoted(first)) if first else None,
+            )  # fmt: skip
+            yield Trouble("list_failed", _of(each, what))
+
+
+def _verified(verified: Sequence[Facts]) -> Iterator[Trouble]:
+    for each in verified:
+        if each["lost"] or each["ghost"] or each["wrong"]:
+            text = say(
+                "index {index} does not hold what it is known to hold: {lost} lost, {ghost} ghost, {wrong} wrong of "
+                "what was compared last: see `ei-relay verify`",
+                index=each["index"], lost=each["lost"], ghost=each["ghost"], wrong=each["wrong"],
+            )  # fmt: skip
+            yield Trouble("index_differs", text)
 
 
 def _reached(seen: Standing) -> Iterator[Trouble]:

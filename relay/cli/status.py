@@ -9,8 +9,9 @@ import click
 
 from relay.cli.common import as_json, json_option, settings, table
 from relay.cli.glance import look
-from relay.cli.standing import Facts, wrong
+from relay.cli.standing import Facts, worth_a_look, wrong
 
+FEW: Final = 5
 LINES: Final = 10  # of each kind: three kinds and what stands around them are a screen of 40
 
 
@@ -24,18 +25,36 @@ def status(all_: bool, json_: bool) -> None:
     sources, those come first that have something to say, and the rest is counted.
     """
     seen = look(settings())
-    lines = wrong(seen)
+    lines, look_at = wrong(seen), worth_a_look(seen)
     if json_:
         known = {
-            name: getattr(seen, name) for name in ("sources", "lanes", "broker", "certificates", "changes", "workers")
-        }
-        click.echo(as_json({"ok": not lines, "wrong": lines, **known}))
+            name: getattr(seen, name)
+            for name in (
+                "sources", "lanes", "broker", "certificates", "changes", "workers", "full_lists", "verified",
+            )
+        }  # fmt: skip
+        click.echo(as_json({"ok": not lines, "wrong": lines, "look_at": look_at, **known}))
         return
     most = None if all_ else LINES
     click.echo("nothing is wrong" if not lines else "\n".join(f"WRONG  {line}" for line in lines[:most]))
     _tell_of_rest(len(lines[:most]), len(lines), "lines like these")
+    if look_at:
+        few = None if all_ else FEW
+        click.echo("\n".join(f"LOOK   {line}" for line in look_at[:few]))
+        _tell_of_rest(len(look_at[:few]), len(look_at), "lines like these")
     _show(_without("set_aside", seen.sources), _speaks_of_source, most, "sources")
     _show(_without("text", seen.lanes), _speaks_of_lane, most, "lanes")
+    for facts, what in ((_short(seen.full_lists), "full lists"), (seen.verified, "verified indexes")):
+        if facts:
+            _show(facts, lambda _: False, None if all_ else FEW, what)
+
+
+def _short(full_lists: Sequence[Facts]) -> list[Facts]:
+    """Without what the lines above say in words."""
+    left_out = ("error", "reasons", "first_at", "tried_at")
+    return [
+        {"full_list" if k == "source" else k: v for k, v in each.items() if k not in left_out} for each in full_lists
+    ]
 
 
 def _show(facts: Sequence[Facts], speaks: Callable[[Facts], bool], most: int | None, what: str) -> None:

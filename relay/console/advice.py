@@ -69,6 +69,19 @@ ADVICE: Final = {
         "EiRelayRowsSetAside", "/rejected",
         say("Their outcome cannot be written to the outbox: see the database's rights and constraints."),
     ),
+    "list_failed": Advice(
+        "EiRelayFullListFailed", "/",
+        say("See the reason with `ei-relay snapshot query --dry-run`; mend the view or its rows."),
+    ),
+    "list_overdue": Advice(
+        "EiRelayFullListOverdue", "/workers",
+        say("See that workers and beat are at work at night, or do it by hand: `ei-relay snapshot query`."),
+    ),
+    "index_differs": Advice(
+        "EiRelayIndexDiffers", "/posts",
+        say("List what differs with `ei-relay verify`; `--repair` sends it again."),
+    ),
+    "clock": Advice("EiRelayClockDiffers", "/workers", say("See which clock is off, and set it by NTP.")),
     "certificate_unreadable": Advice(
         "EiRelayCertificateUnreadable", "/", say("See the file's path and rights."),
     ),

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from relay.cli.rows import csv_cell
+from relay.cli.standing import worth_a_look
 from relay.console import bookings, steering
 from relay.console.access import Person, Role
 from relay.console.desk import Desk, source_lines, wrong_with_advice
@@ -107,7 +108,7 @@ def _start(desk: Desk, request: Request) -> Response:
     lanes = sorted(seen.lanes, key=lambda lane: (lane["state"] in ("open", "calling"), not lane["pending"]))
     return page(
         request, "start.html", seen=seen, lanes=lanes, sources=source_lines(seen), wrong=wrong_with_advice(seen),
-        most=MOST_WRONG, lanes_shown=MOST_LANES, every=every,
+        look_at=worth_a_look(seen),        most=MOST_WRONG, lanes_shown=MOST_LANES, every=every,
     )  # fmt: skip
 
 

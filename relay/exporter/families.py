@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
@@ -15,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from relay import __version__
 from relay.exporter.looks import Looks, Standing
+from relay.store.notes import Note
 from relay.store.overview import state_of_lane
 from relay.store.verification import RESULTS
 
@@ -45,6 +47,7 @@ class Families(Collector):
             yield from self._beliefs(standing)
             yield from self._attended(standing)
             yield from _verified(standing)
+            yield from _full_lists(standing.full_lists, self._looks.listed)
         yield from self._certificates()
 
     def _reachable(self) -> Iterator[GaugeMetricFamily]:
@@ -257,6 +260,33 @@ def _verified(standing: Standing) -> Iterator[GaugeMetricFamily]:
         for name in RESULTS:
             numbers.add_metric([row.engagement_index, name], getattr(row, name))
     yield from (numbers, at)
+
+
+def _full_lists(notes: Mapping[str, Note], sources: Iterable[str]) -> Iterator[GaugeMetricFamily]:
+    """Of the sources that have a full_list_query."""
+    compared = _gauge(
+        "full_list_timestamp_seconds",
+        "When a booking system's full list was last compared, in Unix time; before the first time, since when it is "
+        "to be.",
+        "source",
+    )
+    failed = _gauge("full_list_failed", "1 while the last try to compare a full list failed, else 0.", "source")
+    bookings = _gauge(
+        "full_list_bookings",
+        "Bookings by what the last comparison with a full list found: created, changed, gone (differences, which were "
+        "sent), held (differences that wait for somebody's word), rejected (rows that cannot be read).",
+        "source",
+        "result",
+    )
+    for name in sources:
+        said = notes[name].said if name in notes else {}
+        at = said.get("compared_at") or said.get("first_at")
+        if at:
+            compared.add_metric([name], datetime.fromisoformat(at).timestamp())
+        failed.add_metric([name], bool(said.get("error")))
+        for result in ("created", "changed", "gone", "held", "rejected"):
+            bookings.add_metric([name, result], said.get(result) or 0)
+    yield from (compared, failed, bookings)
 
 
 def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:

@@ -14,9 +14,10 @@ from relay.exporter.round import Round
 from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
-from relay.store import aside, changes, figures, restores, verification, workers
+from relay.store import aside, changes, figures, notes, restores, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
+from relay.store.notes import Note
 from relay.store.transaction import Transaction
 
 SECONDS: Final = 10.0  # between two looks
@@ -41,6 +42,7 @@ class Standing:
     unconfirmed: Mapping[str, int]  # {source: posts said in calls of their own only}
     verified: list[Row[Any]]  # what the last comparison with each index found
     set_aside: Mapping[str, int]  # {source: outbox rows whose outcome cannot be written}
+    full_lists: Mapping[str, Note]  # {source: what the last comparison with its full list found}
 
 
 class Looks:
@@ -56,6 +58,7 @@ class Looks:
             name: Round(f"the outbox of {name}", lambda name=name: relay.source(name).reader.backlog(), seconds)  # type: ignore[misc]
             for name in relay.source_names
         }
+        self.listed = [source.name for source in relay.settings.source if source.full_list_query]
         self.broker = Round("the broker", broker, seconds) if broker is not None else None
         self.certificates = {
             name: Round(f"the client certificate of {name}", _expiry_of(str(index.client_certificate)), 60.0)
@@ -105,6 +108,7 @@ def _standing(tx: Transaction) -> Standing:
         figures.unconfirmed(tx),
         verification.latest(tx),
         aside.counted(tx),
+        notes.of(tx, notes.FULL_LIST),
     )
 
 

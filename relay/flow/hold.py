@@ -41,7 +41,7 @@ def hold_back(
     """
     if not guard.enabled:
         return set()
-    gone, moved, arrivals = _effects(standing, todo)
+    gone, moved, arrivals = effects(standing, todo)
     hour = Hour.of(held.surge, tx.now)
     if not gone and not hour.gone and not (arrivals and guard.alike):
         return set()
@@ -66,7 +66,7 @@ def hold_back(
     return stays
 
 
-def _effects(
+def effects(
     standing: Mapping[str, Sequence[StandingPost]], todo: Mapping[str, Sequence[WantedChange]]
 ) -> tuple[set[str], set[str], list[Arrival]]:
     """The bookings that lose a post the index may hold; those of them that are moved; those that get their first."""

@@ -20,6 +20,8 @@ from relay.flow.delivery import deliver
 from relay.flow.follow import follow
 from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake
+from relay.flow.nightly_lists import compare_due
+from relay.flow.oddities import look_due
 from relay.flow.relay import Relay
 from relay.flow.retention import prune
 from relay.flow.schedule import due_work
@@ -62,6 +64,7 @@ class Runner:
         if steady_seconds() >= self._next_prune:
             self._next_prune = steady_seconds() + HINT.total_seconds()
             self._submit(self._prune, "what is over")
+            self._submit(self._full_lists, "at night")
         work = due_work(self._relay)
         for name in chain(work.troubled, *work.outboxes):
             self._submit(self._intake, name)
@@ -109,7 +112,13 @@ class Runner:
 
     def _prune(self, _what: str) -> None:
         prune(self._relay, self._stop.is_set)
+        look_due(self._relay, self._stop.is_set)
         nightly(self._relay, self._stop.is_set)
+
+    def _full_lists(self, _what: str) -> None:
+        with self._hands.on("full lists") as free:
+            if free:
+                compare_due(self._relay, self._stop.is_set)
 
     def _submit(self, step: Callable[[Any], None], name: object) -> None:
         what = f"{step.__name__.strip('_')} {name}"

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,13 +29,15 @@ from relay.flow.ground import Ground, ground_in
 from relay.flow.relay import Relay, SourceRoom
 from relay.flow.republish import weigh
 from relay.listing import COLUMNS, Line, ListingError, read_lines
-from relay.snapshot import Comparison, Fate, is_gone, judge, removed, restated
+from relay.snapshot import Comparison, Fate, Known, is_gone, judge, removed, restated
 from relay.store import audit, bookings, changes, snapshots, sources
 from relay.store.snapshots import Noted, Run
+from relay.store.sources import Held
 from relay.store.transaction import Transaction
 
 PAGE: Final = 1000  # lines or bookings; some tens of milliseconds for which intake of the source may have to wait
 
+Judge = Callable[[Known | None, Change, datetime], Fate]
 Progress = Callable[[int], None]  # told after each page how far it is: bytes of the file, or bookings
 
 
@@ -44,6 +47,7 @@ class Rejection:
 
     line: int
     reason: str
+    booking_id: str | None = None  # None: nobody knows whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +70,31 @@ def compare(
 
     Each line that cannot be taken is told to `reject` as it comes. Raises ListingError, RunIsOver.
     """
+    return compare_lines(relay, source, read_lines(file), taken_at, reject, lambda: progress(file.tell()))
+
+
+def compare_lines(
+    relay: Relay,
+    source: str,
+    lines: Iterator[Line],
+    taken_at: datetime,
+    reject: Callable[[Rejection], object],
+    after_page: Callable[[], object] = lambda: None,
+    *,
+    judge: Judge = judge,
+) -> tuple[Run, Comparison]:
+    """The same of lines that come from somewhere. Whatever reading them raises ends the run."""
     room = relay.source(source)
     run = relay.store.transact(lambda tx: snapshots.begin(tx, source))
     snapshots.forget(relay.store, Run(run.source, run.number - 1))  # a run before it may have ended without
     rejected = nameless = 0
     try:
-        for lines in _pages(read_lines(file)):
-            for rejection, named in _compare_page(relay, room, run, lines, taken_at):
+        for page in _pages(lines):
+            for rejection in _compare_page(relay, room, run, page, taken_at, judge):
                 rejected += 1
-                nameless += not named
+                nameless += rejection.booking_id is None
                 reject(rejection)
-            progress(file.tell())
+            after_page()
     except (ListingError, KeyboardInterrupt):
         forget(relay, run)
         raise
@@ -130,13 +148,13 @@ def _pages(lines: Iterator[Line]) -> Iterator[list[Line]]:
 
 
 def _compare_page(
-    relay: Relay, room: SourceRoom, run: Run, lines: list[Line], taken_at: datetime
-) -> list[tuple[Rejection, bool]]:
-    """Note what the lines mean; those rejected, each with whether it is known whose it is."""
+    relay: Relay, room: SourceRoom, run: Run, lines: list[Line], taken_at: datetime, judge: Judge
+) -> list[Rejection]:
+    """Note what the lines mean; those rejected."""
     readings = [(line, _read(line, room)) for line in lines]
     ids = {booking_id for line in lines if (booking_id := booking_id_of(line.row)) is not None}
 
-    def work(tx: Transaction) -> list[tuple[Rejection, bool]]:
+    def work(tx: Transaction) -> list[Rejection]:
         snapshots.see_that_it_is_ours(tx, run)
         first_lines = snapshots.lines_of(tx, run, ids)
         known = bookings.load_known(tx, room.name, ids)
@@ -148,7 +166,7 @@ def _compare_page(
             if first != line.number:
                 said = Rejected(f"booking_id: expected each booking once, this one stands on line {first} too")
             if isinstance(said, Rejected):
-                rejections.append((Rejection(line.number, said.reason), booking_id is not None))
+                rejections.append(Rejection(line.number, said.reason, booking_id))
                 if booking_id is not None:
                     found[booking_id] = Noted(booking_id, first, Fate.REJECTED, None)
                 continue
@@ -174,29 +192,52 @@ def _apply_page(
     ground = ground_in(tx, ground, held)
     snapshots.see_that_it_is_ours(tx, run)
     page = snapshots.page(tx, run, after, PAGE)
-    known = bookings.load_known(tx, room.name, [noted.booking_id for noted in page])
+    does = resolve(page, bookings.load_known(tx, room.name, [noted.booking_id for noted in page]), room, taken_at)
+    save(tx, held, room.name, does, taken_at)
+    weigh(tx, ground, does.states)
+    left = len(page) - len(does.states) - sum(map(len, does.versioned.values()))
+    return len(does.states), left, page[-1].booking_id if len(page) == PAGE else None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a page of what was noted comes to, by what stands now."""
+
+    states: list[Booking]
+    versioned: dict[datetime, list[Booking]]  # by the time as of which they are known, which stays as it is
+    fates: Counter[Fate]
+
+
+def resolve(
+    page: Iterable[Noted], known: Mapping[str, Known], room: SourceRoom, taken_at: datetime, judge: Judge = judge
+) -> Resolved:
+    """Judge again what was noted of a page of bookings: the outbox has gone on meanwhile."""
     states: list[Booking] = []
-    versioned: dict[datetime, list[Booking]] = {}  # by the time as of which they are known, which stays as it is
+    versioned: dict[datetime, list[Booking]] = {}
+    fates: Counter[Fate] = Counter()
     for noted in page:
         current = known.get(noted.booking_id)
         if noted.fate is Fate.GONE:
-            if current is not None and is_gone(current, taken_at):
+            fate = Fate.GONE if current is not None and is_gone(current, taken_at) else Fate.NEWER
+            if fate is Fate.GONE and current is not None:
                 states.append(removed(current.booking))
         else:
-            said = _unpack(noted, room)
+            said = unpack(noted, room)
             fate = judge(current, said, taken_at)
-            if fate is Fate.VERSIONED:
-                assert current is not None
+            if fate is Fate.VERSIONED and current is not None:
                 versioned.setdefault(current.as_of, []).append(restated(current.booking, said))
             elif fate in (Fate.CREATED, Fate.CHANGED):
                 states.append(restated(current.booking if current is not None else None, said))
-    bookings.save(tx, room.name, states, as_of=taken_at)
+        fates[fate] += 1
+    return Resolved(states, versioned, fates)
+
+
+def save(tx: Transaction, held: Held, source: str, does: Resolved, taken_at: datetime) -> None:
+    """Write the bookings down as the list has them."""
+    bookings.save(tx, source, does.states, as_of=taken_at)
     if held.holds:
-        changes.release(tx, room.name, [state.booking_id for state in states])  # the list is a newer word on them
-    bookings.save_as_of(tx, room.name, versioned)
-    weigh(tx, ground, states)
-    left = len(page) - len(states) - sum(map(len, versioned.values()))
-    return len(states), left, page[-1].booking_id if len(page) == PAGE else None
+        changes.release(tx, source, [state.booking_id for state in does.states])  # the list is a newer word on them
+    bookings.save_as_of(tx, source, does.versioned)
 
 
 def _note_why(tx: Transaction, run: Run, who: str, reason: str) -> None:
@@ -211,7 +252,8 @@ def _pack(row: OutboxRow) -> str:
     return json.dumps({name: text for name in COLUMNS if (text := getattr(row, name))}, ensure_ascii=False)
 
 
-def _unpack(noted: Noted, room: SourceRoom) -> Change:
+def unpack(noted: Noted, room: SourceRoom) -> Change:
+    """What was noted of a listed booking that is to be applied."""
     assert noted.said is not None
     row = OutboxRow(noted.line or 0, operation=change.UPSERT, **json.loads(noted.said))
     said = change.read(row, room.source_systems, room.local_identities)

@@ -53,7 +53,43 @@ STATUS: Final = {
     ),
     "index {index}: its client certificate ended on {day}": "index {index}: klientcertifikatet gick ut {day}",
     "index {index}: its client certificate ends on {day}": "index {index}: klientcertifikatet går ut {day}",
+    "source {source}: the files of the workers' hosts say different things; what stood before stands: see "
+    "`ei-relay workers list`": (
+        "källa {source}: filerna på arbetsprocessernas värdar säger olika saker; det som gällde förut gäller: se "
+        "`ei-relay workers list`"
+    ),
+    "the clock of {host} is {seconds} s {where} the relay's database's: see which of them is off": (
+        "klockan på {host} går {seconds} s {where} relädatabasens: se vilken av dem som går fel"
+    ),
+    "ahead of": "före",
+    "behind": "efter",
+    "its full list was not compared: {error}": "dess fullständiga lista jämfördes inte: {error}",
+    "its full list was last compared at {at}: are workers at work at night?": (
+        "dess fullständiga lista jämfördes senast {at}: är arbetsprocesserna igång på natten?"
+    ),
+    "its full list has never been compared: are workers at work at night?": (
+        "dess fullständiga lista har aldrig jämförts: är arbetsprocesserna igång på natten?"
+    ),
+    "its full list has {number} rows that cannot be read{first}": (
+        "dess fullständiga lista har {number} rader som inte går att läsa{first}"
+    ),
+    ", the first: {reason}": ", den första: {reason}",
+    "index {index} does not hold what it is known to hold: {lost} lost, {ghost} ghost, {wrong} wrong of what was "
+    "compared last: see `ei-relay verify`": (
+        "index {index} innehåller inte vad det ska: {lost} saknade, {ghost} överblivna och {wrong} felaktiga av dem "
+        "som jämfördes senast: se `ei-relay verify`"
+    ),
     # ── what to do (relay.console.advice) ──
+    "See the reason with `ei-relay snapshot query --dry-run`; mend the view or its rows.": (
+        "Se orsaken med `ei-relay snapshot query --dry-run`; rätta vyn eller dess rader."
+    ),
+    "See that workers and beat are at work at night, or do it by hand: `ei-relay snapshot query`.": (
+        "Se till att arbetsprocesser och beat arbetar på natten, eller gör det för hand: `ei-relay snapshot query`."
+    ),
+    "List what differs with `ei-relay verify`; `--repair` sends it again.": (
+        "Lista vad som skiljer med `ei-relay verify`; `--repair` sänder det igen."
+    ),
+    "See which clock is off, and set it by NTP.": "Se vilken klocka som går fel, och ställ den med NTP.",
     "See whether it runs and can be reached: `ei-relay config check --connect`. Nothing is lost meanwhile.": (
         "Se efter att den är igång och går att nå: `ei-relay config check --connect`. Inget går förlorat under tiden."
     ),

@@ -55,6 +55,11 @@ def judge(facts: OutboxFacts, set_aside: Sequence[tuple[int, str]] = ()) -> list
     return found + [Finding(Level.LOOK, text) for text in _suspicious(facts)]
 
 
+def odd(facts: OutboxFacts) -> list[str]:
+    """What the values of the last rows are like, and their times and ids: what is worth a look though it was taken."""
+    return [*_skew(facts), *_ids(facts), *unlike([row.row for row in facts.rows])]
+
+
 def _wrong(facts: OutboxFacts) -> Iterator[str]:
     if facts.troubles:
         yield from (f"The outbox cannot be looked at: {trouble}." for trouble in facts.troubles)

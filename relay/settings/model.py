@@ -17,6 +17,7 @@ from relay.settings import kinds
 from relay.settings.console import Console
 from relay.settings.duration import format_duration
 from relay.settings.finding import Finding
+from relay.settings.full_list import FullList
 from relay.settings.outboxes import Place, place_of
 from relay.settings.spool import spool_folder
 
@@ -155,7 +156,7 @@ class EngagementIndex(_Table):
         return _at_least("read_timeout", value, info)
 
 
-class Source(_Table):
+class Source(FullList, _Table):
     """A booking system's outbox, and whose posts it makes."""
 
     name: kinds.Slug = Field(description="The source's name in commands, metrics and logs, a slug: [a-z0-9-].")

@@ -60,6 +60,8 @@ _KINDS: Final = {  # by the annotation in the model
     "kinds.Host": "host name or address",
     "kinds.Networks": "list of addresses or networks",
     "kinds.HeaderName": "name of a header",
+    "Query": "SQL, or nothing",
+    "TimeOfDay": "time of the day",
     "kinds.PortOrOff": "port number, or 0",
     "kinds.LogLevel": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "kinds.Slug": "slug",
@@ -94,8 +96,9 @@ def _section(title: str, purpose: str, prefix: str, model: type[BaseModel]) -> I
     yield f"## {title}\n\n{purpose}\n"
     yield "| key | kind | default | what it is for | variable |"
     yield "| --- | --- | --- | --- | --- |"
-    annotations = get_annotations(model)
-    for key, field in model.model_fields.items():
+    annotations = {key: kind for each in reversed(model.__mro__) for key, kind in get_annotations(each).items()}
+    own = get_annotations(model)
+    for key, field in sorted(model.model_fields.items(), key=lambda each: each[0] not in own):  # what it inherits last
         if model is Settings and key in _HAS_A_TABLE:
             continue
         kind = _KINDS[str(annotations[key]).replace("'", '"')]  # a kind without words is a mistake of ours

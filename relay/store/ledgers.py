@@ -9,6 +9,7 @@ audit     who changed what by a command, and why
 run       a mass resend by a command: how far it has come, and whether it was cancelled
 verification  what the last comparison with an index found, where the index may be asked (relay.flow.verify)
 chore     what is done now and then by one worker: when it is next due
+note      what was last found of something, for whoever asks; the next finding takes its place
 onboarding  what was said, seen and ordered on a source's way to being connected; only added to
 """
 
@@ -125,6 +126,15 @@ chore = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("next_at", Instant, nullable=False, server_default=LONG_AGO),
+)
+
+note = Table(
+    "ei_note",
+    metadata,
+    Column("kind", String(40), primary_key=True),
+    Column("subject", String(64), primary_key=True),  # the source, mostly
+    Column("said", Text, nullable=False),  # JSON; without personal data
+    Column("noted_at", Instant, nullable=False),
 )
 
 onboarding = Table(

@@ -14,7 +14,7 @@ under it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
@@ -45,6 +45,7 @@ from relay.store.upsert import upsert
 from relay.wallclock import SWEDEN
 
 STRETCH: Final = 20_000  # ids a statement walks through; a fraction of a second's work
+ASKS: Final = timedelta(hours=1)  # for so long somebody may think about a list before it is taken for left behind
 _KEY: Final = (snapshot.c.source, snapshot.c.run, snapshot.c.booking_id)
 _TO_DO: Final = tuple(fate.value for fate in (Fate.CREATED, Fate.CHANGED, Fate.VERSIONED, Fate.GONE))
 
@@ -83,6 +84,12 @@ def begin(tx: Transaction, name: str) -> Run:
     run = Run(name, tx.run(numbered.returning(source.c.snapshot_run)).scalar_one())
     tx.run(insert(snapshot_run), {"source": run.source, "run": run.number, "heard_at": tx.now})
     return run
+
+
+def is_at_work(tx: Transaction, name: str) -> bool:
+    """Whether a list of the source is being compared or applied, or waits for somebody's answer."""
+    heard = and_(snapshot_run.c.source == name, snapshot_run.c.heard_at > tx.now - ASKS)
+    return tx.run(select(snapshot_run.c.run).where(heard).limit(1)).first() is not None
 
 
 def see_that_it_is_ours(tx: Transaction, run: Run) -> None:

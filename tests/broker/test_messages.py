@@ -40,6 +40,7 @@ def arguments_of(message: bytes) -> tuple[str, list[Any], dict[str, Any]]:
     [
         ("workers.tick", [], {}),
         ("workers.prune", [], {}),
+        ("workers.full_lists", [], {}),
         ("workers.intake", ["tidbok-nord", "tidbok-nord"], {}),
         ("workers.look_again", ["tidbok-nord"], {}),
         ("workers.units", ["tidbok-nord"], {}),

@@ -36,6 +36,12 @@ def change(**said: object) -> Facts:
     return {"source": "tidbok", "change": 1, "kind": "lists", "removed": 1, "moved": 1, "created": 1} | said
 
 
+def full_list(**said: object) -> Facts:
+    return {
+        "source": "tidbok", "compared_at": NOW, "first_at": NOW, "error": None, "rejected": 0, "reasons": [],
+    } | said  # fmt: skip
+
+
 CALM = Standing(at=NOW, sources=[], lanes=[], broker=None, certificates=[])
 SITUATIONS = {
     "broker": replace(CALM, broker={"ok": False, "text": "refused"}),
@@ -56,6 +62,10 @@ SITUATIONS = {
     "certificate_unreadable": replace(CALM, certificates=[{"index": "n", "ends_at": None, "error": "no file"}]),
     "certificate_ended": replace(CALM, certificates=[{"index": "n", "ends_at": NOW - timedelta(days=1)}]),
     "certificate_ends": replace(CALM, certificates=[{"index": "n", "ends_at": NOW + timedelta(days=9)}]),
+    "list_failed": replace(CALM, full_lists=[full_list(error="the query failed")]),
+    "list_overdue": replace(CALM, full_lists=[full_list(compared_at=NOW - timedelta(days=3))]),
+    "index_differs": replace(CALM, verified=[{"index": "n", "lost": 1, "ghost": 0, "wrong": 0}]),
+    "clock": replace(CALM, workers=[{"host": "h", "alive": True, "clock_difference_ms": -61_000}]),
 }
 
 
@@ -69,6 +79,12 @@ def test_each_thing_that_is_wrong_has_its_advice() -> None:
         assert f"## {advice.section}\n" in RUNBOOK
         assert advice.page.lstrip("/").partition("?")[0] in {"", "bookings", *LISTS}
         assert advice.text.to(SWEDISH) != advice.text.to(ENGLISH)
+
+
+def test_a_list_with_bad_rows_and_one_never_compared_have_the_same_advice() -> None:
+    bad = replace(CALM, full_lists=[full_list(rejected=2, reasons=["booking B: care_unit: none"])])
+    never = replace(CALM, full_lists=[full_list(compared_at=None, first_at=NOW - timedelta(days=3))])
+    assert [trouble.kind for trouble in (*troubles(bad), *troubles(never))] == ["list_failed", "list_overdue"]
 
 
 def test_a_swede_reads_no_time_of_greenwich() -> None:

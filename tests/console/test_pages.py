@@ -16,7 +16,8 @@ from relay.console.steering import DEEDS
 from relay.console.words import is_known, language_of
 from relay.post import DISCARDED
 from relay.sandbox.orders import Order
-from relay.store import changes
+from relay.store import changes, notes, verification
+from relay.store.transaction import Transaction
 from tests.console.conftest import BEHIND_PROXY, Browse, token_in
 from tests.simulation.world import World
 from tests.story.asking import LANE, RESIDENT, ask, book, why
@@ -43,6 +44,27 @@ def test_the_start_page_says_first_what_is_wrong_and_what_to_do(world: World, br
     assert text.index("is blocked VP007") < text.index("<caption>Sources")
     assert "Runbook: EiRelayLaneBlocked" in re.sub(r"\s+", " ", text)
     assert '<span class="state blocked">blocked</span>' in text
+
+
+def test_the_start_page_has_what_was_found_last(world: World, browse: Browse) -> None:
+    # Given what verifying found, what is odd in an outbox, and a full list
+    def found(tx: Transaction) -> None:
+        verification.note(tx, "national", {"equal": 198, "lost": 2})
+        notes.put(tx, notes.ODD, "tidbok", {"texts": ["care_unit has not the form of nearly all others"]})
+        at = tx.now.isoformat()
+        notes.put(tx, notes.FULL_LIST, "tidbok", {"compared_at": at, "first_at": at, "listed": 4711, "gone": 3})
+
+    world.relay.store.transact(found)
+    ask(world, "UPDATE ei_note SET noted_at = '2100-01-01T00:00:00.000000+00:00'")  # pages go by the real clock
+    listed = [source.model_copy(update={"full_list_query": "SELECT 1"}) for source in world.relay.settings.source]
+    world.relay.settings = world.relay.settings.model_copy(update={"source": tuple(listed)})
+    text = re.sub(r"\s+", " ", browse().get("/").text)
+    # Then the page has all three, and says of the index that it differs
+    assert "index national does not hold what it is known to hold: 2 lost" in text
+    assert "<caption>The index, read back</caption>" in text
+    assert '<td class="n">198</td><td class="n bad">2</td>' in text
+    assert "care_unit has not the form" in text[text.index("Worth a look") :]
+    assert '<td class="n">4 711</td>' in text[text.index("<caption>Full lists") :]
 
 
 def test_a_booking_shows_its_answer_before_its_story(world: World, browse: Browse) -> None:

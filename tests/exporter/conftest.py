@@ -62,7 +62,7 @@ def _document(database_url: str, folder: Path) -> dict[str, Any]:
         "database_url": database_url,
         "engagement_index": {"national": {"url": "https://ei.example/Update", "logical_address": "5565594230"} | files},
         "source": [
-            source | {"name": "nord", "source_systems": [SYSTEM]},
+            source | {"name": "nord", "source_systems": [SYSTEM], "full_list_query": "SELECT * FROM ei_full_list"},
             source
             | {"name": "syd", "source_systems": [OTHER_SYSTEM], "outbox_url": f"sqlite:///{folder}/no/outbox.db"},
         ],

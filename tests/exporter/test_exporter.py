@@ -14,6 +14,7 @@ from relay.database import connect
 from relay.exporter.families import LANE_STATES
 from relay.flow.follow import CHECK
 from relay.flow.intake import intake
+from relay.flow.nightly_lists import compare_now
 from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
 from relay.store import lanes, sources, workers
@@ -207,3 +208,28 @@ def test_a_certificate_that_cannot_be_read_is_told_of(served: Serve, tmp_path: P
     assert served().get_sample_value("ei_relay_client_certificate_readable", {"index": "national"}) == 1
     (tmp_path / "tls.crt").unlink()
     assert served().get_sample_value("ei_relay_client_certificate_readable", {"index": "national"}) == 0
+
+
+def test_when_a_full_list_was_compared_and_what_was_found(relay: Relay, served: Serve) -> None:
+    def stamp() -> float | None:
+        return value(served(), "full_list_timestamp_seconds", source="nord")
+
+    assert stamp() is None
+    compare_now(relay, "nord")
+    failed_at = stamp()
+    assert failed_at is not None  # since when it should have been
+    assert value(served(), "full_list_failed", source="nord") == 1
+    book(relay, "b-1")
+    with relay.store.engine.begin() as connection:
+        columns = "booking_id, resident_id, care_unit, starts_at"
+        connection.execute(text(f"CREATE VIEW ei_full_list AS SELECT {columns} FROM ei_outbox"))
+    intake(relay, "nord")
+    book(relay, "b-2")  # of which a row waits
+    assert compare_now(relay, "nord")
+    registry = served()
+    assert (stamp() or 0) > failed_at
+    assert value(registry, "full_list_failed", source="nord") == 0
+    assert value(registry, "full_list_bookings", source="nord", result="created") == 0
+    assert value(registry, "full_list_failed", source="syd") is None
+    with relay.store.engine.begin() as connection:
+        connection.execute(text("DROP VIEW ei_full_list"))

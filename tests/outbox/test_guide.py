@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +13,12 @@ import click
 import pytest
 from sqlalchemy import Engine, text
 
-from relay.change import Change, Kind
+from relay.change import Change, Kind, read
 from relay.cli.main import cli
 from relay.cli.sandbox import sandbox as sandbox_command
 from relay.database import connect
 from relay.outbox.ddl import DIALECTS, ddl
+from relay.outbox.full_list import read_list
 from relay.outbox.reader import OutboxReader, Settled
 from relay.sandbox.core import Options
 from relay.sandbox.server import Sandbox
@@ -92,7 +93,7 @@ def test_the_five_examples_are_taken_as_the_guide_says(engine: Engine, dialect: 
 
 
 def test_a_trigger_writes_what_happens_to_a_booking(engine: Engine, dialect: str) -> None:
-    (trigger,) = blocks(dialect, beginning="CREATE", lacking="")
+    (trigger,) = blocks(dialect, beginning="CREATE", lacking="CREATE VIEW")
     script(engine, trigger)
     with engine.begin() as connection:
         for statement in (
@@ -117,7 +118,7 @@ def test_a_trigger_writes_what_happens_to_a_booking(engine: Engine, dialect: str
 
 def test_a_trigger_removes_the_old_number_of_a_booking_that_gets_another(engine: Engine, dialect: str) -> None:
     """R-10: else the old number's post stays. Also where the two differ in case alone."""
-    script(engine, blocks(dialect, beginning="CREATE", lacking="")[0])
+    script(engine, blocks(dialect, beginning="CREATE", lacking="CREATE VIEW")[0])
     with engine.begin() as connection:
         for statement in (
             "INSERT INTO appointment (number, revision, patient, unit, starts)"
@@ -142,11 +143,31 @@ def test_a_trigger_removes_the_old_number_of_a_booking_that_gets_another(engine:
 
 
 def test_a_booking_that_is_rolled_back_takes_its_row_with_it(engine: Engine, dialect: str) -> None:
-    script(engine, blocks(dialect, beginning="CREATE", lacking="")[0])
+    script(engine, blocks(dialect, beginning="CREATE", lacking="CREATE VIEW")[0])
     with engine.connect() as connection, connection.begin() as transaction:
         connection.execute(text("INSERT INTO appointment (number, revision) VALUES ('B-1', 1)"))
         transaction.rollback()
     assert outcomes(engine) == {}
+
+
+def test_the_view_of_current_bookings_is_read_as_the_outbox_would_tell_them(engine: Engine, dialect: str) -> None:
+    (view,) = blocks(dialect, beginning="CREATE VIEW", lacking="")
+    script(engine, view)
+    values = "'191212121212', 'SE2321000016-1HZ5', '2098-12-24 10:30:00'"
+    with engine.begin() as connection:
+        for number, hidden, status in (("B-1", 0, "booked"), ("B-2", 1, "booked"), ("B-3", 0, "cancelled")):
+            row = f"'{number}', 7, {values}, {hidden}, '{status}'"
+            connection.execute(text(f"INSERT INTO appointment VALUES ({row})"))
+    url = engine.url.render_as_string(hide_password=False)
+
+    lines = sorted(read_list(url, "SELECT * FROM ei_full_list", timedelta(seconds=30)), key=lambda line: str(line.row))
+
+    said = [read(line.row, {"SE1": "SE1"}) for line in lines]
+    changes = [change for change in said if isinstance(change, Change)]
+    assert sorted((c.booking_id, c.version, c.details and c.details.presentable) for c in changes) == [
+        ("B-1", 7, True), ("B-2", 7, False),
+    ]  # fmt: skip
+    assert {c.details.starts_at for c in changes if c.details} == {datetime(2098, 12, 24, 10, 30)}
 
 
 def test_settled_rows_are_cleaned_away_and_the_questions_can_be_asked(engine: Engine, dialect: str) -> None:
