@@ -4,7 +4,8 @@ All times of the relay are the database's. A step of its clock ahead would remov
 times that keep lanes silent when it is right again. So each process compares what the clock shows with what it must
 show by then, counted on a clock of its own that never jumps, and with the time of its own host.
 
-    it jumped, and differs from our own host's    in doubt: expiry waits, at most `LONGEST`; the log says so
+    it jumped, and differs from our own host's    in doubt: expiry waits, at most `LONGEST`; the log says so. Calls and
+                                                  intake go on, by the time that is expected where it jumped ahead
     it is as expected again, or as our host's     believed; after a jump back what it left in the future is repaired
 
 A host whose own clock is wrong holds nothing back but its own expiry, for an hour: the other workers do it meanwhile.
@@ -40,6 +41,15 @@ class ClockWatch:
         """Whether the database's clock can be believed, and whether times it left in the future are to be repaired."""
         with self._lock:
             return self._judge(now, lease.steady_seconds())
+
+    def not_ahead(self, now: datetime) -> datetime:
+        """The time that pauses are counted by and bookings judged: the database's, but where that is ahead of all that
+        can be believed, the one that is expected. So no key goes out before its spacing is over (R-32)."""
+        with self._lock:
+            expected = self._expected(lease.steady_seconds())
+            if expected is None or now <= expected + BOUND or abs(now - self._wall()) <= BOUND:
+                return now
+            return expected
 
     def _judge(self, now: datetime, steady: float) -> tuple[bool, bool]:
         expected = self._expected(steady)

@@ -98,7 +98,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
         _answers(relay, source_name)
         return NOTHING
     try:
-        done = relay.store.transact(partial(_settle, room, ground, rows, relay.guard))
+        done = relay.store.transact(lambda tx: _settle(room, ground, rows, relay.guard, relay.on_time(tx)))
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere

@@ -103,6 +103,12 @@ class Relay:
         alike = said.alike if self.settings.environment == "production" else 0
         return Guard(said.enabled, said.percent, said.least, alike)
 
+    def on_time(self, tx: Transaction) -> Transaction:
+        """The transaction, whose time is not ahead of what can be believed (`relay.flow.clockwatch`)."""
+        if self.watch is not None:
+            tx.now = self.watch.not_ahead(tx.now)
+        return tx
+
     def prepare(self) -> None:
         """See that the database is at our version, and make the rows of the configured sources and lanes.
 

@@ -47,7 +47,8 @@ def due_work(relay: Relay) -> Work:
 
     def work(tx: Transaction) -> Work:
         _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
-        if _believes_the_clock(relay, tx) and (expired := posts.expire(tx)):
+        believes = _believes_the_clock(relay, tx)
+        if believes and (expired := posts.expire(tx)):
             log.info("posts expired", extra={"posts": expired})
         collisions.release(tx)
         here = [source for source in sources.due(tx) if source.name in relay.source_names]
@@ -62,7 +63,7 @@ def due_work(relay: Relay) -> Work:
             lanes=[name for each in due for name in each.working],
             failing=[name for each in due for name in each.failing],
             blocked=[name for each in due for name in each.blocked],
-            policies=[source.name for source in here if source.check],
+            policies=[source.name for source in here if source.check and believes],
         )
 
     relay.replay()  # before anybody finds an open call and holds its posts in doubt

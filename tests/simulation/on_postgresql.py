@@ -28,9 +28,9 @@ class PostgresWorld(World):
     def database_url(self) -> str:
         return self._server.url(self._names[0])
 
-    def ask(self, question: str) -> int:
+    def select(self, question: str) -> list[Any]:
         with self.relay.store.engine.connect() as connection:
-            return int(connection.execute(text(question)).scalar_one())
+            return list(connection.execute(text(question)))
 
     def back_up(self) -> Path:
         copy = f"world_{next(_numbers)}"

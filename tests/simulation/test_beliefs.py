@@ -304,6 +304,35 @@ def test_a_clock_that_steps_ahead_and_back_removes_nothing_and_leaves_lanes_open
     assert world.core.breaches() == []
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=3), timedelta(minutes=20), timedelta(hours=2)], ids=str)
+def test_a_clock_that_is_ahead_for_a_moment_shortens_no_spacing_and_makes_nothing_past(
+    new_world: NewWorld, ahead: timedelta
+) -> None:
+    """R-32 counts by the time that is expected, and so does what is taken in meanwhile."""
+    world = new_world(watched=True, index={"min_posts_per_call": 1})
+    book(world, "B-1")
+    book(world, "B-2", starts_at="2026-11-23T08:30:00")  # half an hour ahead
+    minutes(world, SPACING / 60 + 1)
+    book(world, "B-1", starts_at="2026-12-24T11:00:00")
+    world.work()
+    world.advance(SPACING / 2)
+    # When the database's clock is ahead just when B-1 is changed again, and B-2 with it
+    book(world, "B-1", starts_at="2026-12-24T12:00:00")
+    book(world, "B-2", starts_at="2026-11-23T08:31:00")
+    world.ahead = ahead
+    world.work()
+    world.advance(5)
+    world.ahead = timedelta()
+    world.work()
+    # Then the one waits for its time, and the other is never removed
+    assert world.core.summary()["notifications_by_kind"]["deleted"] == 0
+    minutes(world, SPACING / 60 + 1)
+    assert shown(world) == {"B-1", "B-2"}
+    assert {key[2]: content for key, content in world.index().items()}["B-1"] == "20261224120000"
+    assert world.core.summary()["notifications_by_kind"]["deleted"] == 0
+    assert world.core.breaches() == []
+
+
 def test_a_clock_that_stays_odd_is_believed_after_an_hour(new_world: NewWorld) -> None:
     """It may be our own host's that is wrong: that must not keep bookings in the index for ever."""
     world = new_world()

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, event
 
+from relay.flow.clockwatch import ClockWatch
 from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
 from relay.flow.follow import follow
 from relay.flow.intake import intake
@@ -122,7 +123,8 @@ class Wire:
 
 
 class World:
-    """See the module. `collect` turns the sandbox's collect queue on; `index` and `source` are settings of the two."""
+    """See the module. `collect` turns the sandbox's collect queue on; `index`, `top` and `source` are settings. With
+    `watched` the relay compares the database's clock, which may be `ahead`, with that of its host."""
 
     def __init__(
         self,
@@ -131,11 +133,14 @@ class World:
         collect: Collect | None = None,
         key_spacing: float = SPACING,
         index: Mapping[str, object] | None = None,
+        top: Mapping[str, object] | None = None,
         outbox_apart: bool = False,
+        watched: bool = False,
         **source: object,
     ) -> None:
         self.label = "national"  # what the configuration calls the index
         self.seconds = 0.0
+        self.ahead = timedelta()
         self.calls = 0
         self.fate = Fate()
         self._path = folder / "relay.db"
@@ -145,6 +150,9 @@ class World:
         self.wire = Wire(self)
         self._key_spacing = key_spacing
         self._index = dict(index or {})
+        self._top = dict(top or {})
+        self._source = source
+        self._watched = watched
         self.settings = self._settings(key_spacing, source)
         lease.steady_seconds = lambda: self.seconds
         self.relay = self._new_relay()
@@ -161,7 +169,11 @@ class World:
         return f"sqlite:///{self._path}"
 
     def now(self, _connection: Connection | None = None) -> datetime:
-        """The time in this world; the relay's database clock."""
+        """The time by the relay's database clock, which is the time in this world unless it is ahead."""
+        return self.host_now() + self.ahead
+
+    def host_now(self) -> datetime:
+        """The time in this world, by the clock of the worker's host."""
         return START + timedelta(seconds=self.seconds)
 
     def instant(self, text: str) -> datetime:
@@ -252,9 +264,8 @@ class World:
         """Let time pass until all that was said alone has been said in company, or there is no company to be had."""
         for _ in range(limit):
             self.settle()
-            asked = "SELECT count(*) FROM ei_lane WHERE say_again_at < ?"
             soon = iso(self.now() + timedelta(hours=12))
-            if not self.outbox.execute(asked, [soon]).fetchone()[0]:
+            if not self.ask(f"SELECT count(*) FROM ei_lane WHERE say_again_at < '{soon}'"):
                 return
             self.advance(60)
         raise AssertionError("it never came to rest")
@@ -270,10 +281,14 @@ class World:
 
     def ask(self, question: str) -> int:
         """The number that a question to the relay's own database is answered with."""
+        return int(self.select(question)[0][0])
+
+    def select(self, question: str) -> list[Any]:
+        """The rows that a question to the relay's own database is answered with."""
         if self._outbox_path == self._path:
-            return int(self.outbox.execute(question).fetchone()[0])
+            return self.outbox.execute(question).fetchall()
         with closing(sqlite3.connect(self._path)) as database:
-            return int(database.execute(question).fetchone()[0])
+            return database.execute(question).fetchall()
 
     def back_up(self) -> Path:
         """A copy of the relay's own database, as it is now."""
@@ -312,6 +327,8 @@ class World:
 
     def _new_relay(self) -> Relay:
         relay = Relay(self.settings, clock=self)
+        if self._watched:
+            relay.watch = ClockWatch(self.host_now)
         relay.store = MortalStore(relay.store.engine, self, self.fate)
         relay.client(self.label)._transport = self.wire  # type: ignore[assignment]
         room = relay.source("tidbok")
@@ -355,9 +372,12 @@ class World:
                     | {name: value for name, value in source.items() if name != "environment"}
                 ],
             }
+            | self._top
         )
 
 
 def _leave_to_the_system(connection: Any, _record: object = None) -> None:
-    """Wait for no disk: workers die here, the machine does not, and thousands of commits would wait for it."""
+    """Wait for no disk: workers die here, the machine does not, and thousands of commits would wait for it. Nor for a
+    lock: there is nobody beside us who could let it go meanwhile."""
     connection.execute("PRAGMA synchronous=OFF")
+    connection.execute("PRAGMA busy_timeout=1")
