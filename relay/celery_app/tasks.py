@@ -141,7 +141,7 @@ def intake(*sources: str) -> None:
 @_step
 def look_again(source: str) -> None:
     """The same for a source whose outbox is noted as not answering, maybe by another process: clear it if it does."""
-    _relay.troubled.add(source)
+    _relay.look_closely([source])
     _take(source)
 
 

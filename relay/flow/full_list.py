@@ -52,6 +52,10 @@ class NotCompared(Exception):
     """The list was not compared; the text says why, and quotes no value."""
 
 
+class Busy(NotCompared):
+    """Somebody else is at a list of the source."""
+
+
 @dataclass(slots=True)
 class Plan:
     """What applying would do: bookings by fate, and how many of them lose their post, or have it moved."""
@@ -166,7 +170,7 @@ def _position(tx: Transaction, name: str) -> datetime:
     if row is not None and row.retired_at is not None:
         raise NotCompared("the source is retired")
     if snapshots.is_at_work(tx, name):
-        raise NotCompared("another list of the source is being applied")
+        raise Busy("another list of the source is being applied")
     return tx.now
 
 

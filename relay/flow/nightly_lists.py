@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from relay.catalogue import CatalogueError
 from relay.flow import full_list
-from relay.flow.full_list import Found, NotCompared, Plan
+from relay.flow.full_list import Busy, Found, NotCompared, Plan
 from relay.flow.relay import Relay
 from relay.settings import Source
 from relay.snapshot import Fate, implausible
@@ -37,16 +37,20 @@ def compare_due(relay: Relay, is_stopping: Callable[[], bool] = lambda: False) -
     for source in relay.settings.source:
         if not source.full_list_query or is_stopping():
             continue
-        turn = relay.store.transact(lambda tx, source=source: _turn(tx, source))  # type: ignore[misc]
-        if turn is not None and not compare_now(relay, source.name, is_stopping):
-            relay.store.transact(lambda tx, name=source.name, turn=turn: take_turn(tx, _chore(name), AGAIN, turn))  # type: ignore[misc]
+        night = relay.store.transact(lambda tx, source=source: _turn(tx, source))  # type: ignore[misc]
+        if night is not None:
+            compare_now(relay, source.name, is_stopping, night)
 
 
-def compare_now(relay: Relay, name: str, is_stopping: Callable[[], bool] = lambda: False) -> bool:
+def compare_now(
+    relay: Relay, name: str, is_stopping: Callable[[], bool] = lambda: False, night: datetime | None = None
+) -> bool:
     """Compare a source's list, do what differs, and keep what came of it; False where it may fare better soon."""
     began = relay.store.transact(lambda tx: tx.now)
     try:
         found = full_list.compare(relay, name, is_stopping=is_stopping)
+    except Busy:
+        return False  # whoever is at it keeps what comes of it
     except (NotCompared, RunIsOver, CatalogueError) as error:
         log.error("the full list was not compared: %s", error, extra={"source": name})
         keep(relay, name, began, error=str(error))
@@ -54,7 +58,7 @@ def compare_now(relay: Relay, name: str, is_stopping: Callable[[], bool] = lambd
     try:
         if (refused := implausible(found.comparison)) is not None:
             log.error("the full list is not believed: %s", refused, extra={"source": name})
-            keep(relay, name, began, found, error=refused)
+            keep(relay, name, began, found, error=refused, night=night)
             return True
         done = full_list.apply(relay, found, WHO, WHY, is_stopping=is_stopping)
     except (NotCompared, RunIsOver, CatalogueError) as error:
@@ -63,21 +67,31 @@ def compare_now(relay: Relay, name: str, is_stopping: Callable[[], bool] = lambd
         return False
     finally:
         full_list.forget(relay, found)
-    keep(relay, name, began, found, done)
+    keep(relay, name, began, found, done, night=night)
     level = logging.WARNING if done.changes or found.rejected else logging.INFO
     log.log(level, "the full list was compared", extra={"source": name, "bookings": figures(found, done)})
     return True
 
 
 def keep(
-    relay: Relay, name: str, began: datetime, found: Found | None = None, done: Plan | None = None, error: str = ""
+    relay: Relay,
+    name: str,
+    began: datetime,
+    found: Found | None = None,
+    done: Plan | None = None,
+    *,
+    error: str = "",
+    night: datetime | None = None,
 ) -> None:
-    """Keep what came of a comparison. One that failed leaves the time and the figures of the last good one."""
+    """Keep what came of a comparison. One that failed leaves the time and the figures of the last good one. `night`:
+    the one of which that was all."""
 
     def work(tx: Transaction) -> None:
         before = notes.of(tx, notes.FULL_LIST).get(name)
         said: dict[str, Any] = dict(before.said) if before is not None else {"first_at": began.isoformat()}
         said |= {"tried_at": began.isoformat(), "error": error or None}
+        if night is not None:
+            said |= {"night": night.isoformat()}
         if found is not None and done is not None:
             said |= {"compared_at": began.isoformat(), "ended_at": tx.now.isoformat(), **figures(found, done)}
             said |= {"reasons": found.rejected}
@@ -105,15 +119,15 @@ def note_configured(tx: Transaction, names: Iterable[str]) -> None:
 
 
 def _turn(tx: Transaction, source: Source) -> datetime | None:
-    """When the next night begins, where this one's comparison is ours to do; None: it is not time, or not ours."""
+    """The night whose comparison is ours to do now; None: it is not time, it is done, or not ours."""
     row = restores.of_source(tx, source.name)
     if row is None or row.retired_at is not None:
         return None
     note_configured(tx, [source.name])
-    begins = _begins(tx.now, source.full_list_at)
-    if tx.now - begins > NIGHT:
+    night = _begins(tx.now, source.full_list_at)
+    if tx.now - night > NIGHT or notes.of(tx, notes.FULL_LIST)[source.name].said.get("night") == night.isoformat():
         return None
-    return take_turn(tx, _chore(source.name), _begins(begins + timedelta(hours=36), source.full_list_at) - tx.now)
+    return night if take_turn(tx, _chore(source.name), AGAIN) is not None else None
 
 
 def _begins(now: datetime, at: str) -> datetime:

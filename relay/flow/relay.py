@@ -13,15 +13,15 @@ import re
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, event, make_url
 
 from relay.database import connect
 from relay.flow.clockwatch import ClockWatch
@@ -72,11 +72,15 @@ class Relay:
         self._clients: dict[str, IndexClient] = {}
         self._rooms: dict[str, SourceRoom] = {}
         self.store = Store(self._engine(settings.database_url), clock)
+        if self.store.engine.dialect.name == "postgresql":
+            event.listen(self.store.engine, "connect", lambda *_: self.may_be_elsewhere.set())
         self.spool = Spool(settings.spool_folder)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self.identified: set[str] = set()  # sources that have noted which table they read
         self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
+        self.may_be_elsewhere = Event()  # set: our database may be on another server than it was (relay.flow.cluster)
+        self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
         self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
         self._sources = {source.name: source for source in settings.source}
         self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
@@ -212,6 +216,12 @@ class Relay:
 
         index = self.settings.engagement_index[engagement_index]
         return Finder(endpoint_of(index), index.find_content_url)
+
+    def look_closely(self, names: Iterable[str]) -> None:
+        """These outboxes may be noted as not answering, or their marks are to be compared before anything is sent."""
+        self.troubled.update(names)
+        for name in names:
+            self.next_compare.pop(name, None)
 
     def close(self) -> None:
         """Let go of every connection."""

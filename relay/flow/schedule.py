@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from relay.flow.delivery import LEASE_MARGIN
+from relay.flow.cluster import watch
+from relay.flow.delivery import COMPARED, LEASE_MARGIN
 from relay.flow.relay import Relay
 from relay.index.verdict import LONGEST_PAUSE
 from relay.settings import EngagementIndex
@@ -31,7 +32,8 @@ class Work(NamedTuple):
     with threads of their own (`relay.flow.hands`).
 
     `troubled` are the outboxes that are noted as not answering, each to be looked at alone, so that no other waits for
-    it. Who finds that one answers clears the note, so whoever is sent to look must hear of it.
+    it. Who finds that one answers clears the note, so whoever is sent to look must hear of it. Among them are those of
+    which nothing is sent before their marks are compared: whoever looks does so at once (`relay.flow.restored`).
     """
 
     outboxes: list[tuple[str, ...]]
@@ -51,24 +53,28 @@ def due_work(relay: Relay) -> Work:
         if believes and (expired := posts.expire(tx)):
             log.info("posts expired", extra={"posts": expired})
         collisions.release(tx)
-        here = [source for source in sources.due(tx) if source.name in relay.source_names]
+        here = [source for source in sources.due(tx, tx.now - COMPARED) if source.name in relay.source_names]
         due = [
             lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault, refresh=bool(settings.refresh_every))
             for index, settings in relay.settings.engagement_index.items()
         ]
         look = [source for source in here if source.look]
         return Work(
-            outboxes=in_turns([source.name for source in look if not source.troubled]),
-            troubled=[source.name for source in look if source.troubled],
+            outboxes=in_turns([each.name for each in look if not each.troubled and not each.compare]),
+            troubled=[each.name for each in look if each.troubled or each.compare],
             lanes=[name for each in due for name in each.working],
             failing=[name for each in due for name in each.failing],
             blocked=[name for each in due for name in each.blocked],
             policies=[source.name for source in here if source.check and believes],
         )
 
+    watch(relay)
     relay.replay()  # before anybody finds an open call and holds its posts in doubt
     found = relay.store.transact(work)
-    relay.troubled.update(found.troubled)
+    if relay.may_be_elsewhere.is_set():  # the connection was cut just now, and the new one may lead to another server
+        watch(relay)
+        found = relay.store.transact(work)
+    relay.look_closely(found.troubled)
     return found
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import case, literal, update
 
 from relay.store.ledgers import chore
 from relay.store.schema import lane, post, source
 from relay.store.transaction import Transaction
 
 BOUND: Final = timedelta(seconds=60)  # clocks may differ by so much without a word
+HOURLY: Final = timedelta(hours=1) + BOUND  # the turn of every chore but verifying, which may have years
 
 
 def repair(tx: Transaction, longest_lease: timedelta, longest_pause: timedelta, *, posts_too: bool = False) -> int:
@@ -36,7 +37,9 @@ def repair(tx: Transaction, longest_lease: timedelta, longest_pause: timedelta, 
     tx.run(update(source).where(source.c.next_look_at > now + 2 * BOUND).values(next_look_at=now))
     tx.run(update(source).where(source.c.next_check_at > now + 2 * BOUND).values(next_check_at=now))
     tx.run(update(source).where(source.c.restore_rests_until > now + 24 * 60 * BOUND).values(restore_rests_until=now))
-    tx.run(update(chore).where(chore.c.next_at > now + timedelta(hours=1) + BOUND).values(next_at=now))
+    hourly, rare = (literal(now + length, chore.c.next_at.type) for length in (HOURLY, timedelta(days=366)))
+    longest = case((chore.c.name.like("verify %"), rare), else_=hourly)
+    tx.run(update(chore).where(chore.c.next_at > longest).values(next_at=now))
     if repaired or posts_too:
         tx.run(update(post).where(post.c.sent_at > now).values(sent_at=now))
         tx.run(update(source).where(source.c.weighed_by.is_not(None)).values(weighed_to=""))

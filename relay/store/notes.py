@@ -17,6 +17,7 @@ from relay.store.upsert import upsert
 
 FULL_LIST: Final = "full list"  # of a source: the last comparison (relay.flow.full_list)
 
+CLUSTER: Final = "cluster"  # of "": the server that the relay's own database was last seen on (relay.flow.cluster)
 ODD: Final = "odd values"  # of a source's last outbox rows (relay.flow.oddities)
 
 

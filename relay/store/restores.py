@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Executable, Row, and_, case, false, func, literal_column, select, true, update
+from sqlalchemy import Executable, Row, String, and_, case, cast, false, func, literal_column, select, true, update
 
 from relay.post import ABSENT, COLLISION, UNKNOWN, PostKey
 from relay.store import receipts
@@ -49,6 +49,24 @@ def known(tx: Transaction, name: str) -> Compared:
 def of_source(tx: Transaction, name: str) -> Row[Any] | None:
     """The source's row."""
     return tx.run(select(source).where(source.c.name == name)).one_or_none()
+
+
+def cluster(tx: Transaction) -> dict[str, str] | None:
+    """Which PostgreSQL server this is and on which timeline it writes: a dump that is restored elsewhere comes to
+    another system, a standby that is promoted or a backup that is recovered to a time writes on another timeline.
+    Everybody may ask. Raises SQLAlchemyError where the server has no answer; None: it is no PostgreSQL."""
+    if tx.dialect != "postgresql":
+        return None
+    file = func.pg_walfile_name(func.pg_current_wal_lsn())
+    system = func.pg_control_system().table_valued("system_identifier").c.system_identifier
+    row = tx.run(select(cast(system, String()).label("system"), func.left(file, 8).label("timeline"))).one()
+    return {"system": row.system, "timeline": row.timeline}
+
+
+def compare_soon(tx: Transaction, before: datetime) -> None:
+    """Nothing is sent of any source before its marks are compared: they count as compared before a time."""
+    compared_after = (source.c.outbox_compared_at > before) & source.c.restore_suspected_at.is_(None)
+    tx.run(update(source).where(compared_after).values(outbox_compared_at=before))
 
 
 def missing(tx: Transaction, names: Collection[str], row_ids: Iterable[int]) -> list[int]:

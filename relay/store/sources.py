@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, update
 
 from relay.store.ledgers import held_booking
 from relay.store.rows import as_json, given_select
@@ -33,6 +33,7 @@ class Due(NamedTuple):
     look: bool  # at its outbox
     troubled: bool  # its outbox is noted as not answering
     check: bool  # its lists, or go on with a weighing
+    compare: bool = False  # its marks: they were not for so long that nothing is sent of it
 
 
 class Held(NamedTuple):
@@ -48,13 +49,16 @@ class Held(NamedTuple):
     holds: bool = False  # whether posts of some bookings are kept as they are (relay.store.changes)
 
 
-def due(tx: Transaction) -> list[Due]:
+def due(tx: Transaction, compared_since: datetime | None = None) -> list[Due]:
     """The sources that somebody should do something for. One that was in trouble is left alone for a while."""
     look = source.c.next_look_at <= tx.now
     check = or_(source.c.next_check_at <= tx.now, source.c.weighed_to.is_not(None))
-    asked = select(source.c.name, look.label("look"), source.c.failures, check.label("check"))
+    compare: ColumnElement[bool] = literal(False)
+    if compared_since is not None:
+        compare = and_(source.c.outbox_compared_at < compared_since, source.c.restore_suspected_at.is_(None))
+    asked = select(source.c.name, look.label("look"), source.c.failures, check.label("check"), compare.label("compare"))
     rows = tx.run(asked.where(or_(look, check)).order_by(source.c.name))
-    return [Due(row.name, bool(row.look), row.failures > 0, bool(row.check)) for row in rows]
+    return [Due(row.name, bool(row.look), row.failures > 0, bool(row.check), bool(row.compare)) for row in rows]
 
 
 def lock(tx: Transaction, name: str) -> Held | None:

@@ -271,6 +271,20 @@ def test_a_test_run_in_production_is_held(new_world: NewWorld) -> None:
     assert (change.kind, change.created) == ("arrivals", 300)
 
 
+def test_a_test_run_in_one_second_is_held_and_comes_when_it_is_approved(new_world: NewWorld) -> None:
+    """Hundreds of residents, all at one time: a load test's fixture."""
+    world = new_world(environment="production")
+    for number in range(150):
+        book(world, f"B-{number}", resident_id=RESIDENT if number % 2 else "195712130011")
+    minutes(world, 2)
+    assert shown(world) == set()
+    (change,) = held(world)
+    assert (change.kind, change.created) == ("arrivals", 150)
+    approve(world.relay.store, change.id, world.relay.source("tidbok").policies.ground(), "anna", "a vaccination")
+    minutes(world, 5)
+    assert len(shown(world)) == 150
+
+
 @pytest.mark.parametrize("hours", [2, 24, 24 * 60])
 def test_a_clock_that_steps_ahead_and_back_removes_nothing_and_leaves_lanes_open(
     new_world: NewWorld, hours: float, monkeypatch: pytest.MonkeyPatch
