@@ -142,9 +142,10 @@ def _set_aside(sources: list[Facts]) -> Iterator[str]:
         rows = source.get("set_aside")
         if isinstance(rows, list) and rows:
             first = rows[0]
+            since = f", since {first['since']:%Y-%m-%d %H:%M}" if isinstance(first.get("since"), datetime) else ""
             yield (
                 f"source {source['source']}: {source['rows_set_aside']} outbox rows are set aside, since their outcome "
-                f"cannot be written; the first is id {first['row_id']}: {first['reason']}"
+                f"cannot be written; the first is id {first['row_id']}{since}: {first['reason']}"
             )
 
 
