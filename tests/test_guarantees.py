@@ -23,3 +23,16 @@ def test_what_shows_a_promise_is_there(named: str) -> None:
     found = [ROOT / path] if path.startswith("tests/") else list((ROOT / "tests").rglob(path))
     assert [file.exists() for file in found] == [True]
     assert not function or f"def {function}(" in found[0].read_text(encoding="utf-8")
+
+
+def test_every_bad_thing_is_in_one_table_and_shown_by_a_test() -> None:
+    page = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+    heading = "## What one bad thing can stop"
+    assert page.count(heading) == 1
+    section = page.split(heading)[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")][2:]
+    faults = [row for row in rows if not row[0].strip().startswith("**")]
+    assert len(faults) >= 25
+    for what, stops, shown in faults:
+        assert stops.strip(), what
+        assert re.search(r"`[\w/.]+\.py(::\w+)?`", shown), what

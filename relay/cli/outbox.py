@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -88,11 +88,16 @@ def _known(loaded: Settings, name: str) -> tuple[list[tuple[int, str]], int | No
     try:
         with reading(engine) as connection:
             tx = Transaction(connection, datetime.now(UTC))
-            return [(row.row_id, row.reason) for row in aside.listed(tx, name)], receipts.newest(tx, name)
+            rows = [(row.row_id, _reason(row.reason, tx.now - row.since)) for row in aside.listed(tx, name)]
+            return rows, receipts.newest(tx, name)
     except SQLAlchemyError:  # it is older, or away: the outbox is what was asked about
         return [], None
     finally:
         engine.dispose()
+
+
+def _reason(reason: str, since: timedelta) -> str:
+    return reason if reason != aside.HELD else f"{reason}, for {max(round(since.total_seconds() / 60), 1)} minutes now"
 
 
 def _explain_time(rows: Sequence[RowFacts], json_: bool) -> None:

@@ -258,10 +258,13 @@ def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         rows = source.get("set_aside")
         if isinstance(rows, list) and rows:
+            first = rows[0]
+            since = first.get("since")
             what = say(
-                "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}: "
-                "{reason}",
-                number=source["rows_set_aside"], row=rows[0]["row_id"], reason=quoted(rows[0]["reason"]),
+                "{number} outbox rows are set aside, since their outcome cannot be written; the first is id "
+                "{row}{since}: {reason}",
+                number=source["rows_set_aside"], row=first["row_id"], reason=quoted(first["reason"]),
+                since=say(", since {time}", time=_moment(since)) if isinstance(since, datetime) else None,
             )  # fmt: skip
             yield Trouble("set_aside", _of(source, what))
 

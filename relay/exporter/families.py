@@ -78,7 +78,7 @@ class Families(Collector):
         )
         set_aside = _gauge(
             "rows_set_aside",
-            "Outbox rows whose outcome the outbox does not take: they are taken, passed over and tried again slowly.",
+            "Outbox rows that are taken and whose outcome cannot be written, or that another transaction keeps held.",
             "source",
         )
         standing = self._looks.database.value

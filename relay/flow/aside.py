@@ -1,9 +1,13 @@
-"""Rows whose outcome an outbox does not take, each for a reason of its own: noted, passed over, tried again slowly."""
+"""Rows whose outcome an outbox does not take, each for a reason of its own: noted, passed over, tried again slowly.
+
+Rows that another transaction holds are tried again within seconds; those that it goes on holding are noted too.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 from relay.change import OutboxRow
@@ -34,6 +38,12 @@ def follow_up(
         for row_id, reason in reasons.items():
             facts = {"source": room.name, "row": row_id, "reason": reason}
             log.error("the outcome of an outbox row cannot be written; the row is set aside", extra=facts)
+    if marked is not None and (held := room.reader.held_for(rows, marked.left)):
+        relay.store.transact(partial(aside.hold, source=room.name, for_=held))
+        room.reader.pass_over(dict.fromkeys(held, timedelta(0)))
+        for row_id, since in held.items():
+            facts = {"source": room.name, "row": row_id, "seconds": round(since.total_seconds())}
+            log.warning("another transaction holds an outbox row; its outcome is written when that ends", extra=facts)
     last = None if complete or not rows else rows[-1].id
     over = room.reader.over(last) - refused.keys() - (marked.left if marked is not None else frozenset())
     if over:

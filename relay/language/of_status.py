@@ -44,10 +44,11 @@ STATUS: Final = {
     "{utc}Z": "{local}",
     "{number} outbox rows were rejected within the hour": "{number} rader i utkorgen har avvisats den senaste timmen",
     "{number} posts are parked": "{number} poster är parkerade",
-    "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}: {reason}": (
-        "{number} rader i utkorgen är undanlagda, eftersom deras utfall inte går att skriva; den första har id {row}: "
-        "{reason}"
+    "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}{since}: {reason}": (
+        "{number} rader i utkorgen är undanlagda, eftersom deras utfall inte går att skriva; den första har id "
+        "{row}{since}: {reason}"
     ),
+    ", since {time}": ", sedan {time}",
     "index {index}: its client certificate cannot be read: {error}": (
         "index {index}: klientcertifikatet går inte att läsa: {error}"
     ),

@@ -5,6 +5,7 @@ Facts only; `relay.outbox.judge` says what they mean. Nothing is changed: the on
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from relay.outbox.texts import as_read, as_text
 from relay.outbox.trouble import explain
 
 LAST_ROWS = 500
+_MOMENT = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class OutboxFacts:
     read_trouble: str | None = None
     mark_trouble: str | None = None
     troubles: tuple[str, ...] = field(default=())  # the table itself could not be looked at
+    held: tuple[int, ...] = ()  # rows that another transaction holds, at two looks a second apart
     ids_may_restart: bool = False  # the ids of deleted rows are given out again
     newest_taken: int | None = None  # the highest id that the relay knows to have taken; None: nobody asked it
 
@@ -83,6 +86,7 @@ def look(engine: Engine, table_name: str) -> OutboxFacts:
         rows=rows,
         read_trouble=read_trouble,
         mark_trouble=_try_to_mark(engine, table_name, now),
+        held=_held(engine, table_name),
         ids_may_restart=ids_may_restart,
     )
 
@@ -155,6 +159,18 @@ def _read(engine: Engine, table_name: str, kinds: dict[str, Any], booking_id: st
         )
         for row in found
     )
+
+
+def _held(engine: Engine, table_name: str) -> tuple[int, ...]:
+    """A row that is held for a moment, as by the relay itself while it marks, is none."""
+    reader = OutboxReader(engine, table_name)
+    try:
+        if not (held := reader.held_by_others()):
+            return ()
+        time.sleep(_MOMENT)
+        return tuple(sorted(set(held) & set(reader.held_by_others())))
+    except SQLAlchemyError:
+        return ()  # what is wrong is said of reading and marking
 
 
 def _try_to_mark(engine: Engine, table_name: str, now: datetime) -> str | None:

@@ -86,9 +86,21 @@ def _aside(rows: Sequence[tuple[int, str]]) -> Iterator[str]:
 def _suspicious(facts: OutboxFacts) -> Iterator[str]:
     if facts.columns:
         yield from _indexes(facts)
+    yield from _held(facts)
     yield from _unversioned(facts.rows)
     yield from _ids(facts)
     yield from unlike([row.row for row in facts.rows])
+
+
+def _held(facts: OutboxFacts) -> Iterator[str]:
+    """Not wrong by itself: a booking may be long being written."""
+    if facts.held:
+        first = ", ".join(str(row_id) for row_id in facts.held[:10])
+        more = f" and {len(facts.held) - 10} more" if len(facts.held) > 10 else ""
+        yield (
+            f"Another transaction holds the rows with id {first}{more}: their outcomes are written when it ends. If it "
+            "does not, look for a session of the booking system's that is idle in a transaction."
+        )
 
 
 def _missing(facts: OutboxFacts) -> list[str]:

@@ -82,6 +82,21 @@ class Marker:
             else:
                 return
 
+    def held_by_others(self, ids: Sequence[int]) -> list[int]:
+        """Those of these rows that another transaction holds; none where the database does not tell (SQL Server, whose
+        readers do not even see them), or has nothing that passes them by."""
+        if not ids or not self.passes_by or self._dialect == "mssql":
+            return []
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            free = {
+                row_id
+                for some in chunks(sorted(ids), IDS_PER_STATEMENT)
+                for row_id in connection.execute(self.hold, {"ids": some}).scalars()
+            }
+            waiting = self._without_outcome(connection, [row_id for row_id in ids if row_id not in free])
+            transaction.rollback()
+        return sorted(waiting)
+
     @property
     def passes_by(self) -> bool:
         """Whether rows that somebody holds are passed by, as far as is known."""

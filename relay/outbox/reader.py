@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +31,7 @@ from sqlalchemy.types import TypeEngine
 
 from relay.change import UNREADABLE, OutboxRow
 from relay.database import reading
-from relay.outbox.marks import Marked, Marker
+from relay.outbox.marks import IDS_PER_STATEMENT, Marked, Marker
 from relay.outbox.marks import Settled as Settled
 from relay.outbox.rescue import is_of_rows, read_around
 from relay.outbox.table import DEFAULT_NAME, outbox_table, past_locks
@@ -42,6 +43,7 @@ WRITTEN: Final = (
     "starts_at", "invited_on", "valid_until", "presentable", "data_controller", "created_at",
 )  # fmt: skip
 MOST_ASIDE: Final = 400  # rows that are passed over by their ids
+HELD_SECONDS: Final = 30.0  # for which somebody must hold a row before it is told of
 _PASS_SECONDS: Final = 5.0  # for which rows that somebody holds are not read again in front of newer ones
 
 
@@ -89,6 +91,7 @@ class OutboxReader:
         self._after: int | None = None  # rows up to here are not read until `_back_at`: some of them are held
         self._back_at = 0.0
         self.knows_aside = False  # what other processes have set aside, or earlier ones
+        self._held: dict[int, float] = {}  # rows that somebody held when they were to be marked: since when
         self._aside: dict[int, float] = {}  # rows that cannot be marked: until when they are passed over
 
     def unread(self, limit: int) -> list[OutboxRow]:
@@ -180,9 +183,33 @@ class OutboxReader:
         self._aside |= {row_id: now + rest.total_seconds() for row_id, rest in rests.items()}
 
     def over(self, last: int | None) -> set[int]:
-        """The rows set aside whose time is over, up to that id: a read finds them now, if they still wait."""
+        """The rows set aside whose time is over, up to that id: a read finds them now, if they still wait. None of
+        those that are not read just now, since some before them are held."""
+        now, first = time.monotonic(), self._after if self._after is not None else -1
+        return {i for i, until in self._aside.items() if until <= now and i > first and (last is None or i <= last)}
+
+    def held_for(self, rows: Sequence[OutboxRow], left: AbstractSet[int]) -> dict[int, timedelta]:
+        """How long each of the rows that were left just now has been held, of those that have been for `HELD_SECONDS`
+        and are not set aside yet. `rows` were to be marked: the others of them are forgotten."""
         now = time.monotonic()
-        return {i for i, until in self._aside.items() if until <= now and (last is None or i <= last)}
+        for row in rows:
+            if row.id not in left:
+                self._held.pop(row.id, None)
+        for row_id in left:
+            self._held.setdefault(row_id, now)
+        return {
+            row_id: timedelta(seconds=now - self._held[row_id])
+            for row_id in sorted(left)
+            if now - self._held[row_id] >= HELD_SECONDS and row_id not in self._aside
+        }
+
+    def held_by_others(self) -> list[int]:
+        """The ids of the first rows without an outcome that another transaction holds just now, as far as this kind of
+        database tells. Raises SQLAlchemyError."""
+        asked = select(self._table.c.id).where(*self._mine).order_by(self._table.c.id).limit(IDS_PER_STATEMENT)
+        with reading(self.engine) as connection:
+            waiting = list(connection.execute(self.past_locks(asked)).scalars())
+        return self._marker.held_by_others(waiting)
 
     def forget(self, row_ids: Iterable[int]) -> None:
         """These are no longer set aside."""

@@ -1,12 +1,13 @@
 """Rows of outboxes that are set aside: taken, but their outcome cannot be written, each for a reason of its own.
 
-They are noted for whoever looks (`status`, `outbox check`, the gauge), and for a worker that begins, so that it passes
-them over too. Whoever finds that one can be marked takes its note away.
+Rows that another transaction has held for a while are among them; those are tried again all the time. They are noted
+for whoever looks (`status`, `outbox check`, the gauge), and for a worker that begins, so that it passes them over too.
+Whoever finds that one can be marked takes its note away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from relay.store.schema import row_aside
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
+HELD: Final = "another transaction holds it"
 _FIRST_REST: Final = timedelta(minutes=1)
 _LONGEST_REST: Final = timedelta(hours=1)
 
@@ -34,10 +36,22 @@ def set_aside(tx: Transaction, source: str, reasons: Mapping[int, str]) -> dict[
         since: datetime = before.since if before is not None else tx.now
         rows.append({"source": source, "row_id": row_id, "reason": reason[:500], "since": since, "tries": tries,
                      "next_at": tx.now + rests[row_id]})  # fmt: skip
+    _write(tx, rows)
+    return rests
+
+
+def hold(tx: Transaction, source: str, for_: Mapping[int, timedelta]) -> None:
+    """Note rows that another transaction holds, each with how long it has by now."""
+    rows = [{"source": source, "row_id": row_id, "reason": HELD, "since": tx.now - since, "tries": 1, "next_at": tx.now}
+            for row_id, since in for_.items()]  # fmt: skip
+    known = {row.row_id for row in _of(tx, source, for_)}  # by another process, which saw it earlier
+    _write(tx, [row for row in rows if row["row_id"] not in known])
+
+
+def _write(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
     columns = tuple(row_aside.columns)
     statement = upsert(tx.dialect, row_aside, given_select(tx.dialect, *columns), key=columns[:2], update=columns[2:])
     tx.run(statement, {"rows": as_json(rows)})
-    return rests
 
 
 def waiting(tx: Transaction, source: str) -> dict[int, timedelta]:

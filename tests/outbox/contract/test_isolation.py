@@ -15,6 +15,9 @@ from sqlalchemy import Engine, text
 from relay.change import READ_AT_MOST, Rejected, read
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
+from relay.outbox import reader as reading
+from relay.outbox.inspect import look
+from relay.outbox.judge import judge
 from relay.outbox.reader import OutboxReader, Settled
 from relay.store import aside
 from tests.made import SYSTEMS
@@ -151,6 +154,46 @@ def test_a_row_that_somebody_holds_holds_up_no_other(relay: Relay, engine: Engin
     relay.source(SOURCE).reader._back_at = 0.0  # some seconds later
     assert take_all(relay) == 1
     assert tally(engine) == {"taken": 2502}
+
+
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+def test_a_row_that_somebody_goes_on_holding_is_named_until_it_is_let_go(
+    relay: Relay, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, free = put(engine, **LATER | {"booking_id": "held"}), put(engine, **LATER | {"booking_id": "free"})
+    source = relay.source(SOURCE).reader
+    other_process = Relay(relay.settings)
+    other_process.prepare()
+
+    def noted() -> list[tuple[int, str]]:
+        return [(row.row_id, row.reason) for row in relay.store.transact(aside.listed)]
+
+    with engine.begin() as other:
+        other.execute(text(holding(engine.dialect.name, f"id = {held}")))
+        take_all(relay)
+        assert noted() == []  # it may be a moment
+        monkeypatch.setattr(reading, "HELD_SECONDS", 0.0)
+        for _ in range(2):
+            source._back_at = 0.0  # some seconds later
+            take_all(relay)
+            take_all(relay)  # what is behind it is looked at meanwhile, which says nothing of it
+            assert noted() == [(held, aside.HELD)]
+        since = relay.store.transact(aside.listed)[0].since
+        intake(other_process, SOURCE)
+        assert relay.store.transact(aside.listed)[0].since == since
+        if engine.dialect.name != "mssql":
+            facts = look(engine, "ei_outbox")
+            assert facts.held == (held,)
+            assert any(f"holds the rows with id {held}:" in finding.text for finding in judge(facts))
+
+    source._back_at = other_process.source(SOURCE).reader._back_at = 0.0
+    intake(other_process, SOURCE)  # whoever marks it
+    intake(relay, SOURCE)
+    assert noted() == []
+    assert look(engine, "ei_outbox").held == ()
+    assert set(outcomes(engine)) == {held, free}
+    assert tally(engine) == {"taken": 2}
+    other_process.close()
 
 
 @pytest.mark.parametrize("dialect", SERVERS, indirect=True)
