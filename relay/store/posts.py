@@ -162,7 +162,7 @@ def claim(
     allowed = Allowed(tx.now, sent_before, literal(split), literal(bulk))
     asked = select(*COLUMNS).where(due(lane_id, allowed)).order_by(*_IN_TURN)
     ahead = least if least > 1 else 0  # so many more are looked at, to know what would be left
-    found = [due_post(row, source_system) for row in tx.run(asked.limit(limit + ahead))]
+    found = [due_post(row, source_system) for row in tx.run(asked.limit(limit + ahead)).all()]
     alike = [p for p in found if (p.suspect, p.bulk) == (found[0].suspect, found[0].bulk)]
     left = len(alike) - limit
     return alike[: len(alike) - least if 0 < left < least else limit]
