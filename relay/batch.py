@@ -12,7 +12,7 @@ and then times are compared as they are; the second alone must be clear by more 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -105,33 +105,33 @@ def settle(
             result.receipts.append(before)
             continue
         event_id = event_id_of(row)
-        outcome, reason = TAKEN, None
+        outcome, reason, by_row, by_version = TAKEN, None, None, None
         if event_id is not None and event_id in events:
             outcome, reason = _repeated(events[event_id], said)
         elif isinstance(said, Rejected):
             outcome, reason = REJECTED, said.reason
         else:
+            registered_at = said.registered_at or now
             stands = current.get(said.booking_id)
             is_later = stands is not None and is_written_later(stands, said, margin)
-            booking = succeed(stands, said, is_later=is_later)
+            booking = succeed(stands, said, is_later=is_later, taken_at=max(registered_at, now))
             if booking is None:
                 assert stands is not None
                 outcome, reason = SUPERSEDED, _superseded(stands, said)
+                by_row, by_version = stands.row_id, stands.version
             else:
                 result.ids_restarted += is_later
-                booking = replace(booking, taken_at=max(said.registered_at or now, now))
                 wanted = wanted_post(booking)
                 if isinstance(wanted, Withheld) and wanted is not REMOVED:
                     reason = wanted.reason
                 current[said.booking_id] = booking
-                result.changed[said.booking_id] = Changed(booking, wanted, min(said.registered_at or now, now))
+                result.changed[said.booking_id] = Changed(booking, wanted, min(registered_at, now))
         about = None if outcome == TAKEN else booking_id_of(row)
-        standing = current.get(about) if about is not None and outcome == SUPERSEDED else None
-        by = (standing.row_id, standing.version) if standing is not None else (None, None)
-        receipt = Receipt(row.id, fingerprint, None, outcome, reason, about, *by)
+        event: tuple[str | None, str | None, str | None] = (None, None, None)
         if event_id is not None and isinstance(said, Change) and outcome in (TAKEN, SUPERSEDED):
-            receipt = receipt._replace(event_id=event_id, content=said.content(), event_booking=said.booking_id)
-            events[event_id] = TakenEvent(row.id, receipt.content, said.booking_id)
+            event = event_id, said.content(), said.booking_id
+            events[event_id] = TakenEvent(row.id, *event[1:])
+        receipt = Receipt(row.id, fingerprint, event[0], outcome, reason, about, by_row, by_version, *event[1:])
         result.receipts.append(receipt)
         result.fresh.append(receipt)
     return result

@@ -40,7 +40,7 @@ class Policy:
     retired: bool = False  # the source has left: it should have no posts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; a frozen one would take three times as long to make
 class Booking:
     """What the booking system last said of one booking.
 
@@ -74,8 +74,10 @@ PAST = Withheld("not published: its time has passed")
 UNSTORABLE = Withheld("not published: booking_id or data_controller has characters that the index cannot store")
 
 
-def succeed(current: Booking | None, change: Change, *, is_later: bool = False) -> Booking | None:
-    """The booking after `change`, or None where the change is superseded by what was taken before.
+def succeed(
+    current: Booking | None, change: Change, *, is_later: bool = False, taken_at: datetime | None = None
+) -> Booking | None:
+    """The booking after `change`, or None where the change is superseded by what was taken before. `taken_at` is noted.
 
     A version lower than any taken loses. Otherwise a higher version wins over the standing row's; among equal
     ones, or where either row has none, the higher row id wins, and with `is_later` (`is_written_later`) any id.
@@ -90,6 +92,7 @@ def succeed(current: Booking | None, change: Change, *, is_later: bool = False) 
         version=change.version if change.version is not None else highest,
         source_system=change.source_system,
         details=change.details,
+        taken_at=taken_at,
     )
 
 
@@ -120,11 +123,7 @@ def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost |
     details = booking.details
     assert details is not None
     key = PostKey(
-        resident_id=details.resident_id,
-        care_unit=details.care_unit,
-        booking_id=booking.booking_id,
-        source_system=booking.source_system,
-        data_controller=_controller(details, policy),
+        details.resident_id, details.care_unit, booking.booking_id, booking.source_system, _controller(details, policy)
     )
     return WantedPost(key, content_of(details), expiry(details))
 
@@ -167,8 +166,10 @@ def _is_local(resident_id: str, policy: Policy) -> bool:
 
 def expiry(details: Details) -> datetime | None:
     """When the booking is outdated (R-22): the earlier of its start and the end of its validity; None: never."""
-    ends = [instant_of(wall) for wall in (details.starts_at, details.valid_until) if wall is not None]
-    return min(ends, default=None)
+    if details.valid_until is None:
+        return instant_of(details.starts_at) if details.starts_at is not None else None
+    ends_at = instant_of(details.valid_until)
+    return min(instant_of(details.starts_at), ends_at) if details.starts_at is not None else ends_at
 
 
 def content_of(details: Details) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from relay import copying
 from relay.drivers import code_of, driver_of
 from relay.narrow import write_in_its_characters
 from relay.pooler import Startup
@@ -54,6 +55,7 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, priva
         event.listen(engine, "do_connect", _private(Path(parsed.database)))  # before whoever connects
     if engine.name == "postgresql":
         event.listen(engine, "connect", lambda raw, _record: write_in_its_characters(raw))
+        copying.listen(engine)
         Startup(bounds.silence, session_of_postgresql(bounds), "options" in parsed.query).listen(engine)
     else:
         event.listen(engine, "do_connect", _told_apart)

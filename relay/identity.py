@@ -7,7 +7,7 @@ both times: HSA-ids in upper case, resident identities as twelve characters with
 from __future__ import annotations
 
 import re
-from datetime import date
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["IdentityError", "is_national", "mask", "parse_hsa_id", "parse_resident_id", "shape"]  # docs/api.md
@@ -16,7 +16,9 @@ _HSA_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _RESIDENT_ID = re.compile(r"[0-9]{8}[0-9A-Zptf]{4}")  # R-07
 _SEPARATED = re.compile(r"([0-9]{8})[-+]([0-9A-Zptf]{4})")
 
+_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the sum of the digits of twice a digit
 _COORDINATION_DAY: Final = 60  # a samordningsnummer is the birth day + 60
+_DAYS: Final = (31, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # by month
 _CENTURIES: Final = ("18", "19", "20")  # of birth; 21 is not yet in use
 # The first two of a national reserve number: a century of birth to which 3, or a multiple of 3 up to 78, was added, so
 # that none looks like a personnummer; 00 where the birthday is unknown. Others with letters are one region's own.
@@ -46,6 +48,7 @@ class IdentityError(ValueError):
     """The identity is not of the expected form."""
 
 
+@lru_cache(maxsize=4096)  # a region has some thousand care units
 def parse_hsa_id(text: str) -> str:
     """The HSA-id in its one spelling, upper case (R-08).
 
@@ -108,24 +111,21 @@ def shape(text: str) -> str:
 
 
 def _is_possible_date(digits: str) -> bool:
-    century, year, month, day = digits[:2], int(digits[:4]), int(digits[4:6]), int(digits[6:8])
+    month, day = int(digits[4:6]), int(digits[6:8])
     if day >= _COORDINATION_DAY:
         day -= _COORDINATION_DAY
-    if century not in _CENTURIES or month > 12 or day > 31:
+    if digits[:2] not in _CENTURIES or month > 12 or day > 31:
         return False
     if month == 0 or day == 0:  # unknown; what is known of it was bounded above
         return True
-    try:
-        date(year, month, day)
-    except ValueError:
-        return False
-    return True
+    return day <= _DAYS[month] and (day < 29 or month != 2 or _is_leap(int(digits[:4])))
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def _has_right_check_digit(ten_digits: str) -> bool:
     """Luhn's rule over the ten digits YYMMDDNNNC."""
-    total = 0
-    for position, char in enumerate(ten_digits):
-        weighted = int(char) * (2 if position % 2 == 0 else 1)
-        total += weighted - 9 if weighted > 9 else weighted
-    return total % 10 == 0
+    digits = [int(char) for char in ten_digits]
+    return (sum([_DOUBLED[digit] for digit in digits[::2]]) + sum(digits[1::2])) % 10 == 0

@@ -46,8 +46,7 @@ CATEGORIZATION: Final = "NA"  # R-04
 CLINICAL_PROCESS_INTEREST_ID: Final = "NA"  # R-04
 
 
-@dataclass(frozen=True, slots=True)
-class PostKey:
+class PostKey(NamedTuple):
     """What identifies a post in the index, less the three fields that are the same for every booking (R-10).
 
     All are the texts that go on the wire, in the one spelling that is always used (R-08).

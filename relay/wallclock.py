@@ -28,6 +28,10 @@ class WallClockError(ValueError):
     """The text is not a time that a Swedish clock can show."""
 
 
+_PLAIN_TIME: Final = re.compile(r"[1-9]\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII)
+
+
+@lru_cache(maxsize=1024)  # bookings begin at even minutes, many at the same one
 def parse_wall_time(text: str) -> datetime:
     """A naive Swedish time, whole seconds, from ISO 8601 text with any offset or none.
 
@@ -36,6 +40,8 @@ def parse_wall_time(text: str) -> datetime:
     write 10:20 as `10:19:59.999`, and the resident would be told 10:19.
     Raises WallClockError, whose text says what was expected.
     """
+    if _PLAIN_TIME.fullmatch(text) and (plain := _plain(text)) is not None and _is_whole(plain.toordinal()):
+        return plain  # as nearly all are
     match = _TIME.fullmatch(text)
     if match is None:
         raise WallClockError("expected a time as YYYY-MM-DD hh:mm:ss, with an offset or without")
@@ -63,6 +69,7 @@ def parse_date(text: str) -> date:
     return day
 
 
+@lru_cache(maxsize=256)  # rows of one transaction have one
 def parse_instant(text: str) -> datetime:
     """An aware UTC time, to the microsecond, from ISO text with an offset; without one it is UTC already.
 
@@ -87,7 +94,8 @@ def instant_of(wall: datetime) -> datetime:
 
 def content_of_time(wall: datetime) -> str:
     """mostRecentContent for a booked time: `YYYYMMDDhhmmss` (R-05)."""
-    return wall.strftime("%Y%m%d%H%M%S")
+    text = wall.isoformat(timespec="seconds")
+    return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:]}"
 
 
 def content_of_date(day: date) -> str:
@@ -120,6 +128,20 @@ def _offset(zone: str) -> timezone:
     digits = zone[1:].replace(":", "")
     shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
     return timezone(-shift if zone[0] == "-" else shift)
+
+
+def _plain(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _is_whole(ordinal: int) -> bool:
+    """Whether Swedish clocks are not changed on that day, so that every time of it exists."""
+    begin = datetime.fromordinal(ordinal).replace(tzinfo=SWEDEN)
+    return begin.utcoffset() == begin.replace(hour=23, minute=59, second=59).utcoffset()
 
 
 def _exists(wall: datetime) -> bool:

@@ -19,6 +19,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "sessions": 0,
     "drivers": 0,
     "narrow": 0,
+    "copying": 0,
     "pooler": 1,
     "database": 1,
     "catalogue": 1,

@@ -18,7 +18,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from relay import change
 from relay.backoff import pause
@@ -98,7 +98,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
         _answers(relay, source_name)
         return NOTHING
     try:
-        done = relay.store.transact(lambda tx: _settle(room, ground, rows, relay.guard, relay.on_time(tx)))
+        done = _settled(relay, room, ground, rows)
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere
@@ -122,10 +122,26 @@ def intake(relay: Relay, source_name: str) -> Taken:
     return Taken(len(rows), len(rows) == BATCH, touched)
 
 
-def _settle(
-    room: SourceRoom, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction
-) -> tuple[Settlement, frozenset[LaneName], datetime] | None:
+_Done = tuple[Settlement, frozenset[LaneName], datetime]
+
+
+def _settled(relay: Relay, room: SourceRoom, ground: Ground, rows: list[OutboxRow]) -> _Done | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
+
+    def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
+        return _settle(room, ground, rows, relay.guard, relay.on_time(tx), at_once=at_once)
+
+    try:
+        return relay.store.transact(work)
+    except IntegrityError:  # what was new a moment ago is there: somebody wrote it who did not hold the source
+        log.warning("the rows of an outbox are written down one by one", extra={"source": room.name})
+        return relay.store.transact(partial(work, at_once=False))
+
+
+def _settle(
+    room: SourceRoom, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction, *, at_once: bool = True
+) -> _Done | None:
+    """Settle the rows. With `at_once` what is new is written as such, without a look whether it is there already."""
     held = sources.lock(tx, room.name)
     if held is None:
         return None
@@ -134,20 +150,24 @@ def _settle(
     if (encoding := tx.encoding) is not None:  # not UTF-8
         readings = [reading if (why := _lacking(reading.row, encoding)) is None else Reading(reading.row, why)
                     for reading in readings]  # fmt: skip
+    known = bookings.load(tx, room.name, {said.booking_id for _, said in readings if isinstance(said, change.Change)})
     earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
     event_ids = {event_id for row, said in readings if (event_id := event_id_of(row)) and _holds(tx, event_id)}
-    booking_ids = {said.booking_id for _, said in readings if isinstance(said, change.Change)}
     settlement = settle(
         readings,
         earlier,
         receipts.events_taken(tx, room.name, event_ids) if event_ids else {},
-        bookings.load(tx, room.name, booking_ids),
+        known,
         lambda booking: wanted_post(booking, ground.policy, tx.now),
         tx.now,
     )
-    bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
-    touched = _want(tx, ground, settlement, held, guard)
-    receipts.add(tx, room.name, [_keepable(tx, receipt) for receipt in settlement.fresh])
+    there = known if at_once else settlement.changed
+    bookings.add(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ not in there])
+    bookings.save(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ in there])
+    touched = _want(tx, ground, settlement, held, guard, at_once=at_once)
+    fresh = [_keepable(tx, receipt) for receipt in settlement.fresh] if tx.encoding is not None else settlement.fresh
+    receipts.add_new(tx, room.name, [receipt for receipt in fresh if at_once and receipt.row_id not in earlier])
+    receipts.add(tx, room.name, [receipt for receipt in fresh if not at_once or receipt.row_id in earlier])
     if settlement.ids_restarted:
         sources.ids_restarted(tx, room.name)
     return settlement, touched, tx.now
@@ -172,7 +192,9 @@ def _holds(tx: Transaction, text: str) -> bool:
     return tx.encoding is None or not lacks(tx.encoding, text)
 
 
-def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard) -> frozenset[LaneName]:
+def _want(
+    tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard, *, at_once: bool
+) -> frozenset[LaneName]:
     """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed.
 
     Where that would take away or bring too many at once, the posts of those bookings stay as they are
@@ -194,7 +216,8 @@ def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, g
         todo[booking_id] = reconcile(standing.get(booking_id, ()), wanted_now, lane_ids, since)
     kept = hold_back(tx, held, ground.source, guard, standing, todo, systems)
     does = [change for booking_id, each in todo.items() if booking_id not in kept for change in each]
-    posts.want(tx, does)
+    posts.want_new(tx, [change for change in does if at_once and change.key.booking_id not in standing])
+    posts.want(tx, [change for change in does if not at_once or change.key.booking_id in standing])
     changed_lanes = {c.lane_id for c in does}
     return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
 

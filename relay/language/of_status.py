@@ -44,7 +44,8 @@ STATUS: Final = {
     "{utc}Z": "{local}",
     "{number} outbox rows were rejected within the hour": "{number} rader i utkorgen har avvisats den senaste timmen",
     "{number} posts are parked": "{number} poster är parkerade",
-    "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}{since}: {reason}": (
+    "{number} outbox rows are set aside, since their outcome cannot be written; the first is id "
+    "{row}{since}: {reason}": (
         "{number} rader i utkorgen är undanlagda, eftersom deras utfall inte går att skriva; den första har id "
         "{row}{since}: {reason}"
     ),

@@ -29,19 +29,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from relay.change import UNREADABLE, OutboxRow
+from relay.change import READ_AT_MOST, UNREADABLE, OutboxRow
 from relay.database import reading
 from relay.outbox.marks import IDS_PER_STATEMENT, Marked, Marker
 from relay.outbox.marks import Settled as Settled
 from relay.outbox.rescue import is_of_rows, read_around
 from relay.outbox.table import DEFAULT_NAME, outbox_table, past_locks
-from relay.outbox.texts import ASKED_FOR_TYPES, as_read, as_text
+from relay.outbox.texts import ASKED_FOR_TYPES, TIMES, as_read, as_text, time_as_read
 from relay.wallclock import WallClockError, parse_instant
 
 WRITTEN: Final = (
     "event_id", "operation", "booking_id", "version", "source_system", "resident_id", "care_unit", "kind",
     "starts_at", "invited_on", "valid_until", "presentable", "data_controller", "created_at",
 )  # fmt: skip
+_TIMES: Final = [place for place, name in enumerate(WRITTEN) if name in TIMES]
 MOST_ASIDE: Final = 400  # rows that are passed over by their ids
 HELD_SECONDS: Final = 30.0  # for which somebody must hold a row before it is told of
 _PASS_SECONDS: Final = 5.0  # for which rows that somebody holds are not read again in front of newer ones
@@ -289,8 +290,11 @@ def looking(dialect: str) -> dict[str, bool]:
 
 def as_row(row: Sequence[Any]) -> OutboxRow:
     """An id and the texts of `WRITTEN` as a row."""
-    texts: Sequence[Any] = row[1:]
-    return OutboxRow(row[0], *(as_read(name, text) for name, text in zip(WRITTEN, texts, strict=True)))
+    texts = [text if text is None or len(text) < READ_AT_MOST else f"{text}…" for text in row[1:]]
+    for place in _TIMES:
+        if (text := texts[place]) is not None:
+            texts[place] = time_as_read(text)
+    return OutboxRow(row[0], *texts)
 
 
 def _age(created_at: str | None) -> float | None:

@@ -10,6 +10,7 @@ takes, and a thousand rows must fit into a worker's memory whatever somebody wri
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Text, case, cast, func, literal_column, type_coerce
@@ -22,6 +23,7 @@ ASKED_FOR_TYPES: Final = ("mysql", "mariadb", "oracle")  # their casts leave the
 TIMES: Final = ("starts_at", "invited_on", "valid_until", "created_at", "relayed_at")
 
 _MOST: Final[ColumnElement[int]] = literal_column(str(READ_AT_MOST))
+_IS_ISO: Final[ColumnElement[bool]] = literal_column("(SELECT current_setting('DateStyle') LIKE 'ISO%')")
 _DOTS: Final[ColumnElement[str]] = literal_column(f"'{'.' * READ_AT_MOST}'")
 _BYTES: Final[ColumnElement[int]] = literal_column(str(4 * READ_AT_MOST))  # as many as that many characters can have
 _ISO_OF_JSON: Final = re.compile(r"(\d{4,}-\d\d-\d\d)T(\d\d:\d\d:\d\d(?:\.\d+)?)(?:([+-]\d\d)(?::00|(:[0-5]\d)))?")
@@ -50,16 +52,28 @@ def as_read(name: str, text: str | None) -> str | None:
         return None
     if len(text) >= READ_AT_MOST:
         return text + "…"
-    if name in TIMES and (match := _ISO_OF_JSON.fullmatch(text)):  # as PostgreSQL's cast writes it in its ISO style
-        day, clock, hours, minutes = match.groups()
-        return f"{day} {clock}{hours or ''}{minutes or ''}"
-    return text
+    return time_as_read(text) if name in TIMES else text
+
+
+@lru_cache(maxsize=1024)  # rows of one transaction have one created_at, and bookings begin at even minutes
+def time_as_read(text: str) -> str:
+    """The same of a time, which PostgreSQL's JSON writes in a style of its own: as its cast writes it."""
+    match = _ISO_OF_JSON.fullmatch(text)
+    if match is None:
+        return text
+    day, clock, hours, minutes = match.groups()
+    return f"{day} {clock}{hours or ''}{minutes or ''}"
 
 
 def _postgresql(column: ColumnElement[Any], name: str) -> ColumnElement[str]:
-    if name in TIMES:  # JSON writes times in ISO 8601 whatever DateStyle is, which a pooler may lose on the way
-        return func.left(func.to_json(column).op("#>>")(literal_column("'{}'")), _MOST, type_=Text())
-    return func.left(cast(column, Text()), _MOST, type_=Text())
+    """Reading is the dearest question of all, and these two turns save half of it: to count a text's characters takes
+    longer than to ask for its bytes, and a cast writes a time in half the time that JSON takes."""
+    text = cast(column, Text())
+    if name not in TIMES:
+        return case((func.octet_length(text) <= _MOST, text), else_=func.left(text, _MOST, type_=Text()))
+    # JSON writes times in ISO 8601 whatever DateStyle is, which a pooler may lose on the way.
+    by_json = func.to_json(column).op("#>>")(literal_column("'{}'"))
+    return func.left(case((_IS_ISO, text), else_=by_json), _MOST, type_=Text())
 
 
 def _sqlite(column: ColumnElement[Any]) -> ColumnElement[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
@@ -12,32 +12,34 @@ from sqlalchemy import Column, Executable, Integer, Row, Select, bindparam, func
 from relay.booking import Booking, expiry
 from relay.change import Details, Kind
 from relay.snapshot import Known
-from relay.store.rows import as_json, given, given_select
+from relay.store.columns import iso
+from relay.store.rows import as_json, as_list, given_select, insert, is_one_of, is_worth_copying
 from relay.store.schema import booking
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
 _COLUMNS: Final[tuple[Column[Any], ...]] = tuple(booking.columns)
+_NAMES: Final = tuple(booking.columns.keys())
 
 
 def load(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, Booking]:
     """The bookings of a source that are known, by id."""
-    rows = tx.run(_load(tx.dialect), {"source_name": source, "rows": as_json({"booking_id": b} for b in booking_ids)})
-    return {row.booking_id: _booking(row) for row in rows}
+    return {row.booking_id: _booking(row) for row in _found(tx, source, booking_ids)}
 
 
 def load_known(tx: Transaction, source: str, booking_ids: Iterable[str]) -> dict[str, Known]:
     """As `load`, with the time as of which each is known."""
-    rows = tx.run(_load(tx.dialect), {"source_name": source, "rows": as_json({"booking_id": b} for b in booking_ids)})
+    rows = _found(tx, source, booking_ids)
     return {row.booking_id: Known(_booking(row), row.changed_at) for row in rows}
+
+
+def _found(tx: Transaction, source: str, booking_ids: Iterable[str]) -> Iterable[Row[Any]]:
+    return tx.run(_load(tx.dialect), {"source_name": source, "rows": as_list(booking_ids)})
 
 
 @cache
 def _load(dialect: str) -> Select[Any]:
-    asked = given(dialect, booking.c.booking_id).c
-    # IN, not a join: SQLite would go through all of the source's bookings for each row that is given.
-    mine = (booking.c.source == bindparam("source_name")) & booking.c.booking_id.in_(select(asked.booking_id))
-    return select(booking).where(mine)
+    return select(booking).where(booking.c.source == bindparam("source_name"), is_one_of(dialect, booking.c.booking_id))
 
 
 def page(tx: Transaction, source: str, after: str, limit: int) -> list[Booking]:
@@ -67,6 +69,15 @@ def of_system(tx: Transaction, source: str, source_system: str, limit: int) -> l
     """Bookings of one of the source's systems, the removed too."""
     asked = select(booking).where(booking.c.source == source, booking.c.source_system == source_system)
     return [_booking(row) for row in tx.run(asked.order_by(booking.c.booking_id).limit(limit))]
+
+
+def add(tx: Transaction, source: str, bookings: Sequence[Booking]) -> None:
+    """Insert bookings that are not known yet. Whoever saves bookings holds their source, so that this can be known."""
+    if is_worth_copying(tx, bookings):
+        now = iso(tx.now)
+        insert(tx, booking, _NAMES, [_copied(source, b, tx.now, now) for b in bookings])
+    else:
+        save(tx, source, bookings)
 
 
 def save(tx: Transaction, source: str, bookings: Iterable[Booking], as_of: datetime | None = None) -> None:
@@ -113,6 +124,34 @@ def _row(source: str, b: Booking, now: datetime) -> Mapping[str, object]:
         "presentable": d.presentable,
         "data_controller": d.data_controller,
     }
+
+
+def _copied(source: str, b: Booking, now: datetime, text_of_now: str) -> tuple[object, ...]:
+    """As `_row`, in the order of the columns."""
+    d, taken_at = b.details, b.taken_at
+    taken = None if taken_at is None else text_of_now if taken_at == now else iso(taken_at)
+    said = (source, b.booking_id, b.row_id, b.row_version, b.version, b.source_system, d is None)
+    if d is None:
+        return (*said, *_NOTHING, text_of_now, text_of_now, taken)
+    ends_at = expiry(d)
+    over = None if ends_at is None else iso(ends_at) if ends_at > now else text_of_now
+    return (
+        *said,
+        d.resident_id,
+        d.care_unit,
+        d.kind.value,
+        d.starts_at.isoformat() if d.starts_at else None,
+        d.invited_on.isoformat() if d.invited_on else None,
+        d.valid_until.isoformat() if d.valid_until else None,
+        d.presentable,
+        d.data_controller,
+        text_of_now,
+        over,
+        taken,
+    )
+
+
+_NOTHING: Final = (None,) * 8  # the details of a booking that is removed
 
 
 def _booking(row: Row[Any]) -> Booking:

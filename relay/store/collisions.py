@@ -38,7 +38,7 @@ from sqlalchemy import (
 from relay.identity import mask
 from relay.post import ABSENT, COLLISION, UNKNOWN, PostKey
 from relay.store.posts import DuePost
-from relay.store.rows import as_json, given
+from relay.store.rows import among, as_json, as_list, given, is_one_of
 from relay.store.schema import COLLIDES, UNDIGESTED, lane, post
 from relay.store.transaction import Transaction
 
@@ -65,8 +65,9 @@ class _Post(NamedTuple):
 
 def keep_apart(tx: Transaction, engagement_index: str, due: list[DuePost]) -> list[DuePost]:
     """Those of a call's posts that are not the same to the index as another one that stands; the others are parked."""
-    asked = as_json({"id": p.id, "digest": p.key.digest()} for p in due)
-    rows = tx.run(_rivals(tx.dialect), {"rows": asked, "index": engagement_index}).all()
+    digests = as_list(p.key.digest() if p.digest is None else p.digest for p in due)
+    mine = as_list(p.id for p in due)
+    rows = tx.run(_rivals(tx.dialect), {"rows": digests, "ids": mine, "index": engagement_index}).all()
     if not rows and len({p.key.index_text() for p in due}) == len(due):
         return due
     groups: dict[str, dict[int, _Post]] = {}
@@ -132,16 +133,15 @@ def _stands(other: FromClause, is_out: ColumnElement[bool]) -> ColumnElement[boo
 
 @cache
 def _rivals(dialect: str) -> Select[Any]:
-    asked = given(dialect, post.c.id, post.c.digest).c
     is_out = _other_lane.c.open_call.is_not(None)
     columns = (_other.c[c.name] for c in (*_FIELDS, post.c.wanted, post.c.known))
     return (
         select(*columns, _other_lane.c.source_system, is_out.label("is_out"))
         .join(_other_lane, _other_lane.c.id == _other.c.lane_id)
         .where(
-            _other.c.digest == asked.digest,
+            is_one_of(dialect, _other.c.digest),
             _other.c.digest.is_not(None),
-            _other.c.id != asked.id,
+            ~among(dialect, _other.c.id, "ids"),
             _other_lane.c.engagement_index == bindparam("index"),
             _stands(_other, is_out),
         )

@@ -19,12 +19,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Row,
+    Update,
     and_,
     bindparam,
     case,
@@ -43,6 +45,9 @@ from relay.store.rows import as_json, given_select
 from relay.store.schema import lane, source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
+
+_Time = datetime | ColumnElement[datetime]
+_Name = str | ColumnElement[str]
 
 _ASKING: Final = (
     0x6B6E6F63  # the same number in every version: the first half of an advisory lock's name, the index is the second
@@ -164,7 +169,7 @@ def due(
         select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
         .where(
             lane.c.engagement_index == engagement_index,
-            _free(tx.now, engagement_index, rest),
+            _free(tx.now, engagement_index, tx.now - rest),
             or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), again), waiting),
         )
         .order_by(lane.c.next_call_at)
@@ -195,15 +200,27 @@ def take(
     """
     if not _is_first(tx, name.engagement_index):
         return None
-    row = tx.run(
-        update(lane)
-        .where(lane.c.engagement_index == name.engagement_index, lane.c.source_system == name.source_system)
-        .where(_free(tx.now, name.engagement_index, rest), *(() if troubled else (_WORKING,)))
-        .where(*(() if compared_since is None else (~_compared_before(compared_since),)))
-        .values(lease_token=lane.c.lease_token + 1, lease_until=tx.now + length)
-        .returning(lane)
-    ).one_or_none()
+    values = {
+        "index_name": name.engagement_index, "system": name.source_system, "now": tx.now, "asked_since": tx.now - rest,
+        "until": tx.now + length,
+    } | ({} if compared_since is None else {"compared_since": compared_since})  # fmt: skip
+    row = tx.run(_take(troubled=troubled, compares=compared_since is not None), values).one_or_none()
     return _taken(row, name, ends, tx.now) if row is not None else None
+
+
+@cache  # to put the statement together takes longer than to execute it
+def _take(*, troubled: bool, compares: bool) -> Update:
+    now, asked_since, until, since = (
+        bindparam(name, type_=lane.c.lease_until.type) for name in ("now", "asked_since", "until", "compared_since")
+    )
+    return (
+        update(lane)
+        .where(lane.c.engagement_index == _INDEX, lane.c.source_system == bindparam("system"))
+        .where(_free(now, _INDEX, asked_since), *(() if troubled else (_WORKING,)))
+        .where(*(() if not compares else (~_compared_before(since),)))
+        .values(lease_token=lane.c.lease_token + 1, lease_until=until)
+        .returning(lane)
+    )
 
 
 def open_call(tx: Transaction, taken: TakenLane, call_id: int, **changes: object) -> None:
@@ -275,26 +292,28 @@ def end_rest(tx: Transaction, name: LaneName, least: timedelta, *, force: bool) 
         tx.run(update(lane).where(named).values(next_call_at=min(earliest, row.next_call_at)))
 
 
-def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
+def _free(now: _Time, engagement_index: _Name, asked_since: _Time) -> ColumnElement[bool]:
     may_call = or_(
         lane.c.open_call.is_not(None),
-        and_(lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_ask(now, engagement_index, rest))),
+        and_(
+            lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_ask(now, engagement_index, asked_since))
+        ),
     )
     return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call, ~_held_for_restore(now))
 
 
-def _held_for_restore(now: datetime) -> ColumnElement[bool]:
+def _held_for_restore(now: _Time) -> ColumnElement[bool]:
     """Whether the relay's database seems to have been restored to a time before what the lane's outbox knows, or it has
     been a moment ago (`relay.store.restores`)."""
     held = or_(source.c.restore_suspected_at.is_not(None), source.c.restore_rests_until > now)
     return exists().where(source.c.name == lane.c.source, held)
 
 
-def _compared_before(since: datetime) -> ColumnElement[bool]:
+def _compared_before(since: _Time) -> ColumnElement[bool]:
     return exists().where(source.c.name == lane.c.source, source.c.outbox_compared_at < since)
 
 
-def _is_there(engagement_index: str) -> ColumnElement[bool]:
+def _is_there(engagement_index: _Name) -> ColumnElement[bool]:
     """Whether fewer than `WIDE_TROUBLE` lanes have failed since the index last took a call. Blocked ones do not count:
     they may have failed for what blocks them."""
     peer, other = lane.alias("peer"), lane.alias("other")
@@ -315,16 +334,21 @@ def _is_first(tx: Transaction, engagement_index: str) -> bool:
     """
     if tx.dialect != "postgresql":
         return True
-    alone = func.pg_try_advisory_xact_lock(_ASKING, func.hashtext(engagement_index))
-    first: bool = tx.run(select(case((_is_there(engagement_index), true()), else_=alone))).scalar_one()
+    first: bool = tx.run(_FIRST, {"index_name": engagement_index}).scalar_one()
     return first
 
 
-def _may_ask(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
-    """Whether nobody is asking after the index right now, nor has asked within `rest`. What blocked lanes do is nothing
+_INDEX: Final = bindparam("index_name", type_=lane.c.engagement_index.type)
+_FIRST: Final = select(
+    case((_is_there(_INDEX), true()), else_=func.pg_try_advisory_xact_lock(_ASKING, func.hashtext(_INDEX)))
+)
+
+
+def _may_ask(now: _Time, engagement_index: _Name, asked_since: _Time) -> ColumnElement[bool]:
+    """Whether nobody is asking after the index right now, nor has asked since a time. What blocked lanes do is nothing
     to those that are not."""
     peer = lane.alias("asker")
-    lately = or_(peer.c.lease_until > now, peer.c.failed_at > now - rest)
+    lately = or_(peer.c.lease_until > now, peer.c.failed_at > asked_since)
     counts = or_(peer.c.blocked_code.is_(None), lane.c.blocked_code.is_not(None))
     return ~exists().where(peer.c.engagement_index == engagement_index, lately, counts)
 
