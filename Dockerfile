@@ -3,6 +3,7 @@
 #   celery -A workers worker     the default: any number of them
 #   celery -A workers beat       one; any number is safe
 #   ei-relay exporter            metrics and health over HTTP
+#   ei-relay console             the web page, behind a proxy that signs people in
 #   ei-relay run                 everything in one process, without a broker
 #   ei-relay db upgrade          and every other command, such as status
 #
@@ -18,8 +19,8 @@ ARG BASE=python:3.13-slim-trixie
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
 WORKDIR /src
-# Which drivers for outboxes elsewhere than in PostgreSQL: mysql, oracle (mssql needs Microsoft's own ODBC driver too)
-ARG EXTRAS=mysql
+# The web page, and drivers for outboxes elsewhere than in PostgreSQL: mysql, oracle (mssql needs Microsoft's own ODBC driver too)
+ARG EXTRAS=mysql,console
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_CONSTRAINT=/src/constraints.txt \

@@ -1,4 +1,5 @@
 """A sign of life that an operator's probe can read: a file that is touched every second while the loop turns.
+The first turn is also what systemd is told of, where it asks: the service is at work from then on.
 
 A process that runs is not thereby alive. The worker's loop turns while it is connected to the broker; beat's does
 while it can ring. The file is named by WORKER_PULSE_FILE; without it nothing is written. What reads it needs no
@@ -14,12 +15,15 @@ from typing import Any, Final
 from celery import bootsteps
 from celery.beat import Scheduler
 
+from relay.observe import systemd
+
 VARIABLE: Final = "WORKER_PULSE_FILE"
 _SECONDS: Final = 1.0
 
 
 def beat_once() -> None:
-    """Touch the file, if there is to be one. A disk that refuses it is for the probe to notice, not for the work."""
+    """Touch the file and tell systemd, where there are any. A disk that refuses is for the probe, not for the work."""
+    systemd.ready()
     if path := os.environ.get(VARIABLE):
         try:
             Path(path).touch()

@@ -15,6 +15,7 @@ from relay.cli.probe import ping_broker
 from relay.exporter.families import Families
 from relay.exporter.looks import Looks
 from relay.flow.relay import Relay
+from relay.observe import systemd
 from relay.observe.server import MetricsServer
 
 LONGEST_LOOK: Final = 180  # every wait on a database is over by then, retries counted
@@ -42,6 +43,7 @@ def exporter(port: int | None) -> None:
     except OSError as error:
         raise click.ClickException(f"port {port or loaded.exporter_port} cannot be served: {error.strerror}") from None
     looks.start()
+    systemd.ready()  # it answers; /readyz tells when there is something to tell
     while not stop.is_set():
         stop.wait(1)
     looks.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from importlib import import_module
+from typing import Any
 
 import click
 
@@ -11,21 +13,27 @@ from relay.flow.heartbeat import Heartbeat
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.observe import systemd
 from relay.observe.progress import serve_own_metrics
+from relay.settings import Settings
 
 
 @click.command()
-def run() -> None:
+@click.option("--console", is_flag=True, help="Serve the web page too, as `ei-relay console` does (docs/console.md).")
+def run(console: bool) -> None:
     """Run everything in one process, without a broker, until told to stop (SIGTERM, SIGINT).
 
     For a site of one machine. A stop finishes the calls that are out and records them; at most
     call_timeout and five seconds after it the process is gone.
     """
-    relay = Relay(settings())
-    runner = Runner(relay)
+    loaded = settings()
+    page = _page(loaded) if console else None
+    relay = Relay(loaded)
+    runner = Runner(relay, looked=systemd.ready)
     parting = Parting(longest_stop(relay.settings.engagement_index.values()))
 
     def stop(*_: object) -> None:
+        systemd.stopping()
         runner.stop()
         parting.begin()
 
@@ -36,6 +44,13 @@ def run() -> None:
     heartbeat.start()
     runner.run()
     heartbeat.stop()
+    if page is not None:
+        page.close()
     relay.close()
     if server is not None:
         server.close()
+
+
+def _page(loaded: Settings) -> Any:
+    """The page in this process. It stands on the commands, so they name it as text only, as `main` does."""
+    return import_module("relay.console.serving").Beside(loaded)

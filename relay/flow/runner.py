@@ -36,11 +36,12 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs the steps of `relay` until told to stop."""
+    """Runs the steps of `relay` until told to stop; `looked` is called after each look at what is due."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, looked: Callable[[], object] = lambda: None) -> None:
         settings = relay.settings
         self._relay = relay
+        self._looked = looked
         self._stop = Event()
         self._next_prune = 0.0  # on the steady clock
         self._hands = Hands(settings.worker_threads, len(settings.engagement_index))
@@ -76,6 +77,7 @@ class Runner:
             self._submit(self._probe_blocked, lane)
         for name in work.policies:
             self._submit(self._follow, name)
+        self._looked()
 
     def _follow(self, name: str) -> None:
         with self._hands.on(f"policy of {name}") as free:

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli.main import cli
-from relay.console.command import is_loopback, refusal
+from relay.console.serving import is_loopback, refusal
 from relay.settings import Console
 from tests.cli.configuration import RIGHT
 
@@ -62,12 +62,48 @@ def test_without_its_parts_it_says_what_to_install(config: Path, monkeypatch: py
     assert (run.exit_code, "ei-relay[console]" in run.stderr) == (1, True)
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_one_process_does_the_work_and_serves_the_page(config: Path, tmp_path: Path) -> None:
+    # Given a site of one process, in a service of the type notify
+    port, heard = free_port(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with heard:
+        heard.bind(f"{tmp_path}/notify")
+        heard.settimeout(60)
+        environ = os.environ | {
+            "EI_RELAY_CONFIG": str(config), "EI_RELAY_CONSOLE__PORT": str(port), "NOTIFY_SOCKET": f"{tmp_path}/notify",
+            "EI_RELAY_WORKER_METRICS_PORT": "0",
+        }  # fmt: skip
+        process = subprocess.Popen([sys.executable, "-m", "relay", "run", "--console"], env=environ,
+                                   stderr=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            # when it says that it is ready, then the page is there, and it knows of the process that works
+            assert heard.recv(100) == b"READY=1"
+            with urlopen(f"http://127.0.0.1:{port}/") as answer:
+                assert answer.status == 200
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=60)[1]
+        assert (process.returncode, heard.recv(100)) == (0, b"STOPPING=1"), said
+        heard.setblocking(False)
+        with pytest.raises(BlockingIOError):  # each is said once
+            heard.recv(100)
+
+
+def test_one_process_whose_page_would_be_open_does_not_start(config: Path) -> None:
+    environ = {"EI_RELAY_CONFIG": str(config), "EI_RELAY_CONSOLE__HOST": "0.0.0.0"}
+    run = CliRunner().invoke(cli, ["run", "--console"], env=environ)
+    assert (run.exit_code, "set trusted_proxies" in run.stderr) == (2, True)
+
+
 @pytest.fixture
 def served(config: Path) -> Iterator[str]:
     """The address of a console that runs as an operator starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = os.environ | {"EI_RELAY_CONFIG": str(config)}
     command = [sys.executable, "-m", "relay", "console", "--port", str(port)]
     process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)

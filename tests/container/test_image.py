@@ -127,3 +127,24 @@ def test_as_whatever_user_the_exporter_is_ready_and_ends_in_order(
     wait_until(ready, container.log)
     assert "ei_relay_build_info" in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     assert container.stop(within=30) == 0
+
+
+def test_as_whatever_user_the_web_page_is_there_and_ends_in_order(
+    site: Site, tmp_path: Path, containers: ExitStack
+) -> None:
+    site.prepare()
+    port = free_port()
+    command = ("ei-relay", "console", "--port", str(port))
+    container = Container(site.config, *command, log=tmp_path / "console.log", user=ASSIGNED)
+    containers.callback(container.kill)
+    container.start()
+
+    def there() -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/style.css", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    wait_until(there, container.log)
+    assert TIDBOK.name in requests.get(f"http://127.0.0.1:{port}/", timeout=30).text
+    assert container.stop(within=30) == 0

@@ -70,14 +70,14 @@ def manifests(render: Render, values: dict[str, Any]) -> list[Manifest]:
 
 
 def pod_of(manifest: Manifest) -> Manifest:
-    """The pod spec of a Deployment or Job."""
-    spec: Manifest = manifest["spec"]["template"]["spec"]
+    """The pod spec of a Deployment, a Job or a pod."""
+    spec: Manifest = manifest["spec"] if manifest["kind"] == "Pod" else manifest["spec"]["template"]["spec"]
     return spec
 
 
 def with_pods(manifests: list[Manifest]) -> list[Manifest]:
     """Those manifests that make pods."""
-    return [each for each in manifests if each["kind"] in ("Deployment", "Job")]
+    return [each for each in manifests if each["kind"] in ("Deployment", "Job", "Pod")]
 
 
 def only(manifests: list[Manifest], kind: str, ending: str = "") -> Manifest:

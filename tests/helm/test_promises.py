@@ -126,6 +126,39 @@ def test_fewer_workers_at_most_than_at_least_are_refused(helm: Any, render: Rend
         render(LEAST | {"workers": {"autoscaling": {"enabled": True, "minReplicas": 3, "maxReplicas": 2}}})
 
 
+def test_the_workers_can_be_scaled_by_how_long_changes_wait(render: Render) -> None:
+    for value, target in (
+        ("", {"type": "AverageValue", "averageValue": "500"}), ("300", {"type": "Value", "value": "300"})
+    ):  # fmt: skip
+        values = LEAST | {"workers": {"autoscaling": {"enabled": True, "value": value}}}
+        (metric,) = only(render(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
+        assert metric["external"]["target"] == target
+
+
+def test_two_workers_are_not_put_on_one_node_without_need(render: Render) -> None:
+    spreads = pod_of(only(render(LEAST), "Deployment", "-workers"))["topologySpreadConstraints"]
+    assert [spread["topologyKey"] for spread in spreads] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert {spread["whenUnsatisfiable"] for spread in spreads} == {"ScheduleAnyway"}
+    own = {"maxSkew": 1, "topologyKey": "x", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {}}}
+    chosen = render(LEAST | {"workers": {"topologySpreadConstraints": [own]}})
+    assert pod_of(only(chosen, "Deployment", "-workers"))["topologySpreadConstraints"] == [own]
+
+
+def test_helm_test_asks_whether_everything_answers(render: Render) -> None:
+    check = only(render(LEAST), "Pod")
+    assert check["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert pod_of(check)["containers"][0]["args"] == ["ei-relay", "config", "check", "--connect"]
+    worker = pod_of(only(render(LEAST), "Deployment", "-workers"))
+    assert pod_of(check)["containers"][0]["volumeMounts"] == worker["containers"][0]["volumeMounts"]
+    assert pod_of(check)["restartPolicy"] == "Never"
+
+
+@pytest.mark.parametrize("name", ["EI_RELAY_EXPORTER_PORT", "WORKER_PULSE_FILE", "EI_RELAY_CONSOLE__HOST"])
+def test_a_variable_of_the_chart_s_own_is_refused(helm: Any, render: Render, name: str) -> None:
+    with pytest.raises(helm.HelmError, match=f"extraEnv: {name} is the chart's own"):
+        render(LEAST | {"extraEnv": [{"name": name, "value": "1"}]})
+
+
 def test_changed_configuration_restarts_the_pods(render: Render) -> None:
     def checksums(config: str) -> set[str]:
         deployments = [m for m in render(LEAST | {"config": config}) if m["kind"] == "Deployment"]

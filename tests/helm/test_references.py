@@ -91,13 +91,15 @@ def test_selectors_take_the_pods_meant_and_no_others(manifests: list[Manifest], 
         kind, spec = manifest["kind"], manifest.get("spec", {})
         if kind == "Deployment":
             assert selected(spec["selector"], pods) == [manifest]
+            for spread in pod_of(manifest).get("topologySpreadConstraints", []):
+                assert selected(spread["labelSelector"], pods) == [manifest]  # without one it would count nothing
         if kind == "PodDisruptionBudget":
             assert parts(selected(spec["selector"], pods)) == {"workers"}
         if kind == "Service":
-            assert parts(selected({"matchLabels": spec["selector"]}, pods)) == {"exporter"}
+            assert parts(selected({"matchLabels": spec["selector"]}, pods)) == parts([manifest])
         if kind == "NetworkPolicy":
-            everyone = not manifest["metadata"]["name"].endswith("-metrics")
-            assert parts(selected(spec["podSelector"], pods)) == (parts(pods) if everyone else metered)
+            meant = {"metrics": metered, "console": {"console"}}.get(manifest["metadata"]["name"].rpartition("-")[2])
+            assert parts(selected(spec["podSelector"], pods)) == (meant or parts(pods))
         if kind == "ServiceMonitor":
             services = [m for m in manifests if m["kind"] == "Service"]
             assert parts(selected(spec["selector"], services)) == {"exporter"}
@@ -132,7 +134,8 @@ def test_ports_asked_for_by_name_are_there(manifests: list[Manifest]) -> None:
         if kind == "Deployment":
             (container,) = pod_of(manifest)["containers"]
             probes = [container[probe] for probe in ("readinessProbe", "livenessProbe")]
-            assert {probe["httpGet"]["port"] for probe in probes if "httpGet" in probe} <= ports(manifest).keys()
+            asked = [probe.get("httpGet") or probe.get("tcpSocket") for probe in probes]
+            assert {probe["port"] for probe in asked if probe} <= ports(manifest).keys()
         if kind == "Service":
             for pod in selected({"matchLabels": spec["selector"]}, pods):
                 assert {port["targetPort"] for port in spec["ports"]} <= ports(pod).keys()
@@ -140,7 +143,7 @@ def test_ports_asked_for_by_name_are_there(manifests: list[Manifest]) -> None:
             for pod in selected(spec["podSelector"], pods):
                 assert {p["port"] for rule in spec.get("ingress", []) for p in rule["ports"]} <= ports(pod).keys()
         if kind == "ServiceMonitor":
-            service = only(manifests, "Service")
+            service = only(manifests, "Service", "-exporter")
             assert {e["port"] for e in spec["endpoints"]} <= {p["name"] for p in service["spec"]["ports"]}
         if kind == "PodMonitor":
             for pod in selected(spec["selector"], pods):
@@ -151,8 +154,12 @@ def test_metrics_are_served_on_the_port_that_is_named_so(manifests: list[Manifes
     for manifest in (m for m in with_pods(manifests) if ports(m)):
         (container,) = pod_of(manifest)["containers"]
         told = {variable["name"]: variable.get("value") for variable in container["env"]}
-        variable = "WORKER_METRICS_PORT" if manifest["metadata"]["name"].endswith("-workers") else "EXPORTER_PORT"
-        assert ports(manifest) == {"metrics": int(told[f"EI_RELAY_{variable}"])}
+        part = manifest["metadata"]["name"].rpartition("-")[2]
+        name, variable = {
+            "workers": ("metrics", "WORKER_METRICS_PORT"), "exporter": ("metrics", "EXPORTER_PORT"),
+            "console": ("http", "CONSOLE__PORT"),
+        }[part]  # fmt: skip
+        assert ports(manifest) == {name: int(told[f"EI_RELAY_{variable}"])}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ def test_the_configuration_is_required(helm: Any, chart: Any) -> None:
         ({"certificates": [{"name": "National", "secretName": "s"}]}, "name"),
         ({"serviceMonitor": {"interval": "often"}}, "interval"),
         ({"networkPolicy": {"ingress": []}}, "ingress"),
+        ({"console": {"signIn": {"trustedProxies": ["proxy.example"]}}}, "trustedProxies"),
+        ({"console": {"signIn": {"viewer": ["*"]}}}, "viewer"),
     ],
     ids=str,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.helm.conftest import Manifest, Render
+from tests.helm.conftest import Manifest, Render, pod_of
 from tests.helm.values import CHART, EVERYTHING
 
 OPERATOR = "monitoring.coreos.com/v1"  # the Prometheus operator's own kinds
@@ -42,7 +42,7 @@ def test_every_manifest_is_one_that_kubernetes_takes(manifests: list[Manifest], 
 
 def test_with_everything_on_there_is_every_kind(render: Render) -> None:
     assert {manifest["kind"] for manifest in render(EVERYTHING)} == {
-        "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Job", "NetworkPolicy", "PodDisruptionBudget",
+        "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Job", "NetworkPolicy", "Pod", "PodDisruptionBudget",
         "PodMonitor", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor",
     }  # fmt: skip
 
@@ -86,6 +86,24 @@ def test_no_two_manifests_have_one_name(manifests: list[Manifest]) -> None:
     names = [(m["kind"], m["metadata"]["name"]) for m in manifests]
     assert len(names) == len(set(names))
     assert all(len(name) <= 63 for _, name in names)
+
+
+def test_it_can_be_applied_server_side(manifests: list[Manifest]) -> None:
+    """A server merges these lists by a key: where one comes twice, or is missing, it refuses the manifest."""
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
+        lists = {"ports": spec.get("ports", [])} if manifest["kind"] == "Service" else {}
+        if "containers" in spec or "template" in spec:
+            pod = pod_of(manifest)
+            (container,) = pod["containers"]
+            lists |= {"volumes": pod["volumes"], "env": container["env"], "ports": container.get("ports", [])}
+            paths = [mount["mountPath"] for mount in container["volumeMounts"]]
+            assert len(paths) == len(set(paths))
+            spreads = pod.get("topologySpreadConstraints", [])
+            assert len({(s["topologyKey"], s["whenUnsatisfiable"]) for s in spreads}) == len(spreads)
+        for items in lists.values():
+            names = [item["name"] for item in items]
+            assert len(names) == len(set(names))
 
 
 def test_long_release_names_are_cut(render: Any) -> None:

@@ -80,7 +80,7 @@ def test_a_unit_is_right_and_leaves_little_open(tmp_path: Path, name: str) -> No
 
 def test_the_guide_shows_the_unit_that_is_shipped() -> None:
     assert UNITS["ei-relay@.service"] == UNIT
-    assert set(UNITS) == {"ei-relay@.service", "ei-relay-exporter.service", "ei-relay-run.service"}
+    assert set(UNITS) == {f"ei-relay{name}.service" for name in ("@", "-console", "-exporter", "-run")}
 
 
 def test_the_unit_lets_calls_end_and_writes_only_where_it_may() -> None:

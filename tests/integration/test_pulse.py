@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from relay.demo.valkey import Valkey
 from tests.integration.conftest import NewSite
 from tests.integration.processes import Process, environment
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -18,7 +19,10 @@ pytestmark = pytest.mark.integration
 def test_the_pulse_beats_while_the_broker_answers(new_site: NewSite, valkey: Valkey, tmp_path: Path, part: str) -> None:
     # given a process that names a pulse file, and beats
     site, pulse = new_site().prepare(), tmp_path / "pulse"
-    variables = environment(site.config) | {"WORKER_PULSE_FILE": str(pulse)}
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind(str(tmp_path / "notify"))
+    heard.settimeout(PATIENCE)
+    variables = environment(site.config) | {"WORKER_PULSE_FILE": str(pulse), "NOTIFY_SOCKET": str(tmp_path / "notify")}
     process = Process(part, ["-m", "celery", "-A", "workers", part], tmp_path, variables)
     site.processes.append(process.start())
 
@@ -32,6 +36,9 @@ def test_the_pulse_beats_while_the_broker_answers(new_site: NewSite, valkey: Val
         return True
 
     wait_until(beats, process.log)
+    # and systemd, where it asks, has heard that the service is at work
+    with heard:
+        assert heard.recv(100) == b"READY=1"
 
     # when the broker goes away, it falls silent
     valkey.close()

@@ -102,7 +102,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if or .Values.workers.metrics.enabled .Values.serviceMonitor.enabled }}yes{{ end -}}
 {{- end -}}
 
-{{/* Everything of a pod's spec that is not its containers. Takes (dict "root" $ "part" .Values.workers). */}}
+{{/* Everything of a pod's spec that is not its containers. Takes (dict "root" $ "part" .Values.workers "component"
+     "workers"). */}}
 {{- define "ei-relay.podCommon" -}}
 {{- $root := .root -}}
 enableServiceLinks: false            # a Service's injected EI_RELAY_… variables would be taken for settings
@@ -139,9 +140,16 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- $component := .component }}
 {{- with .part.topologySpreadConstraints }}
 topologySpreadConstraints:
-  {{- toYaml . | nindent 2 }}
+{{- range . }}
+  {{- /* one without a selector would count no pod at all */}}
+  {{- $own := fromYaml (include "ei-relay.selector" $root) }}
+  {{- $_ := set $own "app.kubernetes.io/component" $component }}
+  {{- $chosen := hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" (dict "matchLabels" $own)) .) }}
+  - {{- toYaml $chosen | nindent 4 }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -166,9 +174,34 @@ env:
     value: {{ ternary $root.Values.workers.metrics.port 0 (not (empty (include "ei-relay.workerMetrics" $root))) | quote }}
   - name: WORKER_PULSE_FILE
     value: /tmp/pulse
+  {{- if eq (default "" .component) "console" }}
+  - name: EI_RELAY_CONSOLE__PORT
+    value: {{ .part.port | quote }}
+  - name: EI_RELAY_CONSOLE__HOST
+    value: {{ .part.host | quote }}
+  {{- with .part.signIn }}
+  - name: EI_RELAY_CONSOLE__TRUSTED_PROXIES
+    value: {{ .trustedProxies | toJson | quote }}
+  - name: EI_RELAY_CONSOLE__USER_HEADER
+    value: {{ .userHeader | quote }}
+  - name: EI_RELAY_CONSOLE__GROUPS_HEADER
+    value: {{ .groupsHeader | quote }}
+  - name: EI_RELAY_CONSOLE__VIEWERS
+    value: {{ .viewers | toJson | quote }}
+  - name: EI_RELAY_CONSOLE__SUPPORT
+    value: {{ .support | toJson | quote }}
+  - name: EI_RELAY_CONSOLE__OPERATORS
+    value: {{ .operators | toJson | quote }}
+  {{- end }}
+  {{- end }}
   {{- range $root.Values.secrets }}
   - name: EI_RELAY_{{ .setting }}_FILE
     value: /etc/ei-relay/secrets/{{ .setting }}
+  {{- end }}
+  {{- range $root.Values.extraEnv }}
+  {{- if or (has .name (list "EI_RELAY_CONFIG" "EI_RELAY_EXPORTER_PORT" "EI_RELAY_WORKER_METRICS_PORT" "WORKER_PULSE_FILE")) (hasPrefix "EI_RELAY_CONSOLE__" .name) }}
+  {{- fail (printf "extraEnv: %s is the chart's own, and a name that comes twice cannot be applied server-side; see exporter.port, workers.metrics and console" .name) }}
+  {{- end }}
   {{- end }}
   {{- with $root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
