@@ -41,7 +41,7 @@ from relay.store import posts
 from relay.store.lease import Lease, LeaseLost
 from relay.store.rows import as_json, given_select
 from relay.store.schema import lane, source
-from relay.store.transaction import Transaction
+from relay.store.transaction import Moment, Transaction
 from relay.store.upsert import upsert
 
 _ASKING: Final = (
@@ -155,25 +155,29 @@ def due(
 ) -> Due:
     """The lanes of an index that somebody should take now. `rest` is as in `take`. With `refresh` also those that are
     to say again what the index has; one that is blocked waits for better times with that."""
-    allowed = posts.Allowed(tx.now, tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
-    waiting = posts.first_due(lane.c.id, allowed).is_not(None)
-    again = lane.c.say_again_at <= tx.now
-    if refresh:
-        again = or_(again, and_(lane.c.next_refresh_at <= tx.now, lane.c.next_bulk_at <= tx.now))
-    rows = tx.run(
-        select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
-        .where(
-            lane.c.engagement_index == engagement_index,
-            _free(tx.now, engagement_index, rest),
-            or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), again), waiting),
-        )
-        .order_by(lane.c.next_call_at)
-    )
+    asked = select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
+    mine = is_due(tx.now, engagement_index, key_spacing, rest, refresh=refresh)
     due = Due([], [], [])
-    for row in rows:
+    for row in tx.run(asked.where(mine).order_by(lane.c.next_call_at)):
         chosen = due.working if row.working else due.failing if row.blocked_code is None else due.blocked
         chosen.append(LaneName(engagement_index, row.source_system))
     return Due(due.working, due.failing[:FAILING_AT_ONCE], due.blocked[:BLOCKED_AT_ONCE])
+
+
+def is_due(
+    now: Moment, engagement_index: str, key_spacing: timedelta, rest: timedelta, *, refresh: bool
+) -> ColumnElement[bool]:
+    """The condition under which a lane of the index is one of `due`."""
+    allowed = posts.Allowed(now, now - key_spacing, lane.c.next_split_at <= now, lane.c.next_bulk_at <= now)
+    waiting = posts.first_due(lane.c.id, allowed).is_not(None)
+    again = lane.c.say_again_at <= now
+    if refresh:
+        again = or_(again, and_(lane.c.next_refresh_at <= now, lane.c.next_bulk_at <= now))
+    return and_(
+        lane.c.engagement_index == engagement_index,
+        _free(now, engagement_index, rest),
+        or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), again), waiting),
+    )
 
 
 def take(
@@ -270,7 +274,7 @@ def end_rest(tx: Transaction, name: LaneName, least: timedelta, *, force: bool) 
         tx.run(update(lane).where(named).values(next_call_at=min(earliest, row.next_call_at)))
 
 
-def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
+def _free(now: Moment, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
     may_call = or_(
         lane.c.open_call.is_not(None),
         and_(lane.c.next_call_at <= now, or_(_is_there(engagement_index), _may_ask(now, engagement_index, rest))),
@@ -278,7 +282,7 @@ def _free(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElemen
     return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call, ~_held_for_restore(now))
 
 
-def _held_for_restore(now: datetime) -> ColumnElement[bool]:
+def _held_for_restore(now: Moment) -> ColumnElement[bool]:
     """Whether the relay's database seems to have been restored to a time before what the lane's outbox knows, or it has
     been a moment ago (`relay.store.restores`)."""
     held = or_(source.c.restore_suspected_at.is_not(None), source.c.restore_rests_until > now)
@@ -315,7 +319,7 @@ def _is_first(tx: Transaction, engagement_index: str) -> bool:
     return first
 
 
-def _may_ask(now: datetime, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
+def _may_ask(now: Moment, engagement_index: str, rest: timedelta) -> ColumnElement[bool]:
     """Whether nobody is asking after the index right now, nor has asked within `rest`. What blocked lanes do is nothing
     to those that are not."""
     peer = lane.alias("asker")

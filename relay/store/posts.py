@@ -33,7 +33,7 @@ from sqlalchemy import (
 from relay.post import ABSENT, UNKNOWN, PostKey, StandingPost, WantedChange
 from relay.store.rows import as_json, given, given_select
 from relay.store.schema import PENDING, post
-from relay.store.transaction import Transaction
+from relay.store.transaction import Moment, Transaction
 from relay.store.upsert import upsert
 
 _IN_TURN: Final = (post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
@@ -64,8 +64,8 @@ class DuePost(NamedTuple):
 class Allowed(NamedTuple):
     """What a lane may send at a time: keys last sent at or before another (R-32), and which paced kinds of post."""
 
-    at: datetime
-    sent_before: datetime
+    at: Moment
+    sent_before: Moment
     split: ColumnElement[bool]
     bulk: ColumnElement[bool]
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Row, select
 
-from relay.store import sources
+from relay.store import glance, sources
 from relay.store.schema import source
 from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
@@ -24,7 +25,7 @@ def row(store: Store, name: str) -> Row[Any]:
 
 
 def to_look_at(store: Store) -> list[str]:
-    return [due.name for due in store.transact(sources.due) if due.look]
+    return [seen.name for seen in store.ask(partial(glance.look, paces={})).sources if seen.look]
 
 
 def trouble(store: Store, name: str, failures: int, seconds: int) -> None:
