@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, DateTime, Engine, event, func, text
 
 from relay.post import PostKey
-from relay.store import bookings, collisions, figures, lanes, overview, parked, posts, receipts, retention, sources
+from relay.store import bookings, collisions, figures, glance, lanes, overview, parked, posts, receipts, retention
+from relay.store.glance import Pace
 from relay.store.posts import DuePost
 from relay.store.selection import Selection
 from relay.store.transaction import Store, Transaction
 
 SPACING: Final = timedelta(minutes=5)
 REST: Final = timedelta(minutes=15)
+PACES: Final = {"national": Pace(SPACING, REST, refresh=True)}
 LONG: Final = timedelta(days=90)
 WAITING: Final = 1_500  # posts of one lane, in two calls
 PARKED: Final = 60
@@ -80,7 +82,9 @@ _INDEXES: Final = """
     WHERE tablename = :table AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
 
 QUESTIONS: Final[dict[str, Callable[[Transaction], object]]] = {
-    "which sources are due": sources.due,
+    "a glance": lambda tx: glance.look(
+        tx.connection, func.statement_timestamp(type_=DateTime(timezone=True)), PACES, REST
+    ),
     "which lanes are due": lambda tx: lanes.due(tx, "national", SPACING, REST),
     "which posts a call carries": lambda tx: posts.claim(
         tx, 1, "system-1", tx.now - SPACING, split=True, bulk=True, limit=1000

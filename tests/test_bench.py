@@ -15,13 +15,14 @@ from tests.bench.against import Against
 from tests.bench.floor import Floor
 from tests.bench.index import Accepted
 from tests.bench.plain import Plain
-from tests.bench.relayed import Idle, Relayed, configuration
+from tests.bench.relayed import Idle, Polled, Relayed, configuration
 from tests.bench.report import Measured, as_object, as_text
 from tests.bench.revision import RevisionError, checked_out, resolve
 
 NAMES = {
     "ratio_against", "ratio_plain", "ratio_floor", "wal_bytes_per_row", "delay_p50_seconds", "delay_p99_seconds",
-    "idle_statements_1", "idle_statements_50", "worker_rss_mib", "beat_rss_mib",
+    "idle_statements_1", "idle_statements_50", "worker_rss_mib", "beat_rss_mib", "delay_polled_p50_seconds",
+    "delay_polled_p99_seconds", "run_rss_mib",
 }  # fmt: skip
 
 
@@ -35,6 +36,8 @@ def whole() -> Measured:
     return Measured(
         relayed=relayed,
         many=Idle(50, 55.0, 4.3, 124.0),
+        polled=Polled(1000, 0.6, 1.1),
+        alone_mib=75.0,
         plain=Plain(accepted(250.0), accepted(40.0)),
         floor=Floor(accepted(4100.0), accepted(8000.0), 0, 420),
         against=Against("0123456789abcdef", [4000.0, 3000.0, 5000.0], [2000.0, 3000.0, 2000.0]),

@@ -74,7 +74,7 @@ class Reader:
             "workers.full_lists": _nothing,
             "workers.intake": self._sources_only,
             "workers.look_again": self._one_source,
-            "workers.units": self._one_source,
+            "workers.units": self._sources_only,
             "workers.deliver": self._lane,
             "workers.probe": self._probe,
             "workers.reprocess": _reprocess,

@@ -4,7 +4,7 @@ tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ delive
   ├────▶ probe(lane, why) ────▶   of a lane that is failing or blocked
   ├────▶ look_again(source) ──▶
   ├───────────────────────────▶
-  └────▶ units(source)
+  └────▶ units(sources)
 prune        what is over, about hourly
 full_lists   at night, what the booking systems' own tables say
 reprocess    what an operator asks for
@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
+from itertools import chain
 from typing import Any, TypeVar
 
 from celery import Task
@@ -25,20 +26,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.celery_app.app import HINT_SECONDS, app, settings
 from relay.flow.delivery import deliver as deliver_step
-from relay.flow.follow import follow
+from relay.flow.follow import follow, follow_all
 from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.heartbeat import Heartbeat
 from relay.flow.intake import intake as intake_step
+from relay.flow.look import Looked, look
 from relay.flow.nightly_lists import compare_due
 from relay.flow.oddities import look_due
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.retention import prune as prune_step
-from relay.flow.schedule import due_work
+from relay.flow.schedule import TOGETHER, due_work
 from relay.flow.selector import selection
 from relay.flow.steer import Cancelled, Request
 from relay.flow.steer import reprocess as reprocess_step
 from relay.flow.verify import nightly
+from relay.flow.wake import Wake
 from relay.observe import progress
 from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName
@@ -52,6 +55,7 @@ _relay = Relay(settings)
 _hands = Hands(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
 _heartbeat = Heartbeat(_relay)
+_wake = Wake(_relay, lambda names: _hint_together(names))
 _parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
 
 
@@ -82,6 +86,11 @@ def _hint(task: Task[Any, Any], *names: object) -> None:
         task.apply_async(tuple(map(str, names)), expires=HINT_SECONDS)
 
 
+def _hint_together(sources: tuple[str, ...]) -> None:
+    for names in _relay.by_database(sources):
+        _hint(intake, *names)
+
+
 @app.task(name="workers.tick")
 @_step
 def tick() -> None:
@@ -106,14 +115,19 @@ def _ring() -> None:
         _hint(probe, lane, FAILING)
     for lane in work.blocked:
         _hint(probe, lane, BLOCKED)
-    for source in work.policies:
-        _hint(units, source)
+    for sources in work.policies:
+        _hint(units, *sources)
 
 
 @app.task(name="workers.units")
 @_step
-def units(source: str) -> None:
-    """Look whether a source's lists have changed, and weigh its bookings again by them for a while."""
+def units(*sources: str) -> None:
+    """Look whether these sources' lists have changed; where they have, weigh its bookings again for a while."""
+    if len(sources) > 1:
+        for each in follow_all(_relay, sources):
+            _hint(units, each)
+        return
+    (source,) = sources
     with _hands.on(f"policy of {source}") as free:
         if free:
             follow(_relay, source)
@@ -122,9 +136,12 @@ def units(source: str) -> None:
 @app.task(name="workers.intake")
 @_step
 def intake(*sources: str) -> None:
-    """Take a batch from each of these sources' outboxes, then ring for their lanes."""
+    """Take a batch from each of these sources' outboxes that has rows, then ring for their lanes.
+
+    Those of one database are looked at together. Where many have rows, other hands take some.
+    """
     failures: list[Exception] = []
-    for source in sources:
+    for source in chain(*map(_with_rows, _relay.by_database(sources))):
         if _stopping:
             break
         try:
@@ -135,6 +152,17 @@ def intake(*sources: str) -> None:
             failures.append(error)  # of this source alone
     if failures:
         raise failures[0] if len(failures) == 1 else ExceptionGroup("several sources failed", failures)
+
+
+def _with_rows(sources: tuple[str, ...]) -> list[str]:
+    """The first few of the sources of one database whose outboxes have rows; hints for the rest of them."""
+    if len(sources) == 1:
+        return list(sources)
+    with _hands.on_outbox(f"a look from {sources[0]}", _relay.party_of(sources[0])) as free:
+        seen = look(_relay, sources) if free else Looked([], [])
+    for each in (*seen.apart, *seen.take[TOGETHER:]):
+        _hint(intake, each)
+    return seen.take[:TOGETHER]
 
 
 @app.task(name="workers.look_again")
@@ -153,6 +181,7 @@ def _take(source: str) -> None:
             _hint(deliver, lane)
         if taken.more:
             _hint(intake, source)
+        _wake.follow_up(source, taken, asked_again=_hands.asked_again(source))
 
 
 @app.task(name="workers.deliver")
@@ -231,12 +260,14 @@ def _count_hands(instance: Any, **_options: object) -> None:
 @worker_ready.connect
 def _report(**_options: object) -> None:
     _heartbeat.start()  # not before the pool has its processes, where it has some
+    _wake.start()
 
 
 @worker_shutting_down.connect
 def _begin_to_stop(**_options: object) -> None:
     global _stopping
     _stopping = True
+    _wake.stop()
     if _parting is not None:
         _parting.begin()
 

@@ -38,9 +38,12 @@ def outbox() -> None:
     callback=lambda _context, _option, typed: _table_name(typed),
     help="The table's name, with its schema if need be.",
 )
-def ddl(dialect: str, table: str) -> None:
+@click.option("--wake-up", is_flag=True, help="Also the trigger that tells the relay of new rows; PostgreSQL only.")
+def ddl(dialect: str, table: str, wake_up: bool) -> None:
     """Print the table, its indexes, roles and grants as SQL, for a database administrator to run."""
-    click.echo(outbox_ddl.ddl(dialect, table), nl=False)
+    if wake_up and dialect != "postgresql":
+        raise click.UsageError(f"--wake-up is for postgresql: {dialect} cannot tell of new rows, and is polled")
+    click.echo(outbox_ddl.ddl(dialect, table, wake_up=wake_up), nl=False)
 
 
 @outbox.command()
@@ -49,7 +52,7 @@ def create(only: str | None) -> None:
     """Make the outbox table, without roles, where it is not there yet."""
     loaded = settings()
     for source in chosen_sources(loaded, only):
-        made = outbox_ddl.create(connect(loaded.outbox_url_of(source)), source.outbox_table)
+        made = outbox_ddl.create(connect(loaded.outbox_url_of(source)), source.outbox_table, wake_up=source.wake_up)
         click.echo(f"{source.name}: {source.outbox_table} {'made' if made else 'was there already'}")
 
 

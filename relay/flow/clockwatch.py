@@ -51,6 +51,16 @@ class ClockWatch:
                 return now
             return expected
 
+    def is_calm(self, now: datetime) -> bool:
+        """Whether the clock goes on as it was believed to; else nothing is noted, and `believes` is to be asked."""
+        with self._lock:
+            steady = lease.steady_seconds()
+            expected = self._expected(steady)
+            calm = expected is not None and self._doubted_since is None and abs(now - expected) <= BOUND
+            if calm:
+                self._believe(now, steady)
+            return calm
+
     def _judge(self, now: datetime, steady: float) -> tuple[bool, bool]:
         expected = self._expected(steady)
         as_expected = expected is not None and abs(now - expected) <= BOUND

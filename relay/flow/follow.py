@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -47,6 +49,20 @@ class _Found(NamedTuple):
 
     weigh: tuple[Ground, str] | None = None
     consider: bool = False
+
+
+def follow_all(relay: Relay, names: Sequence[str]) -> list[str]:
+    """Note of the sources whose lists are as they stand that they were looked at, all with one statement; the others,
+    each of which is to be followed by itself."""
+    found: dict[str, str] = {}
+    for name in names if len(names) > 1 else ():
+        policies = relay.source(name).policies
+        with suppress(CatalogueError):
+            ground = policies.ground()
+            if policies.error is None:
+                found[name] = ground.fingerprint
+    calm = relay.store.transact(partial(sources.checked_alike, found=found, again=CHECK)) if found else set()
+    return [name for name in names if name not in calm]
 
 
 def follow(relay: Relay, source_name: str) -> None:

@@ -58,11 +58,13 @@ _SHARED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an intake did: rows settled, whether more may wait, and the lanes that got something to say."""
+    """What an intake did: rows settled, whether more may wait, and the lanes that got something to say; or that another
+    worker was at it."""
 
     rows: int
     more: bool
     lanes: frozenset[LaneName]
+    elsewhere: bool = False
 
 
 NOTHING: Final = Taken(0, False, frozenset())
@@ -106,7 +108,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
         _leave_alone(relay, source_name, f"its rows were read and could not be taken: {describe(error)}")
         return NOTHING
     if done is None:
-        return NOTHING
+        return Taken(0, False, frozenset(), elsewhere=True)
     settlement, touched, at = done
     if settlement.ids_restarted:
         told = "the ids of the outbox have begun again; rows were taken by the time they were written"

@@ -27,9 +27,11 @@ from relay.database import connect
 from relay.flow.clockwatch import ClockWatch
 from relay.flow.load import FRESH
 from relay.flow.policies import PolicyFiles
+from relay.flow.rounds import Rounds
 from relay.flow.spool import Spool, write_down
 from relay.index.endpoint import Endpoint
 from relay.outbox.reader import OutboxReader
+from relay.outbox.waiting import AT_ONCE
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
 from relay.settings.outboxes import Place
@@ -78,10 +80,13 @@ class Relay:
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self.identified: set[str] = set()  # sources that have noted which table they read
+        self.identities: dict[str, str | None] = {}  # {source: which table it reads}, as last heard
         self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
         self.may_be_elsewhere = Event()  # set: our database may be on another server than it was (relay.flow.cluster)
         self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
         self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
+        self.rings: set[str] = set()  # sources whose outbox's database tells this process of new rows
+        self.rounds = Rounds(settings.poll_interval, settings.quiet_poll_interval, self.rings.__contains__)
         self._sources = {source.name: source for source in settings.source}
         self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
         for source in settings.source:
@@ -173,6 +178,14 @@ class Relay:
     def sharing(self, name: str) -> list[str]:
         """The sources that read the table of this one, which is among them."""
         return [source.name for source in self._readers[self.settings.outbox_of(self._sources[name])]]
+
+    def by_database(self, names: Iterable[str]) -> list[tuple[str, ...]]:
+        """The sources, those together whose outboxes are in one database, by the address that they are read at; but
+        no more than can be looked at together."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            found[self.settings.outbox_url_of(self._sources[name])].append(name)
+        return [tuple(each[at : at + AT_ONCE]) for each in found.values() for at in range(0, len(each), AT_ONCE)]
 
     def party_of(self, name: str) -> str:
         """Whom a source's outbox may keep waiting: those on the same server; and in doubt, those in doubt."""

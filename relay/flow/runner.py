@@ -17,15 +17,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.flow.chores import HINT
 from relay.flow.delivery import deliver
-from relay.flow.follow import follow
+from relay.flow.follow import follow, follow_all
 from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake
+from relay.flow.look import Looked, look
 from relay.flow.nightly_lists import compare_due
 from relay.flow.oddities import look_due
 from relay.flow.relay import Relay
 from relay.flow.retention import prune
 from relay.flow.schedule import due_work
 from relay.flow.verify import nightly
+from relay.flow.wake import Wake
 from relay.observe import progress
 from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName
@@ -48,6 +50,7 @@ class Runner:
         self._queued: set[str] = set()  # what is to be begun yet: hinted at again, it is still one step
         self._queueing = Lock()
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
+        self._wake = Wake(relay, self._rung)
 
     def stop(self) -> None:
         """Ask the run to end; safe from a signal handler."""
@@ -56,9 +59,11 @@ class Runner:
     def run(self) -> None:
         """Look for work every poll interval until stopped, then wait for what is being done."""
         interval = self._relay.settings.poll_interval.total_seconds()
+        self._wake.start()
         while not self._stop.is_set():
             self._guarded("schedule", self._look)
             self._stop.wait(interval)
+        self._wake.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _look(self) -> None:
@@ -67,15 +72,21 @@ class Runner:
             self._submit(self._prune, "what is over")
             self._submit(self._full_lists, "at night")
         work = due_work(self._relay)
-        for name in chain(work.troubled, *work.outboxes):
+        for name in work.troubled:
             self._submit(self._intake, name)
+        for names in chain(*map(self._relay.by_database, work.outboxes)):
+            self._submit(self._look_at, names)
         for lane in work.lanes:
             self._submit(self._deliver, lane)
         for lane in work.failing:
             self._submit(self._probe_failing, lane)
         for lane in work.blocked:
             self._submit(self._probe_blocked, lane)
-        for name in work.policies:
+        for names in work.policies:
+            self._submit(self._follow_all, names)
+
+    def _follow_all(self, names: tuple[str, ...]) -> None:
+        for name in follow_all(self._relay, names):
             self._submit(self._follow, name)
         self._looked()
 
@@ -83,6 +94,17 @@ class Runner:
         with self._hands.on(f"policy of {name}") as free:
             if free:
                 follow(self._relay, name)
+
+    def _rung(self, names: tuple[str, ...]) -> None:
+        for together in self._relay.by_database(names):
+            self._submit(self._look_at, together)
+
+    def _look_at(self, names: tuple[str, ...]) -> None:
+        """The outboxes of one database: which of them have rows."""
+        with self._hands.on_outbox(f"a look from {names[0]}", self._relay.party_of(names[0])) as free:
+            seen = look(self._relay, names) if free else Looked([], [])
+        for name in (*seen.take, *seen.apart):
+            self._submit(self._intake, name)
 
     def _intake(self, name: str) -> None:
         with self._hands.on_outbox(name, self._relay.party_of(name)) as free:
@@ -92,6 +114,7 @@ class Runner:
                 self._submit(self._deliver, lane)
             if taken.more:
                 self._submit(self._intake, name)
+            self._wake.follow_up(name, taken, asked_again=self._hands.asked_again(name))
 
     def _deliver(self, lane: LaneName) -> None:
         with self._hands.on(str(lane), lane.engagement_index) as free:

@@ -19,6 +19,20 @@ from relay.store import sources
 _AGAIN_SECONDS: Final = 10.0  # until it is asked again, while some have not said yet which table they read
 
 
+def is_to_be_asked(relay: Relay, name: str) -> bool:
+    """Whether the databases are still to be asked which table the source, or one before it, reads."""
+    if name not in relay.identified and relay.is_read_beside(name):
+        return True
+    before = relay.read_elsewhere_before(name)
+    if not before or relay.alone.get(name, 0.0) > time.monotonic():
+        return False
+    mine, others = relay.identities.get(name), [relay.identities.get(other) for other in before]
+    if mine is None or mine in others or not all(others):
+        return True
+    relay.alone[name] = float("inf")
+    return False
+
+
 def other_reader(relay: Relay, name: str) -> str | None:
     """The source, configured before this one, that reads the same table by another address; None: none does.
 
@@ -32,7 +46,7 @@ def other_reader(relay: Relay, name: str) -> str | None:
     if mine is None:
         relay.alone[name] = time.monotonic() + _AGAIN_SECONDS
         return None
-    known = relay.store.transact(partial(sources.identify, name=name, identity=mine))
+    known = relay.identities = relay.store.transact(partial(sources.identify, name=name, identity=mine))
     for other in before:
         if known.get(other) == mine:
             return other
@@ -47,5 +61,5 @@ def note_identity(relay: Relay, name: str) -> None:
         return
     reader = relay.source(name).reader
     if (mine := identity(reader.engine, reader.table_name)) is not None:
-        relay.store.transact(partial(sources.identify, name=name, identity=mine))
+        relay.identities = relay.store.transact(partial(sources.identify, name=name, identity=mine))
         relay.identified.add(name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,14 +14,16 @@ from relay.flow.cluster import watch
 from relay.flow.delivery import COMPARED, LEASE_MARGIN
 from relay.flow.relay import Relay
 from relay.index.verdict import LONGEST_PAUSE
+from relay.outbox.waiting import AT_ONCE
 from relay.settings import EngagementIndex
-from relay.store import clocks, collisions, lanes, posts, sources
-from relay.store.lanes import LaneName
+from relay.store import clocks, collisions, glance, lanes, posts
+from relay.store.glance import Glance, Pace
+from relay.store.lanes import Due, LaneName
 from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-TOGETHER: Final = 10  # outboxes in one hint: a look at one that is empty takes less time than its hint would
+TOGETHER: Final = 10  # databases in one hint: a look at an empty outbox takes less time than its hint would
 _MOST_LINKS: Final = 40  # as many as Linux follows
 
 
@@ -41,41 +44,64 @@ class Work(NamedTuple):
     lanes: list[LaneName]
     failing: list[LaneName]
     blocked: list[LaneName]
-    policies: list[str]
+    policies: list[tuple[str, ...]]
 
 
 def due_work(relay: Relay) -> Work:
-    """Expire what has passed (the clock step), then say what is to be done, in one transaction."""
+    """Expire what has passed (the clock step), then say what is to be done.
 
-    def work(tx: Transaction) -> Work:
-        _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
-        believes = _believes_the_clock(relay, tx)
-        if believes and (expired := posts.expire(tx)):
-            log.info("posts expired", extra={"posts": expired})
-        collisions.release(tx)
-        here = [source for source in sources.due(tx, tx.now - COMPARED) if source.name in relay.source_names]
-        due = [
-            lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault, refresh=bool(settings.refresh_every))
-            for index, settings in relay.settings.engagement_index.items()
-        ]
-        look = [source for source in here if source.look]
-        return Work(
-            outboxes=in_turns([each.name for each in look if not each.troubled and not each.compare]),
-            troubled=[each.name for each in look if each.troubled or each.compare],
-            lanes=[name for each in due for name in each.working],
-            failing=[name for each in due for name in each.failing],
-            blocked=[name for each in due for name in each.blocked],
-            policies=[source.name for source in here if source.check and believes],
-        )
-
+    One statement where there is nothing to do (`relay.store.glance`); else also one transaction, in which only that is
+    asked and done which the glance saw.
+    """
     watch(relay)
     relay.replay()  # before anybody finds an open call and holds its posts in doubt
-    found = relay.store.transact(work)
+    seen = _glance(relay)
     if relay.may_be_elsewhere.is_set():  # the connection was cut just now, and the new one may lead to another server
         watch(relay)
-        found = relay.store.transact(work)
-    relay.look_closely(found.troubled)
-    return found
+        seen = _glance(relay)
+    calm = relay.watch is None or relay.watch.is_calm(seen.now)
+    believes, lanes_due = True, list[Due]()
+    if seen.calls_for_work or not calm:
+        believes, lanes_due = relay.store.transact(partial(_set_about, relay, seen))
+    here = [source for source in seen.sources if source.name in relay.source_names]
+    look = [source for source in here if source.look]
+    check = tuple(source.name for source in here if source.check and believes)
+    troubled = [source.name for source in look if source.troubled or source.compare]
+    relay.look_closely(troubled)
+    quiet = [
+        (source.name, seen.now - source.last_call_at if source.last_call_at else None)
+        for source in look
+        if not source.troubled and not source.compare
+    ]
+    return Work(
+        outboxes=in_turns(relay, relay.rounds.due(quiet)),
+        troubled=troubled,
+        lanes=[name for each in lanes_due for name in each.working],
+        failing=[name for each in lanes_due for name in each.failing],
+        blocked=[name for each in lanes_due for name in each.blocked],
+        policies=[check[at : at + AT_ONCE] for at in range(0, len(check), AT_ONCE)],
+    )
+
+
+def _glance(relay: Relay) -> Glance:
+    indexes = relay.settings.engagement_index.items()
+    paces = {name: Pace(i.key_spacing, i.retry_after_fault, bool(i.refresh_every)) for name, i in indexes}
+    return relay.store.ask(lambda connection, now: glance.look(connection, now, paces, COMPARED))
+
+
+def _set_about(relay: Relay, seen: Glance, tx: Transaction) -> tuple[bool, list[Due]]:
+    """What the glance called for; whether the clock is believed, and the lanes that are due then, by index."""
+    if seen.blocked:
+        _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
+    believes = _believes_the_clock(relay, tx)
+    if believes and seen.expired and (expired := posts.expire(tx)):
+        log.info("posts expired", extra={"posts": expired})
+    if seen.collides:
+        collisions.release(tx)
+    return believes, [
+        lanes.due(tx, index, settings.key_spacing, settings.retry_after_fault, refresh=bool(settings.refresh_every))
+        for index, settings in relay.settings.engagement_index.items()
+    ]
 
 
 def _believes_the_clock(relay: Relay, tx: Transaction) -> bool:
@@ -95,9 +121,19 @@ def _believes_the_clock(relay: Relay, tx: Transaction) -> bool:
     return believes
 
 
-def in_turns(sources: Sequence[str]) -> list[tuple[str, ...]]:
-    """The sources, a few at a time."""
-    return [tuple(sources[at : at + TOGETHER]) for at in range(0, len(sources), TOGETHER)]
+def in_turns(relay: Relay, names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The sources, some at a time: those of one database together, for they are looked at with one statement, and few
+    databases to a hint."""
+    turns: list[tuple[str, ...]] = []
+    hint: tuple[str, ...] = ()
+    databases = 0
+    for together in relay.by_database(names):
+        if hint and (databases == TOGETHER or len(hint) + len(together) > AT_ONCE):
+            turns.append(hint)
+            hint, databases = (), 0
+        hint += together
+        databases += 1
+    return [*turns, hint] if hint else turns
 
 
 def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from relay.outbox.table import DEFAULT_NAME, OUTCOME_COLUMNS, outbox_table
+from relay.outbox.wakeup import add_trigger, trigger
 
 __all__ = ["CLEANER", "DIALECTS", "READER", "WRITER", "create", "ddl"]  # docs/api.md
 
@@ -59,8 +60,9 @@ _ACCOUNTS: Final = {  # no semicolons: what splits a script at them must find st
 }
 
 
-def ddl(dialect_name: str, table_name: str = DEFAULT_NAME) -> str:
-    """The SQL for one of `DIALECTS`, ending with a newline."""
+def ddl(dialect_name: str, table_name: str = DEFAULT_NAME, *, wake_up: bool = False) -> str:
+    """The SQL for one of `DIALECTS`, ending with a newline; with `wake_up`, for PostgreSQL, also the trigger that tells
+    of new rows."""
     table = outbox_table(table_name, dialect_name)
     dialect = DIALECTS[dialect_name]()
     statements = [str(CreateTable(table).compile(dialect=dialect)).strip()]
@@ -71,18 +73,31 @@ def ddl(dialect_name: str, table_name: str = DEFAULT_NAME) -> str:
         "-- operation or booking_id, so it can never make a booking fail.",
         *(f"{_tidy(statement)};\n" for statement in statements),
         *_grants(dialect_name, dialect.identifier_preparer.format_table(table)),
+        *(_wake_up(table_name) if wake_up else ()),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def create(engine: Engine, table_name: str = DEFAULT_NAME) -> bool:
-    """Make the table with its indexes where it is not there; says whether it was made."""
+def create(engine: Engine, table_name: str = DEFAULT_NAME, *, wake_up: bool = False) -> bool:
+    """Make the table with its indexes where it is not there, and with `wake_up` its trigger; says whether the table was
+    made."""
     table = outbox_table(table_name, engine.dialect.name)
     with engine.begin() as connection:
-        if engine.dialect.has_table(connection, table.name, schema=table.schema):
-            return False
-        table.create(connection)
-    return True
+        is_new = not engine.dialect.has_table(connection, table.name, schema=table.schema)
+        if is_new:
+            table.create(connection)
+        if wake_up:
+            add_trigger(connection, table_name)
+    return is_new
+
+
+def _wake_up(table_name: str) -> list[str]:
+    return [
+        "",
+        "-- For wake_up = true: a transaction that has written rows tells the relay so when it commits. It cannot be",
+        "-- prepared for a two-phase commit then (PREPARE TRANSACTION), and commits of such transactions take turns.",
+        *(f"{statement};\n" for statement in trigger(table_name)),
+    ]
 
 
 def _indexes(table: Table) -> list[Index]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
+    ScalarSelect,
     Select,
     Table,
     bindparam,
@@ -114,6 +115,15 @@ class OutboxReader:
             else:
                 return [as_row(row) for row in found]
         return self._around(questions, past, limit)
+
+    def first_waiting(self) -> ScalarSelect[int]:
+        """The id of the first row that `unread` would give, as a part of a greater statement.
+
+        In the order of the index of what is unread: no count of rows that the database has misleads it then.
+        """
+        c = self._table.c
+        asked = select(c.id).where(*self._mine, *self._past(time.monotonic())).order_by(c.id).limit(1)
+        return self.past_locks(asked).scalar_subquery()
 
     def _past(self, now: float) -> list[ColumnElement[bool]]:
         """The conditions that leave out what is passed over; none as a rule."""

@@ -10,7 +10,8 @@ from relay.settings.duration import format_duration, parse_duration
 from relay.settings.finding import Finding, SettingsError
 from relay.settings.kinds import ALL, parse_table_name
 from relay.settings.load import load
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.surge import SurgeGuard
 
 __all__ = [
     "ALL",

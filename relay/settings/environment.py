@@ -24,8 +24,9 @@ from pydantic import BaseModel
 
 from relay.settings.console import Console
 from relay.settings.finding import HIDDEN, Finding, show
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
+from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
 from relay.settings.relations import in_environment
+from relay.settings.surge import SurgeGuard
 
 CONFIG_VARIABLE: Final = "EI_RELAY_CONFIG"
 PREFIX: Final = "EI_RELAY_"

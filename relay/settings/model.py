@@ -20,6 +20,7 @@ from relay.settings.finding import Finding
 from relay.settings.full_list import FullList
 from relay.settings.outboxes import Place, place_of
 from relay.settings.spool import spool_folder
+from relay.settings.surge import SurgeGuard
 
 LONGEST_HOLD: Final = timedelta(minutes=45)  # three quarters of the hour in which a change must be sent (R-33)
 
@@ -173,6 +174,17 @@ class Source(FullList, _Table):
     outbox_url: kinds.OutboxUrl = Field(
         "", description="The database that holds the outbox; left out, the relay's own.", repr=False
     )
+    wake_up: bool = Field(
+        False,
+        description="The relay listens for the trigger of `ei-relay outbox ddl --wake-up`, and takes rows as they are "
+        "committed instead of at the next look. For outboxes on PostgreSQL.",
+    )
+    wake_up_url: kinds.OutboxUrl = Field(
+        "",
+        description="Where it listens, where outbox_url leads to a pooler such as PgBouncer: a direct address of the "
+        "same database; left out, outbox_url.",
+        repr=False,
+    )
     outbox_table: kinds.TableName = Field("ei_outbox", description="The outbox table, with its schema if need be.")
     care_units: kinds.CareUnitsFile = Field(
         kinds.ALL,
@@ -247,29 +259,6 @@ class Region(_Table):
     contact_phone: str = Field("", description="That person's telephone number.")
 
 
-class SurgeGuard(_Table):
-    """What waits for somebody's word (`ei-relay changes`), since it would change many posts of a source at once."""
-
-    enabled: bool = Field(
-        True, description="false: whatever the lists and the booking systems say is done, however much it removes."
-    )
-    percent: kinds.Percent = Field(
-        10,
-        description="A change of the lists, or an hour of an outbox, may remove or move as many percent of the "
-        "source's present posts. Of 30 000 that is 3 000; such a source cancels and moves some 400 a day.",
-    )
-    least: kinds.Count = Field(
-        50,
-        description="But never is one held that removes or moves fewer posts than this: a small source is not asked.",
-    )
-    alike: kinds.Count = Field(
-        100,
-        description="In production: held are more new posts than this within an hour for one resident, or for one and "
-        "the same second if that is most of what is new, for so does a test run look. In qa few residents are many "
-        "bookings, and nothing is held.",
-    )
-
-
 class Settings(_Table):
     """The whole configuration, checked."""
 
@@ -299,6 +288,11 @@ class Settings(_Table):
         "connection, so a new password needs no restart.",
     )
     poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")
+    quiet_poll_interval: kinds.PositiveDuration = Field(
+        timedelta(seconds=5),
+        description="How often at least one is that is quiet, or whose database rings (wake_up): after a silence it is "
+        "looked at each tenth of that, so a new booking waits no longer than this. At most 1m.",
+    )
     worker_threads: kinds.Count = Field(
         16,
         description="Lanes and outboxes that one worker serves at once; they mostly wait for a network.",
@@ -377,6 +371,10 @@ class Settings(_Table):
     def outbox_url_of(self, source: Source) -> str:
         """The database that holds the source's outbox."""
         return source.outbox_url or self.database_url
+
+    def wake_up_url_of(self, source: Source) -> str | None:
+        """Where the database of the source's outbox tells of new rows; None where nobody is to listen."""
+        return (source.wake_up_url or self.outbox_url_of(source)) if source.wake_up else None
 
     def outbox_of(self, source: Source) -> Place:
         """The table that the source reads; equal for sources that share one."""

@@ -25,6 +25,7 @@ def mistakes_between_tables(document: Document) -> list[Finding]:
         *_source_systems_used_twice(document),
         *_missing_test_residents(document),
         *_asking_the_national_index(document),
+        *_waking_by_other_databases(document),
     ]
 
 
@@ -115,6 +116,15 @@ def _asking_the_national_index(document: Document) -> Iterator[Finding]:
                 show(index["find_content_url"]),
                 "expected none: FindContent on the national index is open to aggregating services only (R-39)",
             )
+
+
+def _waking_by_other_databases(document: Document) -> Iterator[Finding]:
+    for key, source in _sources(document):
+        if source.get("wake_up") is not True:
+            continue
+        url = source.get("wake_up_url") or source.get("outbox_url") or document.get("database_url")
+        if isinstance(url, str) and not url.lower().startswith("postgresql"):
+            yield Finding(f"{key}.wake_up", show(True), "expected false: only PostgreSQL tells of new rows")
 
 
 def _missing_test_residents(document: Document) -> Iterator[Finding]:

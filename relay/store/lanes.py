@@ -43,10 +43,9 @@ from relay.store import posts
 from relay.store.lease import Lease, LeaseLost
 from relay.store.rows import as_json, given_select
 from relay.store.schema import lane, source
-from relay.store.transaction import Transaction
+from relay.store.transaction import Moment, Transaction
 from relay.store.upsert import upsert
 
-_Time = datetime | ColumnElement[datetime]
 _Name = str | ColumnElement[str]
 
 _ASKING: Final = (
@@ -160,25 +159,29 @@ def due(
 ) -> Due:
     """The lanes of an index that somebody should take now. `rest` is as in `take`. With `refresh` also those that are
     to say again what the index has; one that is blocked waits for better times with that."""
-    allowed = posts.Allowed(tx.now, tx.now - key_spacing, lane.c.next_split_at <= tx.now, lane.c.next_bulk_at <= tx.now)
-    waiting = posts.first_due(lane.c.id, allowed).is_not(None)
-    again = lane.c.say_again_at <= tx.now
-    if refresh:
-        again = or_(again, and_(lane.c.next_refresh_at <= tx.now, lane.c.next_bulk_at <= tx.now))
-    rows = tx.run(
-        select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
-        .where(
-            lane.c.engagement_index == engagement_index,
-            _free(tx.now, engagement_index, tx.now - rest),
-            or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), again), waiting),
-        )
-        .order_by(lane.c.next_call_at)
-    )
+    asked = select(lane.c.source_system, _WORKING.label("working"), lane.c.blocked_code)
+    mine = is_due(tx.now, engagement_index, key_spacing, rest, refresh=refresh)
     due = Due([], [], [])
-    for row in rows:
+    for row in tx.run(asked.where(mine).order_by(lane.c.next_call_at)):
         chosen = due.working if row.working else due.failing if row.blocked_code is None else due.blocked
         chosen.append(LaneName(engagement_index, row.source_system))
     return Due(due.working, due.failing[:FAILING_AT_ONCE], due.blocked[:BLOCKED_AT_ONCE])
+
+
+def is_due(
+    now: Moment, engagement_index: str, key_spacing: timedelta, rest: timedelta, *, refresh: bool
+) -> ColumnElement[bool]:
+    """The condition under which a lane of the index is one of `due`."""
+    allowed = posts.Allowed(now, now - key_spacing, lane.c.next_split_at <= now, lane.c.next_bulk_at <= now)
+    waiting = posts.first_due(lane.c.id, allowed).is_not(None)
+    again = lane.c.say_again_at <= now
+    if refresh:
+        again = or_(again, and_(lane.c.next_refresh_at <= now, lane.c.next_bulk_at <= now))
+    return and_(
+        lane.c.engagement_index == engagement_index,
+        _free(now, engagement_index, now - rest),
+        or_(lane.c.open_call.is_not(None), and_(lane.c.blocked_code.is_(None), again), waiting),
+    )
 
 
 def take(
@@ -292,7 +295,7 @@ def end_rest(tx: Transaction, name: LaneName, least: timedelta, *, force: bool) 
         tx.run(update(lane).where(named).values(next_call_at=min(earliest, row.next_call_at)))
 
 
-def _free(now: _Time, engagement_index: _Name, asked_since: _Time) -> ColumnElement[bool]:
+def _free(now: Moment, engagement_index: _Name, asked_since: Moment) -> ColumnElement[bool]:
     may_call = or_(
         lane.c.open_call.is_not(None),
         and_(
@@ -302,14 +305,14 @@ def _free(now: _Time, engagement_index: _Name, asked_since: _Time) -> ColumnElem
     return and_(lane.c.lease_until <= now, lane.c.paused.is_(False), may_call, ~_held_for_restore(now))
 
 
-def _held_for_restore(now: _Time) -> ColumnElement[bool]:
+def _held_for_restore(now: Moment) -> ColumnElement[bool]:
     """Whether the relay's database seems to have been restored to a time before what the lane's outbox knows, or it has
     been a moment ago (`relay.store.restores`)."""
     held = or_(source.c.restore_suspected_at.is_not(None), source.c.restore_rests_until > now)
     return exists().where(source.c.name == lane.c.source, held)
 
 
-def _compared_before(since: _Time) -> ColumnElement[bool]:
+def _compared_before(since: Moment) -> ColumnElement[bool]:
     return exists().where(source.c.name == lane.c.source, source.c.outbox_compared_at < since)
 
 
@@ -344,7 +347,7 @@ _FIRST: Final = select(
 )
 
 
-def _may_ask(now: _Time, engagement_index: _Name, asked_since: _Time) -> ColumnElement[bool]:
+def _may_ask(now: Moment, engagement_index: _Name, asked_since: Moment) -> ColumnElement[bool]:
     """Whether nobody is asking after the index right now, nor has asked since a time. What blocked lanes do is nothing
     to those that are not."""
     peer = lane.alias("asker")

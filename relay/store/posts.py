@@ -45,7 +45,7 @@ from relay.store.rows import (
     pairs,
 )
 from relay.store.schema import PENDING, post
-from relay.store.transaction import Transaction
+from relay.store.transaction import Moment, Transaction
 from relay.store.upsert import upsert
 
 _IN_TURN: Final = (post.c.suspect.asc().nulls_last(), post.c.bulk, post.c.wanted_since, post.c.id)
@@ -77,8 +77,8 @@ class DuePost(NamedTuple):
 class Allowed(NamedTuple):
     """What a lane may send at a time: keys last sent at or before another (R-32), and which paced kinds of post."""
 
-    at: datetime
-    sent_before: datetime
+    at: Moment
+    sent_before: Moment
     split: ColumnElement[bool]
     bulk: ColumnElement[bool]
 

@@ -7,14 +7,14 @@ be when the weighing under way has come to its end (`weighed_to`). Whoever weigh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, update
+from sqlalchemy import and_, exists, func, literal, select, update
 
-from relay.store.ledgers import held_booking
-from relay.store.rows import as_json, given_select
+from relay.store.ledgers import held_booking, held_change
+from relay.store.rows import as_json, given, given_select
 from relay.store.schema import source
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
@@ -24,16 +24,6 @@ def ensure(tx: Transaction, names: Iterable[str]) -> None:
     """Make the rows of the configured sources where they are not there yet."""
     statement = upsert(tx.dialect, source, given_select(tx.dialect, source.c.name), key=(source.c.name,), update=())
     tx.run(statement, {"rows": as_json({"name": name} for name in names)})
-
-
-class Due(NamedTuple):
-    """What a source has for somebody to do now."""
-
-    name: str
-    look: bool  # at its outbox
-    troubled: bool  # its outbox is noted as not answering
-    check: bool  # its lists, or go on with a weighing
-    compare: bool = False  # its marks: they were not for so long that nothing is sent of it
 
 
 class Held(NamedTuple):
@@ -47,18 +37,6 @@ class Held(NamedTuple):
     agreed: str | None = None  # the ground that stands
     surge: str | None = None  # what the last hour has brought (relay.surge)
     holds: bool = False  # whether posts of some bookings are kept as they are (relay.store.changes)
-
-
-def due(tx: Transaction, compared_since: datetime | None = None) -> list[Due]:
-    """The sources that somebody should do something for. One that was in trouble is left alone for a while."""
-    look = source.c.next_look_at <= tx.now
-    check = or_(source.c.next_check_at <= tx.now, source.c.weighed_to.is_not(None))
-    compare: ColumnElement[bool] = literal(False)
-    if compared_since is not None:
-        compare = and_(source.c.outbox_compared_at < compared_since, source.c.restore_suspected_at.is_(None))
-    asked = select(source.c.name, look.label("look"), source.c.failures, check.label("check"), compare.label("compare"))
-    rows = tx.run(asked.where(or_(look, check)).order_by(source.c.name))
-    return [Due(row.name, bool(row.look), row.failures > 0, bool(row.check), bool(row.compare)) for row in rows]
 
 
 def lock(tx: Transaction, name: str) -> Held | None:
@@ -120,6 +98,27 @@ def identify(tx: Transaction, name: str, identity: str) -> dict[str, str | None]
 def checked(tx: Transaction, name: str, seen: str | None, error: str | None, next_check_at: datetime) -> None:
     """Note what a check of a source's lists found."""
     _set(tx, name, seen=seen, policy_error=error[:500] if error else None, next_check_at=next_check_at)
+
+
+def checked_alike(tx: Transaction, found: Mapping[str, str], again: timedelta) -> set[str]:
+    """Note that the lists of these sources were found to make such grounds; the sources for which that was all there
+    is to do: the ground stands, all bookings are weighed by it, and no change of it is held.
+
+    A source that somebody is at is passed by, so that no other is kept waiting for it.
+    """
+    looked_at = source.alias("looked_at")
+    c, r = looked_at.c, given(tx.dialect, source.c.name, source.c.agreed).c
+    held = exists().where(
+        held_change.c.source == c.name, held_change.c.ground.is_not(None), held_change.c.ended_at.is_(None)
+    )
+    calm = and_(
+        c.name == r.name, c.agreed == r.agreed, c.weighed_by == c.agreed, c.weighed_to.is_(None), c.seen.is_(None),
+        c.policy_error.is_(None), c.retired_at.is_(None), ~held,
+    )  # fmt: skip
+    names = select(c.name).where(calm).with_for_update(skip_locked=True, of=looked_at)
+    noted = update(source).where(source.c.name.in_(names)).values(next_check_at=tx.now + again)
+    rows = as_json({"name": name, "agreed": ground} for name, ground in found.items())
+    return set(tx.run(noted.returning(source.c.name), {"rows": rows}).scalars())
 
 
 def check_soon(tx: Transaction, name: str) -> None:

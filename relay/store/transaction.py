@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, func, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, DateTime, Engine, Executable, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from relay.database import describe
+from relay.database import describe, reading
 from relay.narrow import encoding_of
 
 T = TypeVar("T")
+Moment = datetime | ColumnElement[datetime]  # a time, or the clock's own within a statement
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class DatabaseClock:
 
 
 _NOW: Final = select(func.clock_timestamp())
+_INSTANT: Final = DateTime(timezone=True)
 
 
 @dataclass(slots=True)
@@ -80,13 +82,7 @@ class Store:
     def transact(self, work: Callable[[Transaction], T], keep_trying: Callable[[], bool] = lambda: False) -> T:
         """Run `work` in one transaction and commit (see the module); at most `TRIES` times, and beyond that, whatever
         the database says is wrong, for as long as `keep_trying` says so: for work that cannot come again."""
-        for attempt in Retrying(
-            stop=lambda state: state.attempt_number >= TRIES and not keep_trying(),
-            wait=wait_random_exponential(multiplier=0.1, max=2),
-            retry=retry_if_exception(lambda error: is_passing(error) or (_is_the_database_s(error) and keep_trying())),
-            before_sleep=_say,
-            reraise=True,
-        ):
+        for attempt in _tries(keep_trying):
             with attempt, self.engine.begin() as connection:
                 try:
                     return work(Transaction(connection, self._clock.now(connection)))
@@ -95,6 +91,32 @@ class Store:
                         connection.invalidate()  # it leads to what was the primary; a new one may find what is now
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def ask(self, question: Callable[[Connection, Moment], T]) -> T:
+        """What a single statement says, outside a transaction; tried again as `transact` does.
+
+        `question` gets the time of the relay's clock as a part for its statement, so that nobody asks for it before.
+        """
+        for attempt in _tries(lambda: False):
+            with attempt, reading(self.engine) as connection:
+                return question(connection, self._moment(connection))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _moment(self, connection: Connection) -> Moment:
+        """The clock within a statement. PostgreSQL's stands still for a statement, or no index could be asked by it."""
+        if isinstance(self._clock, DatabaseClock) and connection.dialect.name == "postgresql":
+            return func.statement_timestamp(type_=_INSTANT)
+        return self._clock.now(connection)
+
+
+def _tries(keep_trying: Callable[[], bool]) -> Retrying:
+    return Retrying(
+        stop=lambda state: state.attempt_number >= TRIES and not keep_trying(),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        retry=retry_if_exception(lambda error: is_passing(error) or (_is_the_database_s(error) and keep_trying())),
+        before_sleep=_say,
+        reraise=True,
+    )
 
 
 def _is_the_database_s(error: BaseException) -> bool:

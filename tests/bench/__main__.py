@@ -81,6 +81,14 @@ def _measure(options: argparse.Namespace, commit: str | None, folder: Path) -> r
             empty = Site(server, "many")
             empty.prepare([relayed.outbox_name(number) for number in range(relayed.MANY)])
             run.many = relayed.measure_idle(empty, index, relayed.MANY, options.idle, folder)
+        with _part(run, "polled", "live bookings of an outbox that is only polled", folder):
+            site = Site(server, "polled")
+            site.prepare()
+            run.polled = relayed.measure_polled(site, index, options.live, folder)
+        with _part(run, "alone", "the whole relay as one process, with nothing to do", folder):
+            site = Site(server, "alone")
+            site.prepare()
+            run.alone_mib = relayed.measure_alone(site, index, folder)
         with _part(run, "floor", "the relay's steps and the floor, by turns", folder):
             run.floor = floor.measure(copies, index, few)
         with _part(run, "plain", "the plain way", folder):

@@ -52,7 +52,7 @@ class Site:
         """Make the tables, and an outbox of each of these names."""
         upgrade(self.engine)
         for table in outboxes:
-            ddl.create(self.engine, table)
+            ddl.create(self.engine, table, wake_up=True)  # who does not listen does not hear
         with self.engine.begin() as connection:
             connection.execute(text("CREATE EXTENSION pg_stat_statements"))
 

@@ -20,6 +20,7 @@ from tests.bench.revision import THIS, Program
 PER_SECOND = 50  # live bookings: a large region at its busiest hour
 MANY = 50  # sources of one configuration: all booking systems of a large region
 WARM_UP = 5  # seconds, for connections and prepared statements
+SETTLED = 20  # seconds until many sources have asked all that they ask at start only
 SOURCE_SYSTEM = "SE2321000016-84GX"
 LOGICAL_ADDRESS = "5565594230"
 DATA_CONTROLLER = "SE232100-0016"
@@ -51,11 +52,21 @@ class Relayed(NamedTuple):
     beat_mib: float | None
 
 
-def configuration(database_url: str, broker_url: str, index_url: str, sources: int = 1, guard: bool = True) -> str:
+class Polled(NamedTuple):
+    """The same live bookings where the database does not tell of new rows. Delays are seconds."""
+
+    live_rows: int
+    delay_p50: float
+    delay_p99: float
+
+
+def configuration(
+    database_url: str, broker_url: str, index_url: str, sources: int = 1, guard: bool = True, wake_up: bool = False
+) -> str:
     """The relay's configuration as TOML: each source has one lane; every other setting as it comes.
 
     But for the surge guard, which is off: it would hold back bookings that are all of one resident. `guard` is False
-    for a revision that has none, and so no such setting.
+    for a revision that has none, and so no such setting. `wake_up` has the outboxes tell of new rows.
     """
     return (
         f"""
@@ -70,7 +81,7 @@ def configuration(database_url: str, broker_url: str, index_url: str, sources: i
         logical_address = "{LOGICAL_ADDRESS}"
         """
         + (_GUARD_OFF if guard else "")
-        + "".join(_source(number) for number in range(sources))
+        + "".join(_source(number) + ("wake_up = true\n" if wake_up else "") for number in range(sources))
     )
 
 
@@ -95,7 +106,7 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
     """Relay backlogs of `rows`, the first of them there already, then a trickle for `live` seconds, then nothing."""
     before = site.work()
     index.forget()
-    with running(site, index, 1, folder) as (worker, beat):
+    with running(site, index, 1, folder, wake_up=True) as (worker, beat):
         backlogs = [index.await_posts(rows, 120)]
         work = site.work().since(before)
         for number in range(1, ROUNDS):
@@ -116,22 +127,49 @@ def measure(site: Site, index: Index, rows: int, live: int, idle: int, folder: P
         )
 
 
+def measure_polled(site: Site, index: Index, live: int, folder: Path) -> Polled:
+    """The trickle once more, with outboxes that are only polled."""
+    with running(site, index, 1, folder):
+        await_("every outbox looked at", lambda: site.lanes() == 1)
+        time.sleep(WARM_UP)
+        rows = _trickle(site, index, live)
+        delays = site.delays()
+        return Polled(rows, delays[len(delays) // 2], delays[len(delays) * 99 // 100])
+
+
+def measure_alone(site: Site, index: Index, folder: Path) -> float | None:
+    """The memory of `ei-relay run` with nothing to do, in MiB."""
+    config = folder / f"relay-{site.name}.toml"
+    config.write_text(configuration(site.url, "redis://unused", index.url))
+    environment = {"EI_RELAY_CONFIG": str(config), "EI_RELAY_WORKER_METRICS_PORT": "0"}
+    with process(folder / f"run-{site.name}.log", "relay", "run", **environment) as alone:
+        await_("every outbox looked at", lambda: site.lanes() == 1)
+        time.sleep(WARM_UP)
+        return resident_mib(alone.pid)
+
+
 def measure_idle(site: Site, index: Index, sources: int, seconds: int, folder: Path) -> Idle:
     """Workers and beat for so many sources whose outboxes are empty, all in the relay's own database."""
-    with running(site, index, sources, folder) as (worker, _):
+    with running(site, index, sources, folder, wake_up=True) as (worker, _):
         await_("every outbox looked at", lambda: site.lanes() == sources)
-        time.sleep(WARM_UP)
+        time.sleep(SETTLED)
         return _idle(site, sources, worker, seconds)
 
 
 @contextmanager
 def running(
-    site: Site, index: Index, sources: int, folder: Path, program: Program = THIS, guard: bool = True
+    site: Site,
+    index: Index,
+    sources: int,
+    folder: Path,
+    program: Program = THIS,
+    guard: bool = True,
+    wake_up: bool = False,
 ) -> Iterator[tuple[Popen[bytes], Popen[bytes]]]:
     """A worker and beat of a program, and a broker for them."""
     config = folder / f"relay-{site.name}.toml"
     with Valkey() as valkey, ExitStack() as parts:
-        config.write_text(configuration(site.url, valkey.url, index.url, sources, guard))
+        config.write_text(configuration(site.url, valkey.url, index.url, sources, guard, wake_up))
         worker, beat = (
             parts.enter_context(
                 process(

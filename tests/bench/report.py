@@ -13,7 +13,7 @@ from tests.bench.against import Against
 from tests.bench.floor import Floor
 from tests.bench.index import LATENCY, ROUNDS, Accepted
 from tests.bench.plain import PROCESSES, Plain
-from tests.bench.relayed import PER_SECOND, Idle, Relayed
+from tests.bench.relayed import PER_SECOND, Idle, Polled, Relayed
 
 Line = tuple[str, float | int | None, str]  # what, how much, of what
 
@@ -24,6 +24,8 @@ class Measured:
 
     relayed: Relayed | None = None
     many: Idle | None = None
+    polled: Polled | None = None
+    alone_mib: float | None = None
     plain: Plain | None = None
     floor: Floor | None = None
     against: Against | None = None
@@ -78,11 +80,16 @@ def figures(run: Measured) -> Iterator[Line]:
         live = f"s, of {relayed.live_rows} bookings at {PER_SECOND}/s"
         yield "relay, committed to accepted, median", relayed.delay_p50, live
         yield "relay, committed to accepted, 99th percentile", relayed.delay_p99, live
+    if polled := run.polled:
+        yield "  polled only, median", polled.delay_p50, "s"
+        yield "  polled only, 99th percentile", polled.delay_p99, "s"
     for idle in _idles(run):
         yield f"worker, idle, {_sources(idle)}", idle.cpu, "per cent of a core"
         yield f"memory of a worker, {_sources(idle)}", idle.worker_mib, "MiB"
     if relayed:
         yield "memory of beat", relayed.beat_mib, "MiB"
+    if run.alone_mib is not None:
+        yield "memory of the whole relay as one process, idle", run.alone_mib, "MiB"
 
 
 def as_text(run: Measured) -> str:
@@ -104,7 +111,7 @@ def _lines(run: Measured) -> Iterator[str]:
 def as_object(run: Measured) -> dict[str, Any]:
     """The same for machines: a name for each of the figures that are followed, and everything that was measured."""
     named = _named(run)
-    parts = ("relayed", "many", "plain", "floor", "against")
+    parts = ("relayed", "many", "polled", "plain", "floor", "against")
     return named | {
         "notes": {name: _why(run, part) for name, part in _PARTS.items() if named[name] is None},
         "ratios": {what: number for what, number, _ in ratios(run)},
@@ -125,6 +132,9 @@ _PARTS: Final = {  # a figure: the part that it comes from, besides the relay it
     "idle_statements_50": "many",
     "worker_rss_mib": "relayed",
     "beat_rss_mib": "relayed",
+    "delay_polled_p50_seconds": "polled",
+    "delay_polled_p99_seconds": "polled",
+    "run_rss_mib": "alone",
 }
 
 
@@ -142,6 +152,9 @@ def _named(run: Measured) -> dict[str, Any]:
         "idle_statements_50": many and many.statements,
         "worker_rss_mib": relayed and relayed.idle.worker_mib,
         "beat_rss_mib": relayed and relayed.beat_mib,
+        "delay_polled_p50_seconds": run.polled and run.polled.delay_p50,
+        "delay_polled_p99_seconds": run.polled and run.polled.delay_p99,
+        "run_rss_mib": run.alone_mib,
     }
 
 
@@ -158,7 +171,7 @@ def _sources(idle: Idle) -> str:
     return f"{idle.sources} source{'s' if idle.sources > 1 else ''}"
 
 
-def _plainly(measured: Relayed | Idle | Plain | Floor | Against) -> dict[str, Any]:
+def _plainly(measured: Relayed | Idle | Polled | Plain | Floor | Against) -> dict[str, Any]:
     return {k: v._asdict() if isinstance(v, Accepted | Idle) else v for k, v in measured._asdict().items()}
 
 

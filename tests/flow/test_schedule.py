@@ -10,22 +10,53 @@ import trustme
 
 from relay.flow.relay import Relay
 from relay.flow.schedule import TOGETHER, certificates_changed_at, due_work, in_turns
-from relay.settings import EngagementIndex
+from relay.outbox.waiting import AT_ONCE
+from relay.settings import EngagementIndex, parse
 from relay.store import lanes
 from tests.clock import SetClock
 from tests.index.certificates import Files, MountedSecret
+from tests.made import CONTROLLER, SYSTEM
 from tests.statements import recorded
 from tests.store.steps import alter_lane, want
 from tests.waiting import wait_until
 
 
-def test_idle_outboxes_are_looked_at_ten_to_a_hint() -> None:
-    sources = [f"s-{number}" for number in range(2 * TOGETHER + 5)]
+def relay_of(databases: list[str]) -> Relay:
+    """A relay of a source for each of these databases, which need not be there."""
+    source = {"source_systems": [SYSTEM], "data_controller": CONTROLLER, "engagement_index": "practice"}
+    sources = [
+        source | {"name": f"s-{number}", "source_systems": [f"{SYSTEM}{number}"], "outbox_url": f"sqlite:///{name}.db"}
+        for number, name in enumerate(databases)
+    ]
+    index = {"practice": {"url": "http://index.invalid/", "logical_address": "5565594230"}}
+    document = {"environment": "production", "database_url": "sqlite:///relay.db"}
+    return Relay(parse(document | {"engagement_index": index, "source": sources}))
 
-    turns = in_turns(sources)
+
+def test_idle_outboxes_are_looked_at_ten_databases_to_a_hint() -> None:
+    relay = relay_of([f"d-{number}" for number in range(2 * TOGETHER + 5)])
+
+    turns = in_turns(relay, relay.source_names)
 
     assert [len(turn) for turn in turns] == [TOGETHER, TOGETHER, 5]
-    assert [name for turn in turns for name in turn] == sources
+    assert [name for turn in turns for name in turn] == list(relay.source_names)
+
+
+def test_the_outboxes_of_one_database_go_in_one_hint_however_they_are_mixed_with_others() -> None:
+    relay = relay_of(["one", "two"] * (AT_ONCE // 2))
+
+    turns = in_turns(relay, relay.source_names)
+
+    assert [len(turn) for turn in turns] == [AT_ONCE]
+    assert relay.by_database(turns[0]) == relay.by_database(relay.source_names)
+    assert len(relay.by_database(turns[0])) == 2
+
+
+def test_of_many_outboxes_in_one_database_no_more_than_a_statement_holds_go_together() -> None:
+    relay = relay_of(["one"] * (2 * AT_ONCE + 1))
+
+    assert [len(together) for together in relay.by_database(relay.source_names)] == [AT_ONCE, AT_ONCE, 1]
+    assert [len(turn) for turn in in_turns(relay, relay.source_names)] == [AT_ONCE, AT_ONCE, 1]
 
 
 def index(files: Files) -> EngagementIndex:
@@ -92,6 +123,7 @@ def test_given_files_whose_clock_is_ahead_then_a_blocked_lane_asks_once(relay: R
     indexes[lane.engagement_index] = relay.index_of(lane).model_copy(update={"ca_bundle": bundle})
     (lane_id,) = relay.store.transact(lambda tx: lanes.of_source(tx, relay.source_of(lane)).values())
     want(relay.store, lane_id, "b-1")
+    want(relay.store, lane_id, "b-2", expires_at=datetime.fromtimestamp(bundle.stat().st_ctime, UTC))
     clock = relay.store._clock
     assert isinstance(clock, SetClock)
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, event
 
 from relay.flow.clockwatch import ClockWatch
 from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
-from relay.flow.follow import follow
+from relay.flow.follow import follow, follow_all
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.schedule import due_work
@@ -202,7 +202,7 @@ class World:
         before = self.calls
         try:
             work = due_work(self.relay)
-            for name in work.policies:
+            for name in chain(*(follow_all(self.relay, names) for names in work.policies)):
                 follow(self.relay, name)
             lanes = [*work.lanes, *work.failing, *work.blocked]
             for name in chain(work.troubled, *work.outboxes):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,7 +14,7 @@ from sqlalchemy import Engine, inspect, text
 
 from relay.database import connect, reading
 from relay.sessions import Bounds
-from relay.store import sources
+from relay.store import glance, sources
 from relay.store.columns import metadata
 from relay.store.migrate import _ADVISORY_LOCK, _MIGRATIONS, VERSION_TABLE, DatabaseNotReady, check, known, upgrade
 from relay.store.transaction import Store
@@ -44,7 +46,9 @@ def test_upgrading_again_changes_nothing(empty: Engine) -> None:
 
     assert upgrade(empty) == (version, version)
 
-    assert [due.name for due in store.transact(sources.due)] == ["tidbok-nord"]
+    assert [seen.name for seen in store.ask(partial(glance.look, paces={}, compared=timedelta(hours=1))).sources] == [
+        "tidbok-nord"
+    ]
 
 
 def test_the_migrations_make_the_tables_the_code_knows(empty: Engine) -> None:

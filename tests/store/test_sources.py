@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Row, select
 
-from relay.store import sources
+from relay.store import glance, sources
 from relay.store.schema import source
 from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
@@ -24,7 +25,8 @@ def row(store: Store, name: str) -> Row[Any]:
 
 
 def to_look_at(store: Store) -> list[str]:
-    return [due.name for due in store.transact(sources.due) if due.look]
+    seen = store.ask(partial(glance.look, paces={}, compared=timedelta(hours=1)))
+    return [source.name for source in seen.sources if source.look]
 
 
 def trouble(store: Store, name: str, failures: int, seconds: int) -> None:

@@ -1,0 +1,186 @@
+"""Rows that are heard of as they are committed: the ring, its pace, and what becomes of it when nobody hears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from sqlalchemy import text
+
+from relay.flow.bell import TRIES, Bell
+from relay.flow.follow import follow
+from relay.flow.intake import NOTHING, Taken, intake
+from relay.flow.relay import Relay
+from relay.flow.wake import Wake
+from relay.outbox import ddl
+from relay.settings import parse
+from relay.store import sources
+from tests.flow.test_look import settings
+from tests.waiting import wait_until
+
+ELSEWHERE = Taken(0, False, frozenset(), elsewhere=True)
+
+
+class Rings:
+    """Whoever is rung for, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, ...]] = []
+
+    def __call__(self, names: tuple[str, ...]) -> None:
+        self.heard.append(names)
+
+    def of(self, name: str) -> int:
+        """How often one was rung for."""
+        return sum(name in names for names in self.heard)
+
+
+@pytest.fixture
+def rings() -> Rings:
+    return Rings()
+
+
+@pytest.fixture
+def bell(rings: Rings) -> Iterator[Bell]:
+    bell = Bell(rings)
+    bell.start()
+    yield bell
+    bell.stop()
+
+
+def test_what_comes_close_together_is_one_ring_more(bell: Bell, rings: Rings) -> None:
+    begun, go_on = Event(), Event()
+
+    def ring(names: tuple[str, ...]) -> None:
+        rings(names)
+        begun.set()
+        go_on.wait(20)
+
+    bell._ring = ring
+    bell.ring(["a"])
+    assert begun.wait(20)
+    for _ in range(100):
+        bell.ring(["a", "b"])
+    go_on.set()
+    wait_until(lambda: len(rings.heard) == 2, "the second ring")
+    assert rings.heard == [("a",), ("a", "b")]
+
+
+def test_one_that_another_worker_is_at_is_rung_for_a_few_times(bell: Bell, rings: Rings) -> None:
+    for number in range(1, TRIES + 1):
+        bell.again("a")
+        wait_until(lambda number=number: rings.of("a") == number, "the next ring")  # type: ignore[misc]
+    bell.again("a")  # now the schedule's next look has to do
+    bell.ring(["b"])
+    wait_until(lambda: rings.of("b") == 1, "another one's ring")
+    assert rings.of("a") == TRIES
+
+
+def test_a_ring_that_fails_ends_nothing(bell: Bell, rings: Rings) -> None:
+    def fail(names: tuple[str, ...]) -> None:
+        bell._ring = rings
+        raise OSError
+
+    bell._ring = fail
+    bell.ring(["a"])
+    wait_until(lambda: bell._ring is rings, "the one that fails")
+    bell.ring(["b"])
+    wait_until(lambda: rings.of("b") == 1, "the next one")
+
+
+@pytest.fixture
+def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
+    """A relay of three sources in its own database, which listens to the outboxes of two; the last has no trigger."""
+    url: str = request.getfixturevalue("_relay_in_postgresql")
+    document = settings(url, [url] * 3)
+    for number, source in enumerate(document["source"]):
+        source |= {"wake_up": number > 0}
+    relay = Relay(parse(document))
+    relay.prepare()
+    for number, name in enumerate(relay.source_names):
+        ddl.create(relay.source(name).reader.engine, relay.outbox_table(name), wake_up=number == 1)
+        follow(relay, name)
+        intake(relay, name)
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def wake(relay: Relay, rings: Rings) -> Iterator[Wake]:
+    wake = Wake(relay, rings)
+    wake.start()
+    yield wake
+    wake.stop()
+
+
+def write(relay: Relay, number: int) -> None:
+    with relay.store.engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO ei_outbox_{number} (operation, booking_id) VALUES ('remove', 'b-1')"))
+
+
+def test_a_commit_rings_for_the_outboxes_of_its_database(wake: Wake, relay: Relay, rings: Rings) -> None:
+    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+    assert relay.rings == {"s-1"}  # of which the trigger is there; the others are polled as ever
+    write(relay, 1)
+    wait_until(lambda: rings.of("s-1") == 2, "the ring")
+    assert rings.of("s-0") == 0  # nobody asked to listen to it
+
+
+def test_one_connection_listens_for_all_outboxes_of_a_database(wake: Wake, relay: Relay, rings: Rings) -> None:
+    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+    with relay.store.engine.connect() as connection:
+        ask = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_trigger%'"
+        others = connection.execute(text(ask + " AND pid <> pg_backend_pid()")).scalar_one()
+    assert others == 1
+
+
+def test_a_listener_that_dies_is_polled_for_and_listens_again(
+    wake: Wake, relay: Relay, rings: Rings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+    seen_without = Event()
+    forget = relay.rings.__class__.difference_update
+
+    class Watched(set[str]):
+        def difference_update(self, *others: object) -> None:
+            forget(self, *others)  # type: ignore[arg-type]
+            if not self:
+                seen_without.set()
+
+    relay.rings = Watched(relay.rings)
+    with relay.store.engine.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND query LIKE '%pg_trigger%' AND pid <> pg_backend_pid()"
+            )
+        )
+    assert seen_without.wait(20)
+    write(relay, 1)  # nobody hears of it
+    wait_until(lambda: rings.of("s-1") == 2, "the look that the next connection begins with", 30)
+    assert relay.rings == {"s-1"}
+
+
+def test_who_read_past_a_row_is_rung_for_again(wake: Wake, relay: Relay, rings: Rings) -> None:
+    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+    wake.follow_up("s-1", NOTHING, asked_again=True)
+    wait_until(lambda: rings.of("s-1") == 2, "the hint that came meanwhile")
+    with relay.store.engine.begin() as connection:
+        connection.execute(text("SELECT 1 FROM ei_source WHERE name = 's-1' FOR UPDATE"))
+        write(relay, 1)
+        wait_until(lambda: rings.of("s-1") == 3, "the ring of the commit")
+        taken = intake(relay, "s-1")
+        assert taken == ELSEWHERE
+    wake.follow_up("s-1", taken, asked_again=False)
+    wait_until(lambda: rings.of("s-1") == 4, "the ring after another worker was at it")
+    assert intake(relay, "s-1").rows == 1
+    assert relay.store.transact(lambda tx: sources.failures(tx, "s-1")) == 0
+
+
+def test_of_one_that_is_polled_nothing_follows(wake: Wake, relay: Relay, rings: Rings) -> None:
+    wait_until(lambda: rings.of("s-2") == 1, "the look that each connection begins with")
+    wake.follow_up("s-2", ELSEWHERE, asked_again=True)
+    write(relay, 1)
+    wait_until(lambda: rings.of("s-1") == 2, "a ring after it")
+    assert rings.of("s-2") == 2
