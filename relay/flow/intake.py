@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,7 +30,7 @@ from relay.change import OutboxRow, event_id_of
 from relay.database import describe
 from relay.flow import aside, restored
 from relay.flow.ground import Ground, ground_in
-from relay.flow.hold import hold_back
+from relay.flow.hold import hold_back, reason
 from relay.flow.relay import Relay, SourceRoom
 from relay.flow.sameness import note_identity, other_reader
 from relay.narrow import lacks
@@ -98,7 +99,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
         _answers(relay, source_name)
         return NOTHING
     try:
-        done = relay.store.transact(lambda tx: _settle(room, ground, rows, relay.guard, relay.on_time(tx)))
+        done = relay.store.transact(partial(_settle, relay, room, ground, rows))
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere
@@ -123,9 +124,16 @@ def intake(relay: Relay, source_name: str) -> Taken:
 
 
 def _settle(
-    room: SourceRoom, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction
+    relay: Relay, room: SourceRoom, ground: Ground, rows: list[OutboxRow], tx: Transaction
 ) -> tuple[Settlement, frozenset[LaneName], datetime] | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
+    with relay.on_time(tx):
+        return _settled(room, ground, rows, relay.guard, tx)
+
+
+def _settled(
+    room: SourceRoom, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction
+) -> tuple[Settlement, frozenset[LaneName], datetime] | None:
     held = sources.lock(tx, room.name)
     if held is None:
         return None
@@ -146,7 +154,8 @@ def _settle(
         tx.now,
     )
     bookings.save(tx, room.name, [c.booking for c in settlement.changed.values()])
-    touched = _want(tx, ground, settlement, held, guard)
+    touched, kept = _want(tx, ground, settlement, held, guard)
+    _say_held(settlement, kept)
     receipts.add(tx, room.name, [_keepable(tx, receipt) for receipt in settlement.fresh])
     if settlement.ids_restarted:
         sources.ids_restarted(tx, room.name)
@@ -172,14 +181,27 @@ def _holds(tx: Transaction, text: str) -> bool:
     return tx.encoding is None or not lacks(tx.encoding, text)
 
 
-def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard) -> frozenset[LaneName]:
-    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed.
+def _say_held(settlement: Settlement, kept: Mapping[str, int]) -> None:
+    """Say beside the rows of bookings that are kept back that they are, and by which change."""
+    rows = {settlement.changed[booking_id].booking.row_id: change for booking_id, change in kept.items()}
+    for receipts_ in (settlement.receipts, settlement.fresh) if rows else ():
+        receipts_[:] = [
+            receipt._replace(reason=reason(rows[receipt.row_id])) if receipt.row_id in rows else receipt
+            for receipt in receipts_
+        ]
+
+
+def _want(
+    tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard
+) -> tuple[frozenset[LaneName], Mapping[str, int]]:
+    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed, and the bookings
+    that are kept back, each with the number of the change.
 
     Where that would take away or bring too many at once, the posts of those bookings stay as they are
     (`relay.flow.hold`).
     """
     if not settlement.changed:
-        return frozenset()
+        return frozenset(), {}
     if held.holds:
         changes.release(tx, ground.source, settlement.changed)  # whatever kept them back, this is a newer word
     names = lanes.of_source(tx, ground.source)
@@ -196,7 +218,7 @@ def _want(tx: Transaction, ground: Ground, settlement: Settlement, held: Held, g
     does = [change for booking_id, each in todo.items() if booking_id not in kept for change in each]
     posts.want(tx, does)
     changed_lanes = {c.lane_id for c in does}
-    return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
+    return frozenset(name for name, id_ in names.items() if id_ in changed_lanes), kept
 
 
 def _explained(relay: Relay, source_name: str, verb: str, error: Exception) -> str:
