@@ -85,17 +85,20 @@ def begin(relay: Relay, name: LaneName, index: EngagementIndex, *, troubled: boo
     correlation_id = str(uuid.uuid4())
 
     def work(tx: Transaction) -> Outgoing | None:
-        relay.on_time(tx)
-        compared_since = tx.now - COMPARED if relay.source_of(name) else None
-        lane = lanes.take(
-            tx, name, length, ends, index.retry_after_fault, troubled=troubled, compared_since=compared_since
-        )
+        now = tx.now
+        with relay.on_time(tx):
+            compared_since = tx.now - COMPARED if relay.source_of(name) else None
+            lane = lanes.take(
+                tx, name, now - tx.now + length, ends, index.retry_after_fault, troubled=troubled,
+                compared_since=compared_since,
+            )  # fmt: skip
         if lane is None:
             return None
         if lane.open_call is not None:
             _hold_in_doubt(tx, lane, lane.open_call, index)
             return None
-        due, changes = load(tx, lane, index, most_posts(lane.seen, index.max_posts_per_call, tx.now))
+        with relay.on_time(tx):
+            due, changes = load(tx, lane, index, most_posts(lane.seen, index.max_posts_per_call, tx.now))
         due = _apart(tx, name, due)
         if not due:
             lanes.close_call(tx, lane, **changes)
@@ -163,7 +166,6 @@ def record(relay: Relay, outgoing: Outgoing, index: EngagementIndex, verdict: Ve
     jitter = random.random()  # noqa: S311 - it spreads load, it hides nothing
 
     def work(tx: Transaction) -> Verdict:
-        relay.on_time(tx)
         found = _reconsider(tx, outgoing, verdict)
         said = found.verdict
         changes = lane_after(due, said, lane, index, tx.now, jitter) | found.changes
@@ -212,7 +214,7 @@ def give_back(relay: Relay, outgoing: Outgoing) -> None:
     """Undo a call that was never made; where somebody else has the lane by now, it is theirs to end."""
 
     def work(tx: Transaction) -> None:
-        lanes.close_call(relay.on_time(tx), outgoing.lane)
+        lanes.close_call(tx, outgoing.lane)
         calls.end(tx, outgoing.call_id, calls.NOT_MADE, "LEASE", "too little was left of the lease")
 
     with suppress(LeaseLost):

@@ -23,7 +23,13 @@ from relay.surge import HOUR, Arrival, Guard, Hour
 
 log = logging.getLogger(__name__)
 
+HELD: Final = "held by the surge guard"
 _COUNT_STANDS: Final = timedelta(minutes=1)  # an older count of what is present is made anew before it stops anything
+
+
+def reason(change: int) -> str:
+    """What is written beside the row of a booking whose post stays as it was."""
+    return f"{HELD}, change {change}: its post stays as it was; see `ei-relay changes show {change}`"
 
 
 def hold_back(
@@ -34,34 +40,33 @@ def hold_back(
     standing: Mapping[str, Sequence[StandingPost]],
     todo: Mapping[str, Sequence[WantedChange]],
     lane_ids: Collection[int],
-) -> set[str]:
-    """The bookings of a batch whose posts stay as they are; nothing is written of the others but the hour's count.
+) -> dict[str, int]:
+    """The bookings of a batch whose posts stay as they are, each with the number of the change that holds it; nothing
+    is written of the others but the hour's count.
 
     One statement where posts go or come; two more where they are counted, and a few where they are held.
     """
     if not guard.enabled:
-        return set()
+        return {}
     gone, moved, arrivals = effects(standing, todo)
     hour = Hour.of(held.surge, tx.now)
     if not gone and not hour.gone and not (arrivals and guard.alike):
-        return set()
+        return {}
     hour.saw(len(todo), len(gone))
-    stays: set[str] = set()
+    stays: dict[str, int] = {}
     many = hour.mostly_takes_away and hour.gone_within + len(gone) >= guard.least
     if gone and many and _too_many(tx, hour, guard, len(gone), lane_ids):
-        stays |= gone
         why = (
             f"{len(gone)} posts of {hour.present} would be removed or moved at once, after {hour.gone_within} within "
             f"the hour; {guard.most(hour.present + hour.gone_within)} may without asking"
         )
         counts = {"removed": len(gone - moved), "moved": len(moved)}
-        _note(tx, source, changes.REMOVALS, gone, hour.present, why, counts)
+        stays |= _note(tx, source, changes.REMOVALS, gone, hour.present, why, counts)
     elif gone:
         hour.take(len(gone), tx.now)
     if arrivals and guard.alike and (alike := hour.alike(arrivals, guard.alike, tx.now)):
-        stays |= alike
         why = f"more than {guard.alike} new posts within an hour are for one resident, or for one and the same second"
-        _note(tx, source, changes.ARRIVALS, alike, hour.present, why, {"created": len(alike)})
+        stays |= _note(tx, source, changes.ARRIVALS, alike, hour.present, why, {"created": len(alike)})
     sources.remember_hour(tx, source, hour.text())
     return stays
 
@@ -97,10 +102,11 @@ def _too_many(tx: Transaction, hour: Hour, guard: Guard, number: int, lane_ids: 
 
 def _note(
     tx: Transaction, source: str, kind: str, ids: Collection[str], present: int, why: str, counts: Mapping[str, int]
-) -> None:
+) -> dict[str, int]:
     number = changes.hold_bookings(tx, source, kind, ids, present, why, counts)
     text = "changes of many posts at once are held: see `ei-relay changes list`"
     log.error(text, extra={"source": source, "change": number, "kind": kind, "posts": len(ids)})
+    return dict.fromkeys(ids, number)
 
 
 def approve(store: Store, change_id: int, found: Ground | None, who: str, reason: str) -> int:

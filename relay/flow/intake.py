@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,7 +30,7 @@ from relay.change import OutboxRow, event_id_of
 from relay.database import describe
 from relay.flow import aside, restored
 from relay.flow.ground import Ground, ground_in
-from relay.flow.hold import hold_back
+from relay.flow.hold import hold_back, reason
 from relay.flow.relay import Relay, SourceRoom
 from relay.flow.sameness import note_identity, other_reader
 from relay.narrow import lacks
@@ -131,7 +132,8 @@ def _settled(relay: Relay, room: SourceRoom, ground: Ground, rows: list[OutboxRo
     """Settle the rows in the relay's database; None where another worker is at this source."""
 
     def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
-        return _settle(room, ground, rows, relay.guard, relay.on_time(tx), at_once=at_once)
+        with relay.on_time(tx):
+            return _settle(room, ground, rows, relay.guard, tx, at_once=at_once)
 
     try:
         return relay.store.transact(work)
@@ -166,7 +168,8 @@ def _settle(
     there = known if at_once else settlement.changed
     bookings.add(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ not in there])
     bookings.save(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ in there])
-    touched = _want(tx, ground, settlement, held, guard, at_once=at_once)
+    touched, kept = _want(tx, ground, settlement, held, guard, at_once=at_once)
+    _say_held(settlement, kept)
     fresh = [_keepable(tx, receipt) for receipt in settlement.fresh] if tx.encoding is not None else settlement.fresh
     receipts.add_new(tx, room.name, [receipt for receipt in fresh if at_once and receipt.row_id not in earlier])
     receipts.add(tx, room.name, [receipt for receipt in fresh if not at_once or receipt.row_id in earlier])
@@ -194,16 +197,27 @@ def _holds(tx: Transaction, text: str) -> bool:
     return tx.encoding is None or not lacks(tx.encoding, text)
 
 
+def _say_held(settlement: Settlement, kept: Mapping[str, int]) -> None:
+    """Say beside the rows of bookings that are kept back that they are, and by which change."""
+    rows = {settlement.changed[booking_id].booking.row_id: change for booking_id, change in kept.items()}
+    for receipts_ in (settlement.receipts, settlement.fresh) if rows else ():
+        receipts_[:] = [
+            receipt._replace(reason=reason(rows[receipt.row_id])) if receipt.row_id in rows else receipt
+            for receipt in receipts_
+        ]
+
+
 def _want(
     tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard, *, at_once: bool
-) -> frozenset[LaneName]:
-    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed.
+) -> tuple[frozenset[LaneName], Mapping[str, int]]:
+    """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed, and the bookings
+    that are kept back, each with the number of the change.
 
     Where that would take away or bring too many at once, the posts of those bookings stay as they are
     (`relay.flow.hold`).
     """
     if not settlement.changed:
-        return frozenset()
+        return frozenset(), {}
     if held.holds:
         changes.release(tx, ground.source, settlement.changed)  # whatever kept them back, this is a newer word
     names = lanes.of_source(tx, ground.source)
@@ -221,7 +235,7 @@ def _want(
     posts.want_new(tx, [change for change in does if at_once and change.key.booking_id not in standing])
     posts.want(tx, [change for change in does if not at_once or change.key.booking_id in standing])
     changed_lanes = {c.lane_id for c in does}
-    return frozenset(name for name, id_ in names.items() if id_ in changed_lanes)
+    return frozenset(name for name, id_ in names.items() if id_ in changed_lanes), kept
 
 
 def _explained(relay: Relay, source_name: str, verb: str, error: Exception) -> str:

@@ -27,6 +27,7 @@ from relay.booking import Booking, Policy, Withheld, succeed, wanted_post
 from relay.change import Change, Rejected, booking_id_of, event_id_of
 from relay.flow import restored
 from relay.flow.ground import Ground, ground_in
+from relay.flow.hold import HELD
 from relay.flow.relay import Relay, SourceRoom
 from relay.flow.steer import Request
 from relay.outbox import settled
@@ -240,7 +241,7 @@ def _asked_for(
             continue
         booking = Booking(what.booking_id, what.row_id, what.version, what.version, what.source_system, what.details)
         for ground in distinct:
-            policy = _then(ground.policy, what, was_published=each.reason is None)
+            policy = _then(ground.policy, what, was_published=each.reason is None or each.reason.startswith(HELD))
             wanted = wanted_post(booking, policy, _ALWAYS)
             lane = names.get(LaneName(ground.engagement_index, what.source_system))
             if not isinstance(wanted, Withheld) and lane is not None:

@@ -13,7 +13,8 @@ import re
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,11 +113,15 @@ class Relay:
         alike = said.alike if self.settings.environment == "production" else 0
         return Guard(said.enabled, said.percent, said.least, alike)
 
-    def on_time(self, tx: Transaction) -> Transaction:
-        """The transaction, whose time is not ahead of what can be believed (`relay.flow.clockwatch`)."""
+    @contextmanager
+    def on_time(self, tx: Transaction) -> Iterator[None]:
+        """What is decided within goes by a time that is not ahead of what can be believed (`relay.flow.clockwatch`).
+        What is written down of leases and sends does not: there the later time is the safe one."""
+        now = tx.now
         if self.watch is not None:
-            tx.now = self.watch.not_ahead(tx.now)
-        return tx
+            tx.now = self.watch.not_ahead(now)
+        yield
+        tx.now = now
 
     def prepare(self) -> None:
         """See that the database is at our version, and make the rows of the configured sources and lanes.

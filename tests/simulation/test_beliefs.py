@@ -187,6 +187,11 @@ def test_mass_cancellations_are_held_and_what_is_single_goes_on(world: World) ->
     assert len(shown(world)) == 400
     (change,) = held(world)
     assert (change.kind, change.removed, change.moved) == ("removals", 300, 0)
+    # And each of the rows says so to the booking system
+    said = [reason for _, _, reason in world.outcomes() if reason is not None]
+    assert len(said) == 300
+    look = f"see `ei-relay changes show {change.id}`"
+    assert set(said) == {f"held by the surge guard, change {change.id}: its post stays as it was; {look}"}
     # And live traffic goes on: a new booking, a single cancellation, one of the 300 booked again at another time
     book(world, "B-new")
     cancel(world, "B-350")
