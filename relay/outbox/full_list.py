@@ -26,7 +26,7 @@ from relay.listing import Line, ListingError, header_mistakes
 from relay.outbox.reader import OutboxReader
 from relay.outbox.refusals import Kind, kind_of
 from relay.outbox.texts import as_read, as_text
-from relay.outbox.trouble import in_general
+from relay.outbox.trouble import explain, in_general
 from relay.sessions import Bounds
 
 _PAGE: Final = 1_000  # rows that the driver holds at a time
@@ -54,16 +54,23 @@ def read_list(url: str, query: str, timeout: timedelta) -> Generator[Line, None,
     try:
         engine = connect(url, 1, Bounds(statement=seconds, idle_in_transaction=seconds))
     except Exception as error:  # the driver is not installed, or what the URL says is not its own
-        raise ListingError(in_general(error)) from None
+        no_driver = isinstance(error, ModuleNotFoundError)
+        raise ListingError(explain(error, "") if no_driver else in_general(error)) from None
     try:
         with _session(engine, ends) as connection:
             names = _names(connection, query)
             asked = _asked(connection, query)
             found = connection.execute(asked, execution_options={"yield_per": _PAGE})
-            for number, row in enumerate(found, start=1):
-                if number % _PAGE == 0 and time.monotonic() > ends:
-                    raise ListingError(f"it took longer than full_list_timeout, {seconds} s; {number} rows had come")
-                yield Line(number, _row(number, names, row))
+            try:
+                for number, row in enumerate(found, start=1):
+                    if number % _PAGE == 0 and time.monotonic() > ends:
+                        raise ListingError(
+                            f"it took longer than full_list_timeout, {seconds} s; {number} rows had come"
+                        )
+                    yield Line(number, _row(number, names, row))
+            finally:
+                with suppress(SQLAlchemyError):
+                    found.close()  # on MySQL that reads to the end, which its own bound brings near
     except SQLAlchemyError as error:
         raise ListingError(f"the query failed: {_said(error, ends, seconds)}") from None
     except (ListingError, GeneratorExit):
@@ -120,14 +127,16 @@ def _session(engine: Engine, ends: float) -> Iterator[Connection]:
 
 def _names(connection: Connection, query: str) -> list[str]:
     names = [name.lower() for name, _ in _described(connection, query)]
-    if mistakes := list(header_mistakes(names)):
+    if "booking_id" not in names:
+        raise ListingError(f"its columns: expected a column booking_id, it has {', '.join(names) or 'none'}")
+    if mistakes := list(dict.fromkeys(header_mistakes(names))):
         raise ListingError("its columns: " + "; ".join(mistakes))
     return names
 
 
 def _described(connection: Connection, query: str) -> list[tuple[str, Any]]:
     """The columns as the database calls them, each with the driver's word for its type."""
-    nothing = connection.execute(text(f"SELECT * FROM ({_as_it_stands(query)}) ei_list WHERE 1 = 0"))  # noqa: S608 - the operator's own
+    nothing = connection.execute(text(f"SELECT * FROM {_as_a_table(query)} WHERE 1 = 0"))  # noqa: S608 - the operator's
     described: Sequence[Any] = nothing.cursor.description if nothing.cursor is not None else ()
     columns = [(str(each[0]), each[1]) for each in described]
     nothing.close()
@@ -140,7 +149,7 @@ def _asked(connection: Connection, query: str) -> Select[Any]:
     for name, code in _described(connection, query):
         kind = _kind(dialect, code)
         texts.append(as_text(column(quoted_name(name, True), kind), name.lower(), dialect, kind).label(name.lower()))
-    return select(*texts).select_from(text(f"({_as_it_stands(query)}) ei_list"))
+    return select(*texts).select_from(text(_as_a_table(query)))
 
 
 def _kind(dialect: str, code: Any) -> TypeEngine[Any]:
@@ -151,9 +160,9 @@ def _kind(dialect: str, code: Any) -> TypeEngine[Any]:
     return Text()
 
 
-def _as_it_stands(query: str) -> str:
-    """What stands behind a colon is no parameter of ours."""
-    return query.replace(":", "\\:")
+def _as_a_table(query: str) -> str:
+    """Lines of its own, for it may end in a comment; and what stands behind a colon is no parameter of ours."""
+    return "(\n" + query.replace(":", "\\:") + "\n) ei_list"
 
 
 def _row(number: int, names: Sequence[str], row: Sequence[Any]) -> OutboxRow:
