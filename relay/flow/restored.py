@@ -4,6 +4,9 @@
     answer   one bounded question to the outbox: its newest rows that were taken
     judge    one that has no receipt, though receipts of its time are kept: nothing is sent of this source any more
 
+A database is restored once. Where rows go on being taken of which it knows nothing, another relay reads the table: that
+is said then, instead.
+
 It cannot be seen of an outbox in the relay's own database, which is restored together with it. Intake goes on.
 """
 
@@ -40,6 +43,16 @@ ANOTHER: Final = (
 )
 
 
+SECOND: Final = (
+    "its outbox goes on being marked by somebody else: row {row} and others were taken, of which this relay knows "
+    "nothing, since nothing is sent any more. Another relay reads the same table: stop one of the two, then "
+    "`ei-relay recover --source {source}`"
+)
+
+
+_IS_SECOND: Final = "goes on being marked"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is known of a source before its outbox is asked. `after`: the time of the marks that count; None: all."""
@@ -53,13 +66,17 @@ class Asked:
 
 
 def ask(relay: Relay, name: str) -> Asked | None:
-    """What to ask a source's outbox; None where it is not time to, or where its lanes are held already."""
+    """What to ask a source's outbox; None where it is not time to, or where its lanes are held and it is too early to
+    say that somebody else goes on."""
     now = lease.steady_seconds()
     if now < relay.next_compare.get(name, now):
         return None
     asked = look(relay, name)
     relay.next_compare[name] = now + EVERY_SECONDS
-    return None if asked.known.suspected else asked
+    if (held_since := asked.known.suspected_at) is None:
+        return asked
+    since = held_since + _BEGINNING
+    return Asked(asked.known, max(asked.after or since, since)) if since < asked.known.now else None
 
 
 def look(relay: Relay, name: str) -> Asked:
@@ -86,6 +103,8 @@ def judge(relay: Relay, name: str, asked: Asked, marks: list[int]) -> None:
     """Compare the marks with the receipts, and hold the source's lanes where one is missing."""
 
     def work(tx: Transaction) -> tuple[str | None, bool]:
+        if asked.known.suspected_at is not None:
+            return _second(relay, name, marks, tx)
         found, since = _missing(relay, name, asked, marks, tx)
         if found is None:
             restores.compared(tx, name)
@@ -95,8 +114,19 @@ def judge(relay: Relay, name: str, asked: Asked, marks: list[int]) -> None:
 
     found, is_new = relay.store.transact(work)
     if found is not None and is_new:
-        level = logging.ERROR if found is LOST else logging.WARNING
+        level = logging.WARNING if found is ANOTHER else logging.ERROR
         log.log(level, "%s", found.format(source=name), extra={"source": name})
+
+
+def _second(relay: Relay, name: str, marks: list[int], tx: Transaction) -> tuple[str | None, bool]:
+    """Whether somebody else has taken rows since the lanes are held; said once, of the first that was seen."""
+    unknown = restores.missing(tx, relay.sharing(name), marks) if marks else []
+    row = restores.of_source(tx, name)
+    if not unknown or row is None or row.restore_suspected_at is None or _IS_SECOND in (row.restore_why or ""):
+        restores.compared(tx, name)
+        return None, False
+    text = SECOND.format(row=unknown[0], source=name)
+    return text, restores.note(tx, name, text)
 
 
 def _missing(

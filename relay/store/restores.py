@@ -34,7 +34,7 @@ class Compared(NamedTuple):
     now: datetime
     first: datetime | None  # the time of the first receipt that is kept; None: there is none
     trusted_at: datetime | None
-    suspected: bool
+    suspected_at: datetime | None  # since when its lanes are held
 
 
 def known(tx: Transaction, name: str) -> Compared:
@@ -42,8 +42,9 @@ def known(tx: Transaction, name: str) -> Compared:
     few = select(receipt.c.settled_at).where(receipt.c.source == name).order_by(receipt.c.row_id).limit(_FEW).subquery()
     first = tx.run(select(func.min(few.c.settled_at, type_=receipt.c.settled_at.type))).scalar_one()
     row = of_source(tx, name)
-    suspected = row is not None and row.restore_suspected_at is not None
-    return Compared(tx.now, first, row.restore_trusted_at if row is not None else None, suspected)
+    if row is None:
+        return Compared(tx.now, first, None, None)
+    return Compared(tx.now, first, row.restore_trusted_at, row.restore_suspected_at)
 
 
 def of_source(tx: Transaction, name: str) -> Row[Any] | None:
@@ -103,10 +104,10 @@ def suspect(tx: Transaction, name: str, since: datetime | None, why: str) -> boo
 
 
 def note(tx: Transaction, name: str, why: str) -> bool:
-    """Say in `status` what was found, and hold nothing back; False where it was noted already."""
+    """Say in `status` what was found, and hold nothing more back; False where it was noted already."""
     row = of_source(tx, name)
     _set(tx, name, restore_why=why[:500], outbox_compared_at=tx.now)
-    return row is None or row.restore_why is None
+    return row is None or row.restore_why != why[:500]
 
 
 def clear(tx: Transaction, name: str, spacing: timedelta, trusted_at: datetime) -> None:

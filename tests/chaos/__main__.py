@@ -7,17 +7,25 @@ import secrets
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.chaos.day import Day
 from tests.chaos.report import is_well, table
-from tests.chaos.stage import Stage
+from tests.chaos.stage import PAIRS, SINGLE, Stage
 
 
 def main() -> int:
-    """Run one day and print its table."""
+    """Run a day on each stage and print its table."""
     parser = argparse.ArgumentParser(prog="./run chaos", description="The relay through a bad day.")
     parser.add_argument("--minutes", type=float, default=1.0, help="of trouble; peace comes after (default: 1)")
+    parser.add_argument(
+        "--servers",
+        choices=("single", "pairs", "both"),
+        default="both",
+        help="one server of each kind, or a primary with its copy and Sentinel (default: half of each)",
+    )
+    parser.add_argument("--only", default="", help="troubles whose name has this in it, such as nord or promoted")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="repeats a day's troubles and bookings")
     parser.add_argument("--keep", type=Path, help="a folder for all logs, kept afterwards")
     options = parser.parse_args()
@@ -26,10 +34,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        with Stage(folder.resolve()) as stage:
-            found = Day(stage, options.seed, options.minutes * 60, say=lambda line: print(line, flush=True)).run()
-    print(table(found))
-    return 0 if is_well(found) else 1
+        kinds = (SINGLE, PAIRS) if options.servers == "both" else (options.servers,)
+        well = True
+        for kind in kinds:
+            place = folder / kind
+            place.mkdir(exist_ok=True)
+            print(f"--- {kind}", flush=True)
+            with Stage(place.resolve(), kind) as stage:
+                seconds = options.minutes * 60 / len(kinds)
+                say = partial(print, flush=True)
+                found = Day(stage, options.seed, seconds, say, options.only).run()
+            print(table(found), flush=True)
+            well = well and is_well(found)
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

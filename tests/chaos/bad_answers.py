@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from tests.chaos.stage import PACE, SYSTEMS
@@ -37,6 +38,12 @@ def order(index: PracticeIndex, seed: int) -> None:
                         source_system=system)  # fmt: skip
         for number, kind in enumerate(_KINDS):
             index.order(source_system=system, fraction=share, seed=seed + number, **kind)
+
+
+def refuse(index: PracticeIndex, systems: Iterable[str]) -> None:
+    """Let the platform refuse the calls of these source systems, until the orders are cancelled."""
+    for system in systems:
+        index.order(answer="fault", text="VP007: not authorised", source_system=system)
 
 
 def refuse_everybody(index: PracticeIndex) -> None:

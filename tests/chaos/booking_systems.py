@@ -119,7 +119,7 @@ class BookingSystems:
 class Canaries:
     """Bookings that only ask whether work goes on: a fresh one each time, far in the future.
 
-    One is written each second, whatever happens, so that their lane is in the midst of every trouble.
+    Two are written each second, whatever happens, so that their lane is in the midst of every trouble.
     """
 
     def __init__(self, site: Site) -> None:
@@ -130,6 +130,7 @@ class Canaries:
         self._table = site.sources[CANARY].outbox_table
         self._lock = threading.Lock()
         self.written = 0
+        self.written_at: dict[str, float] = {}  # of each, when its commit was done (`time.monotonic`)
 
     def write(self) -> str:
         """Write one, however long the database is away; its booking id."""
@@ -143,6 +144,7 @@ class Canaries:
         }  # fmt: skip
         while not _tried(self._engine, self._table, Batch(0, [Row(number, columns)], late=False)):
             time.sleep(0.05)
+        self.written_at[booking_id] = time.monotonic()
         return booking_id
 
     def start(self) -> Canaries:
@@ -157,7 +159,8 @@ class Canaries:
         self._engine.dispose()
 
     def _write_steadily(self) -> None:
-        while not self._stop.wait(1):
+        random = Random(0)
+        while not self._stop.wait(random.uniform(0.3, 0.7)):  # not in step with the relay's looks
             self.write()
 
     def are_in_the_index(self) -> int:

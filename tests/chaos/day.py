@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from tests.chaos import bad_answers
 from tests.chaos.booking_systems import BookingSystems, Canaries, Written
 from tests.chaos.judge import Frozen, Judgement, WrittenDown, judge
+from tests.chaos.pace import Pace
 from tests.chaos.stage import CANARY, PACE, Stage
 from tests.chaos.troubles import TROUBLES, Trouble
 from tests.integration import expected
@@ -27,6 +29,8 @@ from tests.waiting import wait_until
 
 PATIENCE: Final = 120.0  # seconds for a canary, and for all to come to rest: longer is a failure, told in the table
 TWO_AT_ONCE: Final = 0.25  # the share of the troubles that do not come alone
+SAID_AGAIN: Final = 4 * PACE.key_spacing + 4
+CALM: Final = 10.0  # seconds before the first trouble, to see how fast things are without
 SILENCE: Final = PACE.key_spacing + 4  # in which whatever was put off would be due
 
 
@@ -39,6 +43,8 @@ class Findings:
     kills: Counter[str] = field(default_factory=Counter)
     recovery: dict[str, list[float]] = field(default_factory=dict)  # seconds, by kind of trouble that came alone
     never_recovered: list[str] = field(default_factory=list)
+    alone: float | None = None  # an innocent's median delay without trouble, in seconds
+    slowdowns: dict[str, float] = field(default_factory=dict)  # and how many times that, by trouble of others
     rested_after: float | None = None  # seconds; None: it never did
     lost: list[object] = field(default_factory=list)
     ghosts: list[object] = field(default_factory=list)
@@ -51,7 +57,10 @@ class Findings:
 class Day:
     """One day on a stage. `say` is told each event, with the seconds since the day began."""
 
-    def __init__(self, stage: Stage, seed: str, seconds: float, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, stage: Stage, seed: str, seconds: float, say: Callable[[str], None] = print, only: str = ""
+    ) -> None:
+        self._only = only  # troubles with this in their name
         self._stage = stage
         self._random = Random(seed)
         self._seconds = seconds
@@ -65,15 +74,19 @@ class Day:
         """Live through it."""
         site, found = self._stage.site, self._found
         self._canaries = Canaries(site).start()
+        self._pace = Pace(site, self._canaries).start()
         bookings = BookingSystems(site, self._seconds, self._seed)
         bad_answers.order(site.index, self._random.randrange(10**6))
         bookings.start()
+        time.sleep(min(CALM, self._seconds / 4))
         self._live_through_trouble()
         self._canaries.stop()
         written = bookings.stop()
         site.index.cancel_orders()
         self._tell("peace: no trouble any more, and nothing is written but what gives parked posts a new chance")
         self._come_to_rest(bookings, written)
+        self._pace.stop()
+        found.alone, found.slowdowns = self._pace.alone(), self._pace.slowdowns()
         before = site.index.summary()["calls"]
         time.sleep(SILENCE)
         found.calls = site.index.summary()["calls"]
@@ -88,19 +101,27 @@ class Day:
 
     def _live_through_trouble(self) -> None:
         deck: list[Trouble] = []
-        while time.monotonic() - self._began < self._seconds:
-            deck = deck or self._random.sample(TROUBLES, len(TROUBLES))  # each kind comes as often as any
+        kinds = [trouble for trouble in TROUBLES if trouble.on in ("", self._stage.kind) and self._only in trouble.name]
+        ends = time.monotonic() + self._seconds
+        while time.monotonic() < ends:
+            if not deck:  # each kind comes as often as any, first those that this stage is for
+                deck = sorted(self._random.sample(kinds, len(kinds)), key=lambda trouble: bool(trouble.on))
             troubles = [deck.pop()]
-            if self._random.random() < TWO_AT_ONCE:
-                second = self._random.choice(TROUBLES)
+            if self._random.random() < TWO_AT_ONCE and not troubles[0].spares_the_canary:
+                second = self._random.choice([kind for kind in kinds if not kind.spares_the_canary])
                 if not set(second.touches.split()) & set(troubles[0].touches.split()):
                     troubles.append(second)
-            self._bring(troubles)
+            began, ended = self._bring(troubles)
             self._see_work_go_on(troubles)
+            self._pace.trouble(
+                " + ".join(trouble.name for trouble in troubles), began, ended, time.monotonic(),
+                spares_the_canary=all(trouble.spares_the_canary for trouble in troubles),
+            )  # fmt: skip
             time.sleep(self._random.uniform(0, 2))
 
-    def _bring(self, troubles: list[Trouble]) -> None:
-        began = time.time()
+    def _bring(self, troubles: list[Trouble]) -> tuple[float, float]:
+        """See them through; when they began and ended (`time.monotonic`)."""
+        began, mark = time.time(), time.monotonic()
         with ThreadPoolExecutor(len(troubles)) as pool:
             works = []
             for trouble in troubles:
@@ -112,6 +133,7 @@ class Day:
             work.result()
         if any("worker" in trouble.name and "frozen" in trouble.name for trouble in troubles):
             self._frozen.append(Frozen(began, time.time()))
+        return mark, time.monotonic()
 
     def _see_work_go_on(self, troubles: list[Trouble]) -> None:
         """Write a canary and wait for it: how long that takes is the recovery."""
@@ -144,6 +166,8 @@ class Day:
             if not (pending or parked or unread) and now_in_sweden() > bookings.last_expiry + timedelta(seconds=2):
                 self._found.rested_after = time.monotonic() - began
                 self._tell(f"at rest after {self._found.rested_after:.1f} s")
+                with contextlib.suppress(AssertionError):  # what went alone is said once more, if there is company
+                    wait_until(lambda: not _to_be_said_again(self._stage.site), "nothing to repeat", SAID_AGAIN)
                 return
             time.sleep(0.5)
         self._tell(
@@ -197,6 +221,11 @@ def _masked(post: Post) -> Post:
 def _waiting(site: Site) -> int:
     """How many posts are not yet as they should be, the parked ones apart."""
     return int(_ask(site, "SELECT count(*) FROM ei_post WHERE wanted <> known AND parked_code IS NULL")[0][0])
+
+
+def _to_be_said_again(site: Site) -> int:
+    """How many lanes have posts that went alone, and will say them once more in company."""
+    return int(_ask(site, "SELECT count(*) FROM ei_lane WHERE say_again_at IS NOT NULL")[0][0])
 
 
 def _parked(site: Site) -> dict[str, set[str]]:

@@ -97,6 +97,11 @@ class FaultProxy:
         yield
         self._cut_after = None
 
+    def lead_to(self, port: int) -> None:
+        """From now on, pass everything on to another port; whoever is connected is reset."""
+        self._target = (self._target[0], port)
+        self._do(self._reset_all)
+
     def close(self) -> None:
         """Hang up on everybody and end."""
         self._do(self._see_all_leave)

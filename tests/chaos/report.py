@@ -1,4 +1,4 @@
-"""The table: all zeros but the first three lines and the last part."""
+"""The table: all zeros but the first three lines, and what follows of seconds and of an innocent's pace."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ def table(found: Findings) -> str:
     lines += ["", f"{'recovery, seconds after the end of':42}{'times':>8}{'median':>8}{'max':>8}"]
     for name, seconds in sorted(found.recovery.items()):
         lines.append(f"  {name:40}{len(seconds):8}{median(seconds):8.1f}{max(seconds):8.1f}")
+    if found.alone is not None:
+        lines += ["", f"{'delay of an innocent without trouble, s':42}{'':8}{found.alone:8.1f}"]
+        lines += ["and how many times that while others have trouble"]
+        lines += [f"  {name:48}{times:8.1f}" for name, times in sorted(found.slowdowns.items(), key=lambda s: -s[1])]
+        worst = max(found.slowdowns.values(), default=None)
+        lines += [f"{'worst slowdown of an innocent source':50}{'none' if worst is None else f'{worst:.1f}':>8}", ""]
     if found.rested_after is not None:
         lines.append(f"  {'everything: at rest':40}{1:8}{found.rested_after:8.1f}{found.rested_after:8.1f}")
     return "\n".join(lines)

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+import psycopg
+import redis
+
+from relay.demo.valkey import Valkey
 from tests.chaos import bad_answers
 from tests.chaos.proxy import FaultProxy
-from tests.chaos.stage import LEASE, Stage
+from tests.chaos.stage import LEASE, PAIRS, SINGLE, SYSTEMS, Stage
 from tests.integration.processes import Process
+from tests.waiting import wait_until
 
 Bring = Callable[[Stage, Random, float], None]  # brings the trouble and sees it through for so many seconds
 
@@ -27,6 +32,8 @@ class Trouble:
     least: float
     most: float
     bring: Bring
+    on: str = ""  # the only kind of stage where it comes
+    spares_the_canary: bool = False  # it is somebody else's alone
 
 
 def _one(processes: list[Process], random: Random) -> list[Process]:
@@ -84,14 +91,70 @@ def _database_crashed(stage: Stage, random: Random, seconds: float) -> None:
 
 
 def _database_frozen(stage: Stage, random: Random, seconds: float) -> None:
-    with stage.database.frozen():
+    with stage.server.frozen():
         time.sleep(seconds)
 
 
-def _workers_killed_while_the_database_is_frozen(stage: Stage, random: Random, seconds: float) -> None:
-    with stage.database.frozen():
+def _workers_killed_while_frozen(stage: Stage, random: Random, seconds: float) -> None:
+    with stage.server.frozen():
         time.sleep(seconds / 2)
         _kill(stage.workers, seconds / 2)
+
+
+def _database_read_only(stage: Stage, random: Random, seconds: float) -> None:
+    with stage.read_only():
+        time.sleep(seconds)
+
+
+def _primary_killed(stage: Stage, random: Random, seconds: float) -> None:
+    stage.fail_over(seconds)
+
+
+def _broker_demoted(stage: Stage, random: Random, seconds: float) -> None:
+    """It is made a replica of an empty one, and the first again."""
+    with Valkey() as other, redis.Redis(port=stage.broker.port) as broker:
+        broker.config_set("repl-diskless-load", "flush-before-load")  # no file is left where this was started
+        broker.replicaof("127.0.0.1", str(other.port))
+        time.sleep(seconds)
+        broker.replicaof("NO", "ONE")
+
+
+def _broker_without_rights(stage: Stage, random: Random, seconds: float) -> None:
+    with redis.Redis(port=stage.broker.port) as broker:
+        broker.acl_setuser("default", enabled=True, categories=["-@write"])
+        time.sleep(seconds)
+        broker.acl_setuser("default", enabled=True, categories=["+@all"])
+
+
+def _sentinel_failover(stage: Stage, random: Random, seconds: float) -> None:
+    """The server that is written to dies; it is over when Sentinel has made the other one the first."""
+    wait_until(stage.sentinels.has_a_copy, "a copy that can take over")
+    before = stage.sentinels.first()
+    stage.sentinels.kill(before)
+    wait_until(lambda: stage.sentinels.first() != before, "another server")
+    stage.sentinels.revive(before)
+
+
+def _nords_table_locked(stage: Stage, random: Random, seconds: float) -> None:
+    with psycopg.connect(stage.nords.url("nord").replace("+psycopg", "")) as connection:
+        connection.execute("LOCK TABLE ei_outbox")
+        time.sleep(seconds)
+
+
+def _nords_rows_held(stage: Stage, random: Random, seconds: float) -> None:
+    """Every row that waits is held, a while long, as by somebody's forgotten session."""
+    with psycopg.connect(stage.nords.url("nord").replace("+psycopg", "")) as connection:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            connection.execute("SELECT id FROM ei_outbox WHERE outcome IS NULL FOR UPDATE SKIP LOCKED")
+            time.sleep(0.2)
+
+
+def _syd_refused(stage: Stage, random: Random, seconds: float) -> None:
+    bad_answers.refuse(stage.site.index, SYSTEMS["syd"])
+    time.sleep(seconds)
+    stage.site.index.cancel_orders()
+    bad_answers.order(stage.site.index, random.randrange(10**6))
 
 
 def _broker_flushed(stage: Stage, random: Random, seconds: float) -> None:
@@ -146,12 +209,31 @@ TROUBLES: Final = (
     Trouble("beat killed", "beats", 0, 2, _beat_killed),
     Trouble("both beats killed", "beats", 0, 2, _beats_killed),
     Trouble("both beats frozen", "beats", 2, 8, _beats_frozen),
-    Trouble("database crashed", "database", 0, 4, _database_crashed),
-    Trouble("database frozen", "database", 2, 8, _database_frozen),
-    Trouble("workers killed, database frozen", "workers database", 2, 6, _workers_killed_while_the_database_is_frozen),
-    Trouble("broker flushed", "broker", 0, 0, _broker_flushed),
-    Trouble("broker killed, back empty", "broker", 0, 5, _broker_killed),
-    Trouble("broker frozen", "broker", 1, 14, _broker_frozen),
+    Trouble("database crashed", "database", 0, 4, _database_crashed, SINGLE),
+    Trouble("database frozen", "database", 2, 8, _database_frozen, SINGLE),
+    Trouble(
+        "workers killed, database frozen",
+        "workers database",
+        2,
+        6,
+        _workers_killed_while_frozen,
+        SINGLE,
+    ),
+    Trouble("broker flushed", "broker", 0, 0, _broker_flushed, SINGLE),
+    Trouble("broker killed, back empty", "broker", 0, 5, _broker_killed, SINGLE),
+    Trouble("broker frozen", "broker", 1, 14, _broker_frozen, SINGLE),
+    Trouble("broker demoted and back", "broker", 3, 10, _broker_demoted, SINGLE),
+    Trouble("broker without rights and back", "broker", 3, 10, _broker_without_rights, SINGLE),
+    Trouble("broker's server killed, Sentinel", "broker", 0, 0, _sentinel_failover, PAIRS),
+    Trouble("database read-only", "database", 2, 6, _database_read_only),
+    Trouble("primary killed, copy promoted", "database", 0.5, 3, _primary_killed, PAIRS),
+    Trouble("nord's table locked", "nord", 5, 9, _nords_table_locked, spares_the_canary=True),
+    Trouble("nord's rows held", "nord", 5, 9, _nords_rows_held, spares_the_canary=True),
+    Trouble("syd refused by the index (VP007)", "index", 5, 9, _syd_refused, spares_the_canary=True),
+    *(
+        Trouble(f"way to nord's outbox {how}", "nord", 5, 9, _on_the_way("nords", how), spares_the_canary=True)
+        for how in ("slow", "refused", "swallowed")
+    ),
     Trouble("refused by the index (VP007)", "index", 2, 5, _refused_by_the_index),
     *(
         Trouble(f"way to the {to} {how}", to, 1, 8, _on_the_way(to, how))
@@ -159,7 +241,7 @@ TROUBLES: Final = (
         for how in ("slow", "refused", "reset", "swallowed", "cut")
     ),
     *(
-        Trouble(f"way to the broker {how}", "broker", 1, 8, _on_the_way("broker", how))
+        Trouble(f"way to the broker {how}", "broker", 1, 8, _on_the_way("broker", how), SINGLE)
         for how in ("refused", "swallowed")
     ),
 )

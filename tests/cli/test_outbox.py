@@ -7,9 +7,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+from relay.cli.common import settings
 from relay.cli.outbox import outbox
 from relay.database import connect
+from relay.flow.relay import Relay
 from relay.outbox.ddl import create
+from relay.store import restores
+from relay.store.migrate import upgrade
 from tests.cli.configuration import RIGHT
 
 
@@ -77,3 +81,17 @@ def test_how_the_times_of_a_booking_are_read(url: str) -> None:
     assert (told["shown_to_resident"], told["if_it_was_utc"]) == ("2026-12-24 09:30:00", "2026-12-24 10:30:00")
     assert "1912" not in result.output
     assert check("--source", "tidbok-nord", "--explain-time", "B-2").exit_code == 3
+
+
+def test_what_came_of_comparing_its_marks_is_said_first(url: str) -> None:
+    """Another relay on the same table, or a database that was restored."""
+    relay = Relay(settings())
+    upgrade(relay.store.engine)
+    relay.prepare()
+    relay.store.transact(lambda tx: restores.suspect(tx, "tidbok-nord", None, "another relay reads the same table"))
+    relay.close()
+    result = check("--source", "tidbok-nord")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[0] == (
+        "WRONG    Compared with what the relay knows, another relay reads the same table."
+    )

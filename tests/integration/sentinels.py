@@ -73,6 +73,18 @@ class Sentinels:
         self._processes[port].send_signal(signal.SIGKILL)
         self._processes[port].wait(10)
 
+    def revive(self, port: int) -> None:
+        """A server that died comes back; Sentinel makes it a copy of the other one."""
+        self._start_server(port)
+
+    def has_a_copy(self) -> bool:
+        """Whether the server that is written to has one that could take over."""
+        try:
+            copy = self.server(self.first()).info("replication").get("slave0")
+            return bool(copy) and copy["state"] == "online"
+        except redis.RedisError:
+            return False
+
     def close(self) -> None:
         """End them all."""
         for process in self._processes.values():
