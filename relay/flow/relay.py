@@ -29,6 +29,7 @@ from relay.flow.load import FRESH
 from relay.flow.policies import PolicyFiles
 from relay.flow.spool import Spool, write_down
 from relay.index.endpoint import Endpoint
+from relay.longlived import spare
 from relay.outbox.reader import OutboxReader
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings, Source
@@ -116,6 +117,7 @@ class Relay:
                 self.store.transact(self._make_rows)
                 self.replay()
                 self._prepared = True
+                spare("prepared")
 
     def replay(self) -> None:
         """Write down the acceptances that the spool has kept, where that can still be done."""
@@ -198,6 +200,7 @@ class Relay:
 
                 client = IndexClient(endpoint_of(self.settings.engagement_index[engagement_index]))
                 self._clients[engagement_index] = client
+                spare("client")
             return client
 
     def finder(self, engagement_index: str) -> Finder:
