@@ -127,5 +127,5 @@ def _is_leap(year: int) -> bool:
 
 def _has_right_check_digit(ten_digits: str) -> bool:
     """Luhn's rule over the ten digits YYMMDDNNNC."""
-    digits = [int(char) for char in ten_digits]
+    digits = list(map(int, ten_digits))
     return (sum([_DOUBLED[digit] for digit in digits[::2]]) + sum(digits[1::2])) % 10 == 0

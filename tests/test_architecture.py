@@ -20,6 +20,7 @@ FLOORS = {  # a room may import rooms of lower floors, and its own
     "drivers": 0,
     "narrow": 0,
     "copying": 0,
+    "longlived": 0,
     "pooler": 1,
     "database": 1,
     "catalogue": 1,

@@ -215,6 +215,32 @@ def test_no_row_at_all_breaks_the_reader(said: dict[str, str | None]) -> None:
         read_as.reason.encode("utf-8")
 
 
+_RIGHT = st.fixed_dictionaries(
+    {},
+    optional={
+        "event_id": st.sampled_from(["e-1", " e-1 ", "e  1", "😀"]),
+        "operation": st.sampled_from(["upsert", "remove"]),
+        "version": st.sampled_from(["7", "0_7", "-1"]),
+        "source_system": st.sampled_from([OTHER_SYSTEM, SYSTEM.lower()]),
+        "kind": st.sampled_from(["booking", "invitation", "open_invitation", ""]),
+        "starts_at": st.sampled_from(["2026-12-24T10:30:00", "2026-12-24 10:30:00.7+01", "2026-03-29 01:59:59"]),
+        "invited_on": st.just("2026-11-01"),
+        "valid_until": st.sampled_from(["2026-12-31 23:59", "2027-01-01 00:00:00Z"]),
+        "presentable": st.sampled_from(["true", "F", "1"]),
+        "data_controller": st.sampled_from(["SE232100-0016", "Region Åland ", "  ", "a  b"]),
+        "created_at": st.sampled_from(["2026-11-23 10:00:00.5+00", "never", None]),
+    },
+)
+
+
+@given(_RIGHT, st.fixed_dictionaries({}, optional=dict.fromkeys(_COLUMNS, _VALUES)), st.booleans())
+def test_what_is_read_quickly_is_read_as_strictly(right: dict[str, str], wrong: dict[str, str], spoil: bool) -> None:
+    """Rows with nothing wrong in them are read without the machinery that gathers what is."""
+    one = row(**(right | (wrong if spoil else {})))
+
+    assert read(one, SYSTEMS, _LOCAL) == relay.change._read_strictly(one, SYSTEMS, _LOCAL)
+
+
 _MISPLACED = st.sampled_from(["{} ", "\x01{}", "no{}\n"])
 
 

@@ -31,6 +31,7 @@ from relay.flow.policies import PolicyFiles
 from relay.flow.rounds import Rounds
 from relay.flow.spool import Spool, write_down
 from relay.index.endpoint import Endpoint
+from relay.longlived import spare
 from relay.outbox.reader import OutboxReader
 from relay.outbox.waiting import AT_ONCE
 from relay.sessions import Bounds
@@ -136,6 +137,7 @@ class Relay:
                 self.store.transact(self._make_rows)
                 self.replay()
                 self._prepared = True
+                spare("prepared")
 
     def replay(self) -> None:
         """Write down the acceptances that the spool has kept, where that can still be done."""
@@ -226,6 +228,7 @@ class Relay:
 
                 client = IndexClient(endpoint_of(self.settings.engagement_index[engagement_index]))
                 self._clients[engagement_index] = client
+                spare("client")
             return client
 
     def finder(self, engagement_index: str) -> Finder:

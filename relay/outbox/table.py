@@ -74,6 +74,7 @@ def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table
         mariadb_engine="InnoDB",
         mysql_default_charset="utf8mb4",  # the server's own may lack å, and then the booking fails
         mariadb_default_charset="utf8mb4",
+        postgresql_with={"fillfactor": 50},  # each row is written twice, and its outcome beside it costs less
         sqlite_autoincrement=True,  # ids are never given twice, also after old rows are deleted
     )
     _index_event_ids(table, dialect)

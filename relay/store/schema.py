@@ -150,6 +150,8 @@ post = Table(
     Column("held_until", Instant),  # a delete that waits for company is no reason to take its lane before
     Column("digest", BigInteger),  # of the text that the index tells posts apart by; null: written by an older version
     UniqueConstraint("booking_id", "lane_id", "resident_id", "care_unit", "data_controller", name="ei_post_key"),
+    # Each post is written a second time, when it is accepted; in the same page that costs a fifth less of the log.
+    postgresql_with={"fillfactor": 50},
 )
 
 # The only posts a call is read from. Its index stays as small as what waits, whatever the history; a question finds it

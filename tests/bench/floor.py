@@ -129,8 +129,12 @@ def _play(steps: list[Step], engine: Engine, url: str) -> None:
         for step in steps:
             match step:
                 case Query(sql, parameters, alone):
-                    cursor = (reading if alone else working).execute(sql, parameters)
-                    if cursor.description is not None:
+                    cursor = (reading if alone else working).cursor()
+                    if sql.startswith("COPY "):
+                        with cursor.copy(sql) as copy:
+                            for row in parameters["rows"]:
+                                copy.write_row(row)
+                    elif cursor.execute(sql, parameters).description is not None:
                         cursor.fetchall()
                 case Commit():
                     working.commit()

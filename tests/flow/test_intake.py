@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import delete, insert, select
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
-from relay.store import overview
+from relay.store import bookings, overview
 from relay.store.schema import post
 from tests.clock import SetClock
 from tests.made import RESIDENT, UNIT
@@ -55,6 +56,41 @@ def test_an_event_id_on_another_booking_is_rejected_with_the_first_named(relay: 
     assert (why or "").startswith('event_id: row 1 took it for booking "b-1" and says something else')
     assert same == "event_id: row 1 took it, and says the same"
     assert set(wanted(relay)) == {"b-1"}
+
+
+def test_many_rows_at_once_are_what_one_by_one_they_would_be(relay: Relay, clock: SetClock) -> None:
+    """New bookings by the dozen go into PostgreSQL by COPY, changed ones not."""
+    for number in range(30):
+        write(relay, clock, 1 + number, booking_id=f"b-{number}", version=number)
+    write(relay, clock, 31, booking_id="b-2", version=1)
+    intake(relay, SOURCE)
+    for number in range(25, 60):
+        write(relay, clock, 100 + number, booking_id=f"b-{number}", starts_at="2026-12-24 11:45", version=99)
+    write(relay, clock, 200, "remove", booking_id="b-0")
+    intake(relay, SOURCE)
+
+    assert Counter(outcome for outcome, _ in outcomes(relay)) == {"taken": 66, "superseded": 1}
+    assert Counter(wanted(relay).values()) == {"": 1, "20261224103000": 24, "20261224114500": 35}
+    assert wanted(relay)["b-0"] == ""
+
+
+def test_what_is_taken_for_new_and_is_not_is_taken_all_the_same(
+    relay: Relay, clock: SetClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody wrote bookings without holding their source, just after intake looked for them."""
+    for number in range(30):
+        write(relay, clock, 1 + number, booking_id=f"b-{number}")
+    intake(relay, SOURCE)
+    for number in range(30):
+        write(relay, clock, 100 + number, booking_id=f"b-{number}", starts_at="2026-12-24 11:45")
+    monkeypatch.setattr(bookings, "load", lambda *_: {})
+
+    intake(relay, SOURCE)
+
+    assert Counter(outcome for outcome, _ in outcomes(relay)) == {"taken": 60}
+    assert Counter(wanted(relay).values()) == {"20261224114500": 30}
+    is_postgresql = relay.store.engine.dialect.name == "postgresql"
+    assert ("the rows of an outbox are written down one by one" in caplog.messages) == is_postgresql
 
 
 def test_ids_that_begin_again_lose_no_cancellation(
