@@ -11,6 +11,7 @@ from relay.flow.heartbeat import Heartbeat
 from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.observe.memory import few_arenas
 from relay.observe.progress import serve_own_metrics
 
 
@@ -21,6 +22,7 @@ def run() -> None:
     For a site of one machine. A stop finishes the calls that are out and records them; at most
     call_timeout and five seconds after it the process is gone.
     """
+    few_arenas()
     relay = Relay(settings())
     runner = Runner(relay)
     parting = Parting(longest_stop(relay.settings.engagement_index.values()))

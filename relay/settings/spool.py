@@ -7,14 +7,14 @@ import tempfile
 from hashlib import blake2b
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 
 def spool_folder(chosen: Path | str, database_url: str) -> Path | None:
     """The folder for the relay on this database; None where none is to be kept. Several relays may share what is
     chosen: each has a folder of its own in it."""
     if chosen == "off":
         return None
+    from sqlalchemy import make_url  # whoever keeps acceptances has it in memory, and beat has not
+
     url = make_url(database_url)
     if chosen:
         folder = Path(chosen)
