@@ -11,17 +11,24 @@ import pytest
 
 from tests.made import CONTROLLER, SYSTEM
 
-HEAVY = ("alembic", "lxml", "redis", "requests", "zeep", "relay.store.schema", "psycopg", "celery")
+HEAVY = (
+    "alembic", "lxml", "redis", "requests", "zeep", "relay.store.schema", "psycopg", "celery", "sqlalchemy", "psutil",
+    "prometheus_client", "ctypes",
+)  # fmt: skip
+DATABASE = {"psycopg", "relay.store.schema", "sqlalchemy", "ctypes"}
 
 
 @pytest.mark.parametrize(
     ("module", "needs"),
     [
         ("relay.cli.main", set()),
-        ("relay.cli.status", {"psycopg", "relay.store.schema"}),
-        ("relay.flow.intake", {"psycopg", "relay.store.schema"}),
+        ("relay.cli.status", {*DATABASE, "prometheus_client"}),
+        ("relay.flow.intake", {*DATABASE, "prometheus_client"}),
+        ("relay.cli.run", {*DATABASE, "prometheus_client"}),  # until it calls an index
+        ("relay.index.client", {"lxml"}),  # and then: not zeep, but for a WSDL of one's own
         ("workers", {"celery", "redis"}),  # all that beat is
         ("relay.celery_app", {"celery", "redis"}),
+        ("relay.celery_app.tasks", {*DATABASE, "celery", "redis", "prometheus_client"}),
     ],
 )
 def test_what_a_process_imports(module: str, needs: set[str], tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
 from celery import Celery
-from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import beat_init, setup_logging
 
@@ -24,21 +23,12 @@ from relay.flow.chores import HINT
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
 
+if TYPE_CHECKING:  # what a worker is made of is nothing for beat
+    from relay.celery_app.quiet import QuietWorker
+
 log = logging.getLogger(__name__)
 
-_TASKS = ("relay.celery_app.tasks", "relay.celery_app.health")
 HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
-
-
-class QuietWorker(Worker):
-    """A worker without gossip, mingle and heartbeat: it needs nothing of its peers, and each of the three is one
-    more broker connection to hang on after an outage. The tasks are imported by workers alone: beat, which calls
-    them by their names, needs none of what they do."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
-        options["include"] = [*_TASKS, *(options.get("include") or ())]
-        super().__init__(*args, **options)
 
 
 class RelayCelery(Celery):
@@ -47,6 +37,8 @@ class RelayCelery(Celery):
     @property
     def Worker(self) -> type[QuietWorker]:  # noqa: N802 - Celery's name
         """The worker class that `celery worker` starts."""
+        from relay.celery_app.quiet import QuietWorker
+
         worker: type[QuietWorker] = self.subclass_with_self(QuietWorker)
         return worker
 

@@ -13,7 +13,7 @@ from relay.flow.relay import Relay
 from relay.flow.steer import Request
 from relay.flow.verify import Difference
 from relay.identity import mask
-from relay.index.find import FindError
+from relay.index.found import FindError
 from relay.post import ABSENT, UNKNOWN
 from relay.settings import Settings, parse_duration
 from relay.store import verification

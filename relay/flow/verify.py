@@ -20,16 +20,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from relay.flow.relay import Relay
 from relay.flow.steer import Request
-from relay.index.find import Finder, FindError, Found
+from relay.index.found import FindError, Found
 from relay.post import ABSENT, UNKNOWN, PostKey, WantedChange
 from relay.store import audit, parked, posts, verification
 from relay.store.retention import take_turn
 from relay.store.transaction import Store, Transaction
 from relay.store.verification import PAGE, Held, Scope
+
+if TYPE_CHECKING:
+    from relay.index.find import Finder
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,19 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import canonicalize
 
+from relay.index.built_in import BuiltIn
 from relay.index.endpoint import Endpoint
 from relay.index.message import encode
-from relay.index.soap import ContractError, Reply, Soap, UnreadableError
+from relay.index.reading import Reply, UnreadableError
 from relay.index.transport import LARGEST_BODY, HttpAnswer, NoAnswerError, Transport
 from relay.index.verdict import Answer, Verdict, classify, parse_retry_after
 from relay.post import ABSENT, PostKey, Transaction
+
+if TYPE_CHECKING:  # zeep comes with it, which only a WSDL of one's own needs
+    from relay.index.soap import Soap
 
 __all__ = ["IndexClient"]  # docs/api.md
 
@@ -38,10 +42,11 @@ class IndexClient:
     def __init__(self, endpoint: Endpoint) -> None:
         """Raises ContractError for a WSDL, and ValueError for an address or proxy, that no call could use."""
         self._endpoint = endpoint
-        self._soap = Soap(endpoint.wsdl)
+        theirs = _of_their_own(endpoint.wsdl)
+        self._soap = theirs or BuiltIn()
         self._transport = Transport(endpoint)
         self._plain = endpoint.url.lower().startswith("http:")
-        self._by_zeep = self._differs()
+        self._by_zeep = theirs if theirs is not None and _differs(theirs, endpoint) else None
 
     def encode(self, transactions: Sequence[Transaction]) -> bytes:
         """The envelope for these posts, apart from sending so that the last look at a lease comes after it.
@@ -50,7 +55,7 @@ class IndexClient:
         """
         address = self._endpoint.logical_address
         envelope = encode(address, transactions)  # also for zeep: these are the checks, and their errors
-        return self._soap.encode(address, transactions) if self._by_zeep else envelope
+        return self._by_zeep.encode(address, transactions) if self._by_zeep is not None else envelope
 
     def send(self, envelope: bytes, *, correlation_id: str, before_first_byte: Callable[[float], None]) -> Verdict:
         """Send an envelope and judge what comes of it. All that can go wrong is a verdict, too.
@@ -110,21 +115,30 @@ class IndexClient:
             producer_ms=_milliseconds(got.headers.get("x-skltp-prt", "")),
         )
 
-    def _differs(self) -> bool:
-        """Whether a WSDL of the region's own asks for another message than the fast encoder makes."""
-        if not self._endpoint.wsdl:
-            return False  # of the built-in one, a test says that they agree
-        address = self._endpoint.logical_address
-        try:
-            theirs = canonicalize(self._soap.encode(address, _SAMPLE), rewrite_prefixes=True)
-        except Exception as error:  # zeep raises whatever its types raise; the sample holds no personal data
-            raise ContractError(
-                f"The WSDL {self._endpoint.wsdl} does not take a post: {type(error).__name__}: {error}"
-            ) from None
-        if theirs == canonicalize(encode(address, _SAMPLE), rewrite_prefixes=True):
-            return False
-        logger.warning("The WSDL %s asks for another message; using zeep's slower encoder", self._endpoint.wsdl)
-        return True
+
+def _of_their_own(wsdl: str) -> Soap | None:
+    """What a WSDL of the region's own says; None where there is none. Raises ContractError."""
+    if not wsdl:
+        return None
+    from relay.index.soap import Soap
+
+    return Soap(wsdl)
+
+
+def _differs(theirs: Soap, endpoint: Endpoint) -> bool:
+    """Whether a WSDL of the region's own asks for another message than the fast encoder makes; of the built-in one a
+    test says that they agree. Raises ContractError."""
+    from relay.index.soap import ContractError
+
+    address = endpoint.logical_address
+    try:
+        said = canonicalize(theirs.encode(address, _SAMPLE), rewrite_prefixes=True)
+    except Exception as error:  # zeep raises whatever its types raise; the sample holds no personal data
+        raise ContractError(f"The WSDL {endpoint.wsdl} does not take a post: {type(error).__name__}: {error}") from None
+    if said == canonicalize(encode(address, _SAMPLE), rewrite_prefixes=True):
+        return False
+    logger.warning("The WSDL %s asks for another message; using zeep's slower encoder", endpoint.wsdl)
+    return True
 
 
 def _milliseconds(said: str) -> int | None:

@@ -7,28 +7,17 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from relay.index.endpoint import Endpoint
-from relay.index.soap import FIND_WSDL, Reply, Soap, UnreadableError, texts_of
+from relay.index.found import FindError, Found
+from relay.index.reading import Reply, UnreadableError, texts_of
+from relay.index.soap import FIND_WSDL, Soap
 from relay.index.transport import NoAnswerError, Transport
 from relay.index.verdict import Answer, classify
 from relay.post import CATEGORIZATION, CLINICAL_PROCESS_INTEREST_ID, SERVICE_DOMAIN, PostKey
 
 _OPERATION: Final = "FindContent"
-
-
-class FindError(Exception):
-    """The index did not say what it holds. The text says why, masked."""
-
-
-class Found(NamedTuple):
-    """A post that the index holds. `content` is its mostRecentContent, "" where it has none; `ours` is False where
-    categorization or clinicalProcessInterestId are others than the relay sends, so that it could not delete it."""
-
-    key: PostKey
-    content: str
-    ours: bool
 
 
 class Finder:

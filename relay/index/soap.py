@@ -1,22 +1,22 @@
-"""The WSDL, through zeep: what its operation is called on the wire, its message, and how an answer is read.
+"""The WSDL, through zeep: what its operation is called on the wire, its message, and what its answer is called.
 
 zeep's message is the reference that the fast encoder is held to, and stands in for it where a region's own
-WSDL asks for another. Reading is hardened: no document type, no entities, nothing fetched, no huge trees.
+WSDL asks for another. The built-in WSDL is known without it (`relay.index.built_in`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
-import zeep.loader
+import zeep
 import zeep.transports
 from lxml import etree
 from zeep.wsdl.bindings.soap import Soap11Binding
 
-from relay.index.message import SOAP
+from relay.index.reading import Reply, read_as, result
 from relay.post import (
     ABSENT,
     CATEGORIZATION,
@@ -28,7 +28,6 @@ from relay.post import (
 BUILT_IN_WSDL: Final = Path(__file__).parent / "contract" / "update.wsdl"
 FIND_WSDL: Final = Path(__file__).parent / "contract" / "findcontent.wsdl"
 OPERATION: Final = "Update"
-_LONGEST_TEXT: Final = 20_000  # characters of a fault or a comment that anybody looks at
 
 
 T = TypeVar("T")
@@ -38,23 +37,8 @@ class ContractError(Exception):
     """A WSDL cannot be used for Update."""
 
 
-class UnreadableError(Exception):
-    """An answer's body is neither an UpdateResponse nor a fault."""
-
-
-class Reply(NamedTuple):
-    """The texts of an answer, "" where it has none. A fault always has a code or a string."""
-
-    fault_code: str = ""
-    fault_string: str = ""
-    result_code: str = ""
-    comment: str = ""
-    fault_detail: str = ""
-
-
 # zeep says that it is typed, but is so only here and there.
 _Client: Any = zeep.Client
-_parse_xml: Any = zeep.loader.parse_xml
 
 
 class _FilesOnly(zeep.transports.Transport):
@@ -113,45 +97,11 @@ class Soap:
 
     def read(self, body: bytes) -> Reply:
         """The answer in a body. Raises UnreadableError, without a word of the body in it."""
-        return self.read_as(body, _result)
+        return read_as(body, self._answer, result)
 
     def read_as(self, body: bytes, take: Callable[[Any], T]) -> T | Reply:
         """What `take` makes of the answer in a body; of a fault, a Reply. Raises UnreadableError, as `read` does."""
-        try:
-            document = _parse_xml(body, self._transport, settings=self._settings)
-            fault = document.find(f"{{{SOAP}}}Body/{{{SOAP}}}Fault")
-            if fault is not None:
-                return _fault(fault)
-            return take(document.find(f"{{{SOAP}}}Body/{self._answer}"))
-        except Exception as error:  # a hostile body can make zeep raise anything; none of it is for a log
-            raise UnreadableError(type(error).__name__) from None
-
-
-def _result(response: Any) -> Reply:
-    """An UpdateResponse. Its children are read by their names: zeep would refuse one whose comment comes first."""
-    texts = texts_of(response)
-    return Reply(result_code=texts["ResultCode"], comment=texts.get("comment", ""))
-
-
-def _fault(fault: Any) -> Reply:
-    """A SOAP 1.1 fault. Its children have no namespace, but some peers give them the envelope's."""
-    texts = texts_of(fault)
-    code, string, detail = (texts.get(name, "") for name in ("faultcode", "faultstring", "detail"))
-    return Reply(
-        fault_code=code, fault_string=string or ("" if code else "A fault without a text"), fault_detail=detail
-    )
-
-
-def texts_of(parent: Any) -> dict[str, str]:
-    """{local name of a child: what is written in it}."""
-    children = parent.iterchildren("*")
-    return {etree.QName(each).localname: _text(each)[:_LONGEST_TEXT] for each in children}
-
-
-def _text(element: Any) -> str:
-    """What is written in an element; what is written in elements in it, each in a line of its own."""
-    between = "" if next(element.iterchildren("*"), None) is None else "\n"
-    return between.join(element.itertext()).strip()
+        return read_as(body, self._answer, take)
 
 
 def _fields(transaction: Transaction) -> dict[str, Any]:

@@ -14,14 +14,12 @@ from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from relay.identity import IdentityError, mask, parse_hsa_id
 from relay.post import is_storable
 from relay.settings.duration import EXPECTED as EXPECTED_DURATION
 from relay.settings.duration import parse_duration
+from relay.settings.url import Address, read_url
 
 ALL: Final = "*"
 OFF: Final = "off"
@@ -240,21 +238,36 @@ def _is_plain(rest: str) -> bool:
 
 
 def _driver(url: str) -> str | None:
-    """The driver that the URL names; None where the URL is none."""
+    """The driver that the URL names; None where the URL is none, or one of SQLite that names no file: what is in memory
+    is another database for each connection."""
     try:
-        parsed = make_url(url)
-        return parsed.drivername if parsed.get_backend_name() != "sqlite" or _names_a_file(parsed) else None
-    except (ArgumentError, ValueError):
+        parsed = read_url(url)
+    except ValueError:
         return None
+    if parsed.backend == "sqlite" and not _names_a_file(parsed, url):
+        return None
+    return parsed.drivername
 
 
-def _names_a_file(url: URL) -> bool:
-    """Whether a URL of SQLite names one: what is in memory is another database for each connection.
-    Raises ArgumentError or ValueError where the URL holds what SQLite has no use for, such as a host."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of options that are left unused
-        SQLiteDialect_pysqlite().create_connect_args(url)
-    return url.database not in (None, "", ":memory:")
+def _names_a_file(parsed: Address, url: str) -> bool:
+    if parsed.username or parsed.password or parsed.host or parsed.port or parsed.database in (None, "", ":memory:"):
+        return False
+    return not parsed.query or _sqlite_takes(url)
+
+
+def _sqlite_takes(url: str) -> bool:
+    """Whether SQLite has a use for the options of a URL."""
+    from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite  # twenty MiB, which only this costs
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of options that are left unused
+            SQLiteDialect_pysqlite().create_connect_args(make_url(url))
+    except (ArgumentError, ValueError):
+        return False
+    return True
 
 
 def _database_url(value: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sqlalchemy.engine import URL, make_url
+from relay.settings.url import Address, read_url
 
 _PORTS: Final = {"postgresql": 5432, "mysql": 3306, "mssql": 1433, "oracle": 1521}
 
@@ -34,8 +34,8 @@ class Place(NamedTuple):
 
 def place_of(url: str, table: str) -> Place:
     """The place of a table that a URL of SQLAlchemy leads to."""
-    parsed = make_url(url)
-    backend = parsed.get_backend_name().replace("mariadb", "mysql")
+    parsed = read_url(url)
+    backend = parsed.backend.replace("mariadb", "mysql")
     return Place(
         backend=backend,
         host=(parsed.host or "").lower(),
@@ -47,5 +47,5 @@ def place_of(url: str, table: str) -> Place:
     )
 
 
-def _file(url: URL) -> str:
+def _file(url: Address) -> str:
     return str(Path(url.database or "").resolve())

@@ -7,8 +7,6 @@ import tempfile
 from hashlib import blake2b
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from relay.system import user_id
 
 
@@ -17,6 +15,8 @@ def spool_folder(chosen: Path | str, database_url: str) -> Path | None:
     chosen: each has a folder of its own in it."""
     if chosen == "off":
         return None
+    from sqlalchemy import make_url  # whoever keeps acceptances has it in memory, and beat has not
+
     url = make_url(database_url)
     if chosen:
         folder = Path(chosen)

@@ -11,7 +11,8 @@ import pytest
 from lxml import etree
 
 from relay.index.client import IndexClient
-from relay.index.find import Finder, FindError, Found
+from relay.index.find import Finder
+from relay.index.found import FindError, Found
 from relay.post import PostKey, Transaction
 from relay.sandbox.server import Sandbox
 from tests.index.answers import platform_fault

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from relay.index.built_in import BuiltIn
 from relay.index.message import ENGAGEMENT, REGISTRY, SOAP, UPDATE, MessageError, encode
+from relay.index.reading import Reply
 from relay.index.soap import BUILT_IN_WSDL, Soap
 from relay.post import ABSENT, PostKey, Transaction
 from tests.index.servers import DELETE, KEY, RESIDENT, SAVE
@@ -228,3 +230,12 @@ def test_given_no_posts_then_there_is_no_message() -> None:
     """R-03."""
     with pytest.raises(MessageError):
         encode(INDEX, [])
+
+
+def test_what_is_built_in_is_what_zeep_makes_of_the_wsdl() -> None:
+    body = (
+        f'<s:Envelope xmlns:s="{SOAP}"><s:Body><u:UpdateResponse xmlns:u="{UPDATE}"><u:ResultCode>INFO</u:ResultCode>'
+        "<u:comment>hej</u:comment></u:UpdateResponse></s:Body></s:Envelope>"
+    ).encode()
+    assert BuiltIn().action == Soap().action
+    assert BuiltIn().read(body) == Soap().read(body) == Reply(result_code="INFO", comment="hej")
