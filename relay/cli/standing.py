@@ -51,7 +51,7 @@ def wrong(seen: Standing) -> list[str]:
 
 def _reached(seen: Standing) -> Iterator[str]:
     if seen.broker is not None and not seen.broker["ok"]:
-        yield f"the broker does not answer, so the workers hear nothing: {seen.broker['text']}"
+        yield f"the broker does not answer, so the workers get no work: {seen.broker['text']}"
     yield from (f"source {source['source']}: {source['error']}" for source in seen.sources if source["error"])
 
 
@@ -100,7 +100,7 @@ def _unattended(seen: Standing) -> Iterator[str]:
     ago = f"for {since.total_seconds() // 60:.0f} minutes" if since is not None else "yet"
     alive = sum(bool(worker["alive"]) for worker in seen.workers)
     do = f"{alive} workers are alive: start their beat" if alive else "start the workers and their beat"
-    yield f"source {source['source']}{more}: {waits}, and no worker has looked after it {ago}: {do}"
+    yield f"source {source['source']}{more}: {waits}, and no worker has checked it {ago}: {do}"
 
 
 def _restarted(seen: Standing) -> Iterator[str]:

@@ -59,7 +59,7 @@ def _recovered(f: Facts, _p: Post) -> Cause | None:
 def _alone(f: Facts, p: Post) -> Cause | None:
     if p.wanted != ABSENT or p.held_until is None or p.held_until <= f.now:
         return None
-    return Cause("company", "a lone delete waits for company", until=p.held_until + A_CALL)
+    return Cause("company", "a lone delete waits for another post to go with", until=p.held_until + A_CALL)
 
 
 def _left(_f: Facts, p: Post) -> Cause | None:
@@ -183,7 +183,7 @@ def said_alone(_f: Facts, p: Post) -> Cause | None:
     done = "deleted" if p.wanted == ABSENT else "sent"
     return Cause(
         "unconfirmed",
-        f"post {p.key} was {done} in a call of its own, which the index may lose; it is said again with others, or "
+        f"post {p.key} was {done} in a call of its own, which the index may lose; it is sent again with others, or "
         "once more alone where there are none",
     )
 
