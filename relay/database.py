@@ -126,7 +126,7 @@ def _sqlite(lock_seconds: int) -> Any:
     are no UTF-8 as lone surrogates, which fail the row that has them instead of the whole read.
 
     Each commit is synced (`synchronous=FULL`): an outbox is marked, or the index told, right after it, and a power cut
-    must not take back what they were told of.
+    must not take back what was written to them.
     """
 
     def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -1,4 +1,4 @@
-"""What has to be sent when bookings are weighed again, though nobody changed them: by a new list of care units, a new
+"""What has to be sent when bookings are re-evaluated, though nobody changed them: by a new list of care units, a new
 policy, a source that leaves.
 
 Pure. The answer is made before anything is changed, so it can be shown first; a post that is as it should be is no part

@@ -37,7 +37,7 @@ class Guard:
         return max(self.least - 1, present * self.percent // 100)
 
     def stops(self, taken: int, present: int) -> bool:
-        """Whether to remove or move `taken` of `present` posts needs somebody's word."""
+        """Whether to remove or move `taken` of `present` posts needs an operator's decision."""
         return self.enabled and taken > self.most(present)
 
 

@@ -1,4 +1,4 @@
-"""How the broker is reached: what kombu is told of one server, or of the servers that Sentinel keeps.
+"""How the broker is reached: kombu's settings for one server, or for the servers that Sentinel keeps.
 
 `sentinel://` names the Sentinels, each with its port, and the account of the servers that they keep; `rediss+sentinel://`
 is the same with TLS to both. kombu reads the account and the database from the first of them alone, and after a failure

@@ -150,7 +150,7 @@ def _keeps(client: Any, trial: Trial) -> None:
 
 
 def _there_and_back(connection: Connection, channel: Any, client: Any, seconds: float) -> None:
-    """Send a message as hints are sent, with an end to its life, and take it as workers do."""
+    """Send a message as wake-ups are sent, with an end to its life, and take it as workers do."""
     name, heard = f"ei-relay-check-{uuid.uuid4().hex[:12]}", list[Any]()
     queue = Queue(name, exchange=Exchange(""), routing_key=name, no_declare=True)
 

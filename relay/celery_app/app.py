@@ -116,7 +116,7 @@ def _set_up_logging(**_options: object) -> None:
 
 _OF_THE_BROKER = {
     "Message Error": "the broker did not take a tick: %s",
-    "Couldn't ack": "the broker did not hear that a hint was taken: %s",
+    "Couldn't ack": "the broker did not confirm that a wake-up message was taken: %s",
 }
 
 

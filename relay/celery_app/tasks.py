@@ -73,7 +73,9 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
         except SQLAlchemyError as error:
             log.error("the relay's database did not do it: %s", in_general(error), extra={"step": body.__name__})
         except (KombuError, OSError) as error:
-            log.error("the broker did not take a hint: %s", type(error).__name__, extra={"step": body.__name__})
+            log.error(
+                "the broker did not take a wake-up message: %s", type(error).__name__, extra={"step": body.__name__}
+            )
         finally:
             progress.step()
         return None

@@ -15,7 +15,7 @@ from relay.settings.finding import show
 
 def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
     """A warning for each certificate that is not valid for another 30 days, and for each that some will not accept; one
-    that cannot be read is a mistake, and told of as such elsewhere."""
+    that cannot be read is a mistake, and reported as such elsewhere."""
     for name, index in settings.engagement_index.items():
         if index.client_certificate is None:
             continue

@@ -1,4 +1,4 @@
-"""`ei-relay changes`: what the surge guard holds, and somebody's word on it."""
+"""`ei-relay changes`: what the surge guard holds, and an operator's decision on it."""
 
 from __future__ import annotations
 

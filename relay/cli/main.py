@@ -35,7 +35,7 @@ _COMMANDS: Final = {
     "reassert": (
         "relay.cli.reassert",
         "reassert",
-        "Say again what was sent in a time, as after an incident.",
+        "Send again what was sent in a period, as after an incident.",
     ),
     "recover": ("relay.cli.recover", "recover", "After the relay's database was restored: use what the outboxes know."),
     "rows": ("relay.cli.rows", "rows", "Outbox rows that were rejected."),
@@ -86,7 +86,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; what anybody can mend, such as a database that fails, is told of without a traceback."""
+    """Run a command; what anybody can mend, such as a database that fails, is reported without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no å shows a sign in its place

@@ -1,4 +1,4 @@
-"""`ei-relay reassert`: after an incident at the index, say again what was sent meanwhile."""
+"""`ei-relay reassert`: after an incident at the index, send again what was sent meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from relay.store.selection import count_by_lane
 def reassert(
     since: str, until: str, source: str | None, index: str | None, dry_run: bool, reason: str | None, json_: bool
 ) -> None:
-    """Say again every state that was last sent in a time, deletes included, for an index that may have lost it.
+    """Send again every state that was last sent in a period, deletes included, for an index that may have lost it.
 
     At the pace of a mass resend, behind live changes (R-34); the spacing of R-32 holds. What the index has already
     notifies nobody. A delete notifies once more.
@@ -52,7 +52,7 @@ def reassert(
         click.echo(f"{facts['posts']} posts, {facts['calls']} calls, about {facts['minutes']} minutes")
         click.echo(table([{"index": i, "source_system": s, "state": w, "posts": n} for (i, s, w), n in found.items()]))
         if not dry_run:
-            click.echo(f"{done['resent']} posts will be said again; {done['waiting']} more are about to be sent anyway")
+            click.echo(f"{done['resent']} posts will be sent again; {done['waiting']} more are about to be sent anyway")
 
 
 def estimate(found: Counter[tuple[str, str, str]], indexes: dict[str, EngagementIndex]) -> dict[str, int]:

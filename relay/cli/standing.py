@@ -134,7 +134,7 @@ def _verified(verified: Sequence[Facts]) -> Iterator[Trouble]:
 def _reached(seen: Standing) -> Iterator[Trouble]:
     if seen.broker is not None and not seen.broker["ok"]:
         text = quoted(seen.broker["text"])
-        yield Trouble("broker", say("the broker does not answer, so the workers hear nothing: {text}", text=text))
+        yield Trouble("broker", say("the broker does not answer, so the workers get no work: {text}", text=text))
     for source in seen.sources:
         if source["error"]:
             yield Trouble("outbox", _of(source, quoted(source["error"])))
@@ -196,7 +196,7 @@ def _unattended(seen: Standing) -> Iterator[Trouble]:
     source, since = max(silent, key=lambda each: each[1] or timedelta.max)
     alive = sum(bool(worker["alive"]) for worker in seen.workers)
     text = say(
-        "source {source}{more}: {rows} rows and {posts} posts wait, and no worker has looked after it {ago}: {do}",
+        "source {source}{more}: {rows} rows and {posts} posts wait, and no worker has checked it {ago}: {do}",
         source=source["source"],
         more=say(" (and {number} more)", number=len(silent) - 1) if len(silent) > 1 else "",
         rows=source["unread"] or 0,

@@ -22,7 +22,7 @@ def status(all_: bool, json_: bool) -> None:
     """Whether anything is wrong, and what stands where.
 
     Exits with 0 also when something is wrong: the answer is in what it prints ("ok" in the JSON). Where there are many
-    sources, those come first that have something to say, and the rest is counted.
+    sources, those come first of which something is to be reported, and the rest is counted.
     """
     seen = look(settings())
     lines, look_at = wrong(seen), worth_a_look(seen)
@@ -58,7 +58,7 @@ def _short(full_lists: Sequence[Facts]) -> list[Facts]:
 
 
 def _show(facts: Sequence[Facts], speaks: Callable[[Facts], bool], most: int | None, what: str) -> None:
-    """A table; where not all of it is to be shown, those first that have something to say."""
+    """A table; where not all of it is to be shown, those first of which something is to be reported."""
     shown = list(facts)
     if most is not None and len(facts) > most:
         shown = sorted(facts, key=lambda each: not speaks(each))[:most]

@@ -71,7 +71,7 @@ class _Teller:
 
 
 class Alerts:
-    """Tells what has become of alerts since it was last told of them. Those of one name are one piece of news."""
+    """Tells what has become of alerts since it last asked about them. Those of one name are one piece of news."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, int]] = {}  # by name: the state, and how many have it

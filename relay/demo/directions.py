@@ -1,4 +1,4 @@
-"""What whoever watches the demo is told: where to look, how to break the index, and how to mend it by the runbook."""
+"""What the demo prints for its watchers: where to look, how to break the index, and how to mend it by the runbook."""
 
 from __future__ import annotations
 

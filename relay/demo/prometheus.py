@@ -1,4 +1,4 @@
-"""A throw-away Prometheus server, from the system's binary: it scrapes given ports and weighs given rules."""
+"""A throw-away Prometheus server, from the system's binary: it scrapes given ports and evaluates given rules."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class _Show:
             self._written += 1
 
     def _forget_and_mend(self) -> None:
-        """The index loses posts that it has answered OK to; then all that it was sent lately is said again."""
+        """The index loses posts that it has answered OK to; then all that it was sent lately is sent again."""
         elapsed, (first, last) = self._elapsed(), (share * self._seconds for share in FORGETS_AT)
         if self._forgot_at is None:
             if elapsed < first or (elapsed < last and not self._watch.summary()["collecting"]):
@@ -137,7 +137,7 @@ class _Show:
             request = steer.Request("demo", "reprocess", "the index's back end died")
             done = steer.reprocess(self._stage.store, lately, request)
             self._said_again = True
-            self._screen.happened(elapsed, f"reprocess: {done['resent']} posts of late are said again")
+            self._screen.happened(elapsed, f"reprocess: {done['resent']} recent posts are sent again")
 
     def _look(self) -> None:
         calls, changes = self._watch.look()
@@ -167,7 +167,7 @@ def report(result: Result) -> list[str]:
         ("delay", f"{_median(result.delays):.1f} s p50, {max(result.delays):.1f} s max, from the change to the "
                   "index's OK" if result.delays else "none"),
         ("notifications", f"{index['notifications']}: {_counted(Counter(told))}"),
-        ("forgotten", f"{index['forgotten']} after their OK, when the index's back end died; said again since"),
+        ("forgotten", f"{index['forgotten']} after their OK, when the index's back end died; sent again since"),
         ("breaches of rules", _counted(Counter(index["breaches_by_rule"])) or "none"),
         ("the index holds", f"{index['posts']} posts"),
         ("read back", _counted(Counter(result.read_back)) or "nothing; see `ei-relay verify`"),

@@ -219,7 +219,7 @@ def _systems(outboxes: dict[str, Engine]) -> dict[str, BookingSystem]:
 
 
 def _await_first_tick(store: Store, lanes: int, processes: list[Process]) -> None:
-    """Wait until a worker has heard beat: it then writes the configured lanes down."""
+    """Wait until a worker has got beat's first tick: it then writes the configured lanes down."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         for process in processes:

@@ -127,7 +127,7 @@ class Families(Collector):
         )
         held = _gauge(
             "changes_held",
-            "Changes that would touch many posts at once and wait for somebody's word (`ei-relay changes`).",
+            "Changes that would touch many posts at once and wait for an operator's decision (`ei-relay changes`).",
             "source",
         )
         differ = _gauge(
@@ -155,7 +155,7 @@ class Families(Collector):
         yield workers
         looked = _gauge(
             "source_last_look_timestamp_seconds",
-            "When a worker last looked after a source, in Unix time; it does so every minute. 0: never.",
+            "When a worker last checked a source, in Unix time; it does so every minute. 0: never.",
             "source",
         )
         for name in self._looks.outboxes:
@@ -214,7 +214,7 @@ def _lanes(standing: Standing) -> Iterator[GaugeMetricFamily]:
 def _unconfirmed(standing: Standing) -> GaugeMetricFamily:
     family = _gauge(
         "posts_unconfirmed",
-        "Posts that the index has accepted in calls of their own only; they are said again in company.",
+        "Posts that the index has accepted in calls of their own only; they are sent again together with others.",
         "source",
     )
     for source in sorted({lane.source for lane in standing.lanes}):

@@ -91,9 +91,9 @@ def _weigh(relay: Relay, ground: Ground, after: str) -> None:
         except GroundChanged:
             return
         if done.changes:
-            log.info("bookings weighed again", extra=_facts(ground.source, done.total))
+            log.info("bookings re-evaluated", extra=_facts(ground.source, done.total))
     if to is None:
-        log.info("all bookings are weighed by the lists as they are now", extra={"source": ground.source})
+        log.info("all bookings have been re-evaluated by the lists as they are now", extra={"source": ground.source})
 
 
 def _look(tx: Transaction, *, ground: Ground, error: str | None, instance: str) -> _Found:
@@ -133,7 +133,7 @@ def _may_stand(tx: Transaction, ground: Ground, held: Held, stands: Ground | Non
     if stands is None:
         return True
     if others := _who_says_otherwise(tx, ground, instance):
-        log.error("the lists of the hosts differ; those that stood before go on standing", extra=others)
+        log.error("the lists of the hosts differ; the earlier ones stay in force", extra=others)
         return False
     return held.seen == ground.fingerprint or ground.only_adds_to(stands)
 
@@ -179,7 +179,7 @@ def _settle(tx: Transaction, *, ground: Ground, units: dict[str, Tally], guard: 
     elif guard.enabled and grounds.goes_back_and_forth(tx, ground.source, ground.fingerprint):
         why = BACK_AND_FORTH
     if why is None:
-        log.info("the lists have changed; weighing the bookings again", extra={"source": ground.source})
+        log.info("the lists have changed; re-evaluating the bookings", extra={"source": ground.source})
         agree(tx, ground)
         return True
     grounds.note(tx, ground.source, ground.fingerprint, ground.text())

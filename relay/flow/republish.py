@@ -73,7 +73,7 @@ def weigh(tx: Transaction, ground: Ground, weighed: Collection[Booking], *, writ
 def _page(tx: Transaction, ground: Ground, after: str, *, write: bool) -> tuple[Difference, str | None]:
     names = lanes.of_source(tx, ground.source, hold=write)
     if write and sources.weighed_by(tx, ground.source) != ground.fingerprint:
-        raise GroundChanged(f"the bookings of {ground.source} are being weighed by other lists than ours")
+        raise GroundChanged(f"the bookings of {ground.source} are being re-evaluated by other lists than ours")
     page = bookings.page(tx, ground.source, after, PAGE)
     done = _weigh(tx, ground, page, names, write=write)
     return done, page[-1].booking_id if len(page) == PAGE else None

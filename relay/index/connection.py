@@ -213,7 +213,7 @@ def _hear_refusal(connected: socket.socket) -> None:
 
     In TLS 1.3 our side is done before the peer has looked at our certificate. Did we send at once, a refusal
     would look like a connection lost in the middle of the call, its outcome in doubt. A peer that accepts us
-    sends session tickets right away, so this seldom takes longer than the network does.
+    sends session tickets right away, so this rarely takes longer than the network does.
     """
     if not isinstance(connected, ssl.SSLSocket):
         return

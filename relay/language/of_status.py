@@ -7,7 +7,7 @@ from typing import Final
 STATUS: Final = {
     # ── what is wrong (relay.cli.standing) ──
     "source {source}: {what}": "källa {source}: {what}",
-    "the broker does not answer, so the workers hear nothing: {text}": (
+    "the broker does not answer, so the workers get no work: {text}": (
         "meddelandekön svarar inte, så arbetsprocesserna hör ingenting: {text}"
     ),
     "change {change} of many posts is held ({removed} removed, {moved} moved, {created} created): see "
@@ -21,7 +21,7 @@ STATUS: Final = {
     "{number} rows wait to be taken, the oldest for {minutes} minutes: are workers and beat at work?": (
         "{number} rader väntar på att tas emot, den äldsta sedan {minutes} minuter: är arbetsprocesser och beat igång?"
     ),
-    "source {source}{more}: {rows} rows and {posts} posts wait, and no worker has looked after it {ago}: {do}": (
+    "source {source}{more}: {rows} rows and {posts} posts wait, and no worker has checked it {ago}: {do}": (
         "källa {source}{more}: {rows} rader och {posts} poster väntar, och ingen arbetsprocess har tittat på den "
         "{ago}: {do}"
     ),

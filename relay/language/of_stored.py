@@ -176,4 +176,8 @@ STORED: Final = {
     "unknown column {column};": "okänd kolumn {column};",
     # ── calls ──
     "the worker never came back": "arbetsprocessen kom aldrig tillbaka",
+    # ── why a row's post stays as it was (relay.flow.hold) ──
+    "held by the surge guard, change {change}: its post stays as it was; see `ei-relay changes show": (
+        "stoppad av massändringsspärren, ändring {change}: dess post är kvar som den var; se `ei-relay changes show"
+    ),
 }

@@ -276,7 +276,9 @@ STORY: Final = {
     "the source {source} was recovered, and what was sent last before is not known (R-32)": (
         "källan {source} har just lästs om och det är okänt vad som sändes sist (R-32)"
     ),
-    "a lone delete waits for company": "en ensam borttagning väntar på sällskap",
+    "a lone delete waits for another post to go with": (
+        "en ensam borttagning väntar på att sändas ihop med en annan post"
+    ),
     "the lane {lane} is not in the configuration any more": "sändkön {lane} är borttagen ur konfigurationen",
     "put the index {index} back until nothing is wanted of its posts": (
         "lägg tillbaka indexet {index} tills inget återstår av dess poster"
@@ -328,7 +330,7 @@ STORY: Final = {
     " of run {run}": " (omsändning {run})",
     "it is sent in its turn{before}": "den sänds när dess tur kommer{before}",
     ", with {number} posts before it": ", med {number} poster före sig",
-    "post {post} was {done} in a call of its own, which the index may lose; it is said again with others, or once more "
+    "post {post} was {done} in a call of its own, which the index may lose; it is sent again with others, or once more "
     "alone where there are none": (
         "post {post} {done} i ett eget anrop, som indexet kan tappa; den sänds en gång till, tillsammans med andra "
         "eller ensam om det inte finns några"

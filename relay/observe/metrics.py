@@ -52,13 +52,13 @@ CALL_POSTS: Final = Histogram(
 )
 COMPANION_POSTS: Final = Counter(
     "ei_relay_companion_posts_total",
-    "Posts that the index has already and that were said again: to keep another one company, or to confirm what was "
-    "said alone.",
+    "Posts that the index has already and that were sent again: so that another one need not go alone, or to confirm "
+    "what was sent alone.",
     ["index", "source_system"],
 )
 REFRESHED_POSTS: Final = Counter(
     "ei_relay_refreshed_posts_total",
-    "Posts that the index has already and that were said again because it was time to (refresh_every).",
+    "Posts that the index has already and that were sent again because it was time to (refresh_every).",
     ["index", "source_system"],
 )
 DELIVERY_DELAY: Final = Histogram(

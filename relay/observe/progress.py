@@ -1,4 +1,4 @@
-"""Whether this worker gets on: when it last heard a tick or made a step.
+"""Whether this worker gets on: when it last got a tick or made a step.
 
 A worker whose broker connection hangs is alive for the system and deaf for its work; only the age of what it last
 did tells.

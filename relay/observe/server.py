@@ -116,7 +116,7 @@ class _Connections:
         self._heard: set[socket.socket] = set()
 
     def add(self, connection: socket.socket) -> bool:
-        """Whether there is room for it, maybe in place of another."""
+        """Whether there is a free connection for it, maybe in place of another."""
         with self._lock:
             if len(self._since) >= MOST_CONNECTIONS:
                 silent = next((each for each in self._since if each not in self._heard), None)
@@ -196,7 +196,7 @@ class _Server(ThreadingWSGIServer):
         super().server_activate()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, if there is room."""
+        """Answer in a thread of its own, if one is free."""
         if self.connections.add(request):
             super().process_request(request, client_address)
         else:

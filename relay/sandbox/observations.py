@@ -1,7 +1,7 @@
 """What is no breach of a rule and still worth knowing of a sender: counted and shown, by kind.
 
 single    a call of few enough posts to be gathered in memory, where a back end that dies loses them
-missing   a delete of a post that is not there: subscribers are told of it all the same
+missing   a delete of a post that is not there: subscribers are notified of it all the same
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def render(core: Core, *, full: bool) -> bytes:
                 ("In the queue", "queued"),
                 ("Dead letters", "dead_letters"),
                 ("Forgotten", "forgotten"),
-                ("Orders standing", "orders"),
+                ("Orders in force", "orders"),
                 ("Breaches", "breaches"),
             )
         ),

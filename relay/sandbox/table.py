@@ -29,7 +29,7 @@ class Table:
     """Rows by identity. Whoever uses it from several threads holds a lock around it."""
 
     def __init__(self, owner: str, tell: Callable[[Event, Transaction], None] = lambda _event, _post: None) -> None:
-        """An empty table of the index that `owner` names. `tell` hears of what a sender did not mean."""
+        """An empty table of the index that `owner` names. `tell` is called with what a sender did not mean."""
         self._owner = owner
         self._tell = tell
         self._rows: dict[str, Row] = {}
@@ -46,7 +46,7 @@ class Table:
     def apply(self, transactions: Iterable[Transaction]) -> None:
         """Write one message: deletes before saves, each identity once.
 
-        Subscribers are told of a new post, of another mostRecentContent, and of every delete, also of a post that
+        Subscribers are notified of a new post, of another mostRecentContent, and of every delete, also of a post that
         is not there; of a post that is repeated as it was, nobody.
         """
         saves: list[Transaction] = []

@@ -49,7 +49,7 @@ def _about_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
         yield Finding(
             f"{prefix}.refresh_every",
             show(index.refresh_every),
-            "every post of the index is said again so often: expected a day at least, such as the default, 7d",
+            "every post of the index is sent again so often: expected a day at least, such as the default, 7d",
         )
     if index.read_timeout < _PATIENCE:
         yield Finding(

@@ -1,7 +1,7 @@
 """Every setting, declared once: its name, kind, default and reason.
 
 The names are the keys of the TOML file. Relations between values of one table are checked here; those
-between tables are in `relay.settings.relations`, since they must be told of even when a table has other
+between tables are in `relay.settings.relations`, since they must be reported even when a table has other
 mistakes.
 """
 
@@ -73,12 +73,12 @@ class EngagementIndex(_Table):
     )
     lone_delete_wait: kinds.Duration = Field(
         timedelta(minutes=10),
-        description="How long a delete that would go alone waits for company, from when it was registered; at most 45 "
-        "minutes, whatever stands here (R-33).",
+        description="How long a delete that would go alone waits for another post to go with, from when it was "
+        "registered; at most 45 minutes, whatever stands here (R-33).",
     )
     refresh_every: kinds.DurationOrOff = Field(
         timedelta(days=7),
-        description="Each post in the index is said again at least so often, at the pace of bulk and spread evenly, so "
+        description="Each post in the index is sent again at least so often, at the pace of bulk and spread evenly, so "
         "that what the index lost comes back; 0: never.",
     )
     key_spacing: kinds.Duration = Field(
@@ -131,7 +131,7 @@ class EngagementIndex(_Table):
 
     @property
     def longest_hold(self) -> timedelta:
-        """How long a delete waits for company at most."""
+        """How long a delete waits for another post to go with, at most."""
         return min(self.lone_delete_wait, LONGEST_HOLD)
 
     @field_validator("client_certificate", "client_key", "ca_bundle")

@@ -1,7 +1,7 @@
 """What must hold between the tables of a configuration. Pure.
 
 Works on the document before it is validated, and takes any shape: so a source that names an unknown index
-is told of in the same go as a mistyped duration elsewhere.
+is reported at the same time as a mistyped duration elsewhere.
 """
 
 from __future__ import annotations

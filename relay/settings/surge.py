@@ -8,7 +8,7 @@ from relay.settings import kinds
 
 
 class SurgeGuard(BaseModel):
-    """What waits for somebody's word (`ei-relay changes`), since it would change many posts of a source at once."""
+    """What waits for an operator's decision (`ei-relay changes`), since it would change many posts at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 

@@ -100,8 +100,8 @@ def see_that_it_is_ours(tx: Transaction, run: Run) -> None:
     goes_on = update(snapshot_run).where(*_is(run), snapshot_run.c.heard_at.is_not(None)).values(heard_at=tx.now)
     if tx.run(goes_on.returning(snapshot_run.c.run)).first() is None:
         raise GivenUp(
-            f"nothing was heard of this list of {run.source} for so long that what was found of it has been removed; "
-            "no more is changed: apply it again"
+            f"there was no activity on this list of {run.source} for so long that what was found of it has been "
+            "removed; no more is changed: apply it again"
         )
 
 

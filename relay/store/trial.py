@@ -114,7 +114,7 @@ def _how(connection: Connection, trial: Trial) -> None:
         )
     if commits == "off":
         trial.doubts.append(
-            "synchronous_commit is off: a crash of the server takes back what the index was told of; "
+            "synchronous_commit is off: a crash of the server takes back the record of what was sent to the index; "
             "ALTER ROLE … SET synchronous_commit = on"
         )
     locked = connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one()

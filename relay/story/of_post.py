@@ -74,7 +74,7 @@ def _recovered(f: Facts, _p: Post) -> Cause | None:
 def _alone(f: Facts, p: Post) -> Cause | None:
     if p.wanted != ABSENT or p.held_until is None or p.held_until <= f.now:
         return None
-    return Cause("company", say("a lone delete waits for company"), until=p.held_until + A_CALL)
+    return Cause("company", say("a lone delete waits for another post to go with"), until=p.held_until + A_CALL)
 
 
 def _left(_f: Facts, p: Post) -> Cause | None:
@@ -228,7 +228,7 @@ def said_alone(_f: Facts, p: Post) -> Cause | None:
     return Cause(
         "unconfirmed",
         say(
-            "post {post} was {done} in a call of its own, which the index may lose; it is said again with others, or "
+            "post {post} was {done} in a call of its own, which the index may lose; it is sent again with others, or "
             "once more alone where there are none",
             post=p.key,
             done=done,

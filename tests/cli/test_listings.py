@@ -219,7 +219,7 @@ def test_posts_that_wait_with_no_worker_are_wrong(run: Run, site: FlowSite) -> N
     ten_minutes_ago = (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="microseconds")
     site.ask("UPDATE ei_source SET next_check_at = ?", ten_minutes_ago)
     (line,) = [line for line in told(run, "status")["wrong"] if "worker" in line]
-    assert line.startswith("source tidbok: 0 rows and 1 posts wait, and no worker has looked after it for 11 minutes")
+    assert line.startswith("source tidbok: 0 rows and 1 posts wait, and no worker has checked it for 11 minutes")
     assert line.endswith("start the workers and their beat")
 
     site.relay.store.transact(lambda tx: workers.report(tx, Report("w", "h", "0.3.0", tx.now, 0, {})))

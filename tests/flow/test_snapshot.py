@@ -315,7 +315,7 @@ def test_a_run_whose_lines_went_while_it_waited_removes_no_booking(
             prune(relay)
 
     whole = io.BytesIO((HEADER + "".join(line(f"b-{n}") for n in range(4))).encode())
-    with pytest.raises(GivenUp, match="nothing was heard of this list of tidbok-nord for so long"):
+    with pytest.raises(GivenUp, match="there was no activity on this list of tidbok-nord for so long"):
         flow.compare(relay, SOURCE, whole, taken_at(relay), pytest.fail, wait)
     assert wanted(relay) == before
     assert noted(relay) == 0

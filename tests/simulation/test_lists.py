@@ -91,7 +91,7 @@ def test_a_unit_that_becomes_active_has_its_bookings_published_in_bulk(
     assert world.calls == calls + 1
     assert world.outbox.execute("SELECT bulk FROM ei_post WHERE booking_id = 'B-south'").fetchone() == (1,)
     # And it is told of
-    (told,) = [record for record in caplog.records if record.getMessage() == "bookings weighed again"]
+    (told,) = [record for record in caplog.records if record.getMessage() == "bookings re-evaluated"]
     assert (told.source, told.posts_created) == ("tidbok", 1)
     # And then nothing more is sent
     minutes(world, 10)

@@ -182,8 +182,8 @@ def test_a_lone_delete_that_waits_for_company(world: World) -> None:
     world.work()
     at = (world.now() + timedelta(minutes=11)).replace(second=0) + timedelta(hours=1)
     assert last_line(world) == (
-        f"It is still in the index until {at:%H:%M}: a lone delete waits for company; it should go, because it was "
-        "cancelled by row 2."
+        f"It is still in the index until {at:%H:%M}: a lone delete waits for another post to go with; it should go, "
+        "because it was cancelled by row 2."
     )
     assert (why(world).answer.in_index, why(world).answer.reason) == (True, "company")
 
@@ -194,7 +194,7 @@ def test_a_post_that_was_sent_alone(world: World) -> None:
     assert last_line(world) == "It is in the index."
     alone = [e for e in why(world).events if e.facts.get("reason") == "unconfirmed"]
     assert [e.text for e in alone] == [
-        "post 1 was sent in a call of its own, which the index may lose; it is said again with others, or once more "
+        "post 1 was sent in a call of its own, which the index may lose; it is sent again with others, or once more "
         "alone where there are none"
     ]
     book(world, "B2")
