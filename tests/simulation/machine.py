@@ -51,7 +51,7 @@ class Machine(RuleBasedStateMachine):
         self.cursed: set[str] = set()
         self.frozen: list[tuple[Outgoing, Verdict | None]] = []
         self.version = 0
-        self.table: dict[str, Row] | None = None  # of the index, as it was once
+        self.table: dict[str, Row] = {}  # of the index, as it was once
         self.went_back = False  # the index did, to that table
         self.judged_blindly = False  # rows, by a database that had lost those before them
 

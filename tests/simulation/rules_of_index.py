@@ -76,10 +76,9 @@ class IndexFaults(Machine):
     def index_is_backed_up(self) -> None:
         self.table = self.world.core.table_copy()
 
-    @precondition(lambda self: self.table is not None)
     @rule()
     def index_restores_yesterdays_table(self) -> None:
-        """All that it has applied since is lost, deletes included."""
+        """All that it has applied since the last copy, or ever, is lost, deletes included."""
         self.world.core.restore_table(self.table)
         self.went_back = True
 
