@@ -29,7 +29,7 @@ class PlainMachine(Bookings, IndexFaults):
     """The index's faults alone: with fewer kinds of rules each is met more often."""
 
 
-EXAMPLES = int(os.environ.get("EI_RELAY_MACHINE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("EI_RELAY_MACHINE_EXAMPLES", "40"))
 SETTINGS = settings(
     max_examples=EXAMPLES,
     stateful_step_count=40,

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, event
 
+from relay.database import connect
 from relay.flow.clockwatch import ClockWatch
 from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
 from relay.flow.follow import follow, follow_all
@@ -46,6 +47,9 @@ RETRY: Final = 60.0  # other than the spacing, so that neither hides a fault of 
 RETRY_MAX: Final = 240.0
 CALL_TIMEOUT: Final = 90.0
 SYSTEMS: Final = ("SE2321000016-84GX", "SE2321000016-85gx")
+
+
+_made: list[bytes] = []  # a relay's database as it begins
 
 
 class Crash(BaseException):
@@ -155,8 +159,8 @@ class World:
         self._watched = watched
         self.settings = self._settings(key_spacing, source)
         lease.steady_seconds = lambda: self.seconds
+        self._upgrade()
         self.relay = self._new_relay()
-        upgrade(self.relay.store.engine)
         ddl.create(self.relay.source("tidbok").reader.engine)
         self.relay.prepare()
         self.outbox = sqlite3.connect(self._outbox_path, isolation_level=None)
@@ -324,6 +328,19 @@ class World:
         """Let go of the files."""
         self.outbox.close()
         self.relay.close()
+
+    def _upgrade(self) -> None:
+        """Make the relay's tables; the first world of a process does it, the others begin with a copy of its file."""
+        if not self.database_url.startswith("sqlite:") or not _made:
+            engine = connect(self.database_url)
+            upgrade(engine)
+            engine.dispose()
+        if self.database_url.startswith("sqlite:"):
+            if _made:
+                self._path.write_bytes(_made[0])
+            else:
+                with closing(sqlite3.connect(self._path)) as database:
+                    _made.append(database.serialize())
 
     def _new_relay(self) -> Relay:
         relay = Relay(self.settings, clock=self)
