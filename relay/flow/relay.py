@@ -83,6 +83,7 @@ class Relay:
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self.identified: set[str] = set()  # sources that have noted which table they read
         self.identities: dict[str, str | None] = {}  # {source: which table it reads}, as last heard
+        self.asked: dict[str, str | None] = {}  # which table a source reads, where another one has asked for it
         self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
         self.may_be_elsewhere = Event()  # set: our database may be on another server than it was (relay.flow.cluster)
         self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
@@ -212,6 +213,26 @@ class Relay:
             if place != mine and place.backend == mine.backend:
                 before.append(other)
         return before
+
+    def may_be_read_after(self, name: str) -> list[str]:
+        """The sources after this one whose address, but for host, port and user, is this one's."""
+        mine = self.settings.outbox_of(self._sources[name])
+        names = list(self._sources)
+        after = {other: self.settings.outbox_of(self._sources[other]) for other in names[names.index(name) + 1 :]}
+        return [other for other, place in after.items() if place != mine and place.looks_like(mine)]
+
+    def looks_like(self, one: str, other: str) -> bool:
+        """Whether two sources' addresses may be of one table."""
+        one_place, other_place = (self.settings.outbox_of(self._sources[name]) for name in (one, other))
+        return one_place.looks_like(other_place)
+
+    def outbox_url(self, name: str) -> str:
+        """The address of a source's outbox."""
+        return self.settings.outbox_url_of(self._sources[name])
+
+    def systems_of(self, name: str) -> frozenset[str]:
+        """A source's own systems, in upper case."""
+        return frozenset(system.upper() for system in self._sources[name].source_systems)
 
     def is_read_beside(self, name: str) -> bool:
         """Whether another source reads a database of the same kind by another address."""

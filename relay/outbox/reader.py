@@ -188,6 +188,14 @@ class OutboxReader:
         """Mark no row, as `settle` would mark one. Raises what that would raise."""
         self._marker.try_it(at)
 
+    def leave(self, systems: frozenset[str]) -> None:
+        """Rows that name these systems (in upper case) are another source's, which has the table by another address."""
+        if not systems <= self._others:
+            self._others |= systems
+            self.share = self._share(self._own, self._others, self._first)
+            self._mine = [self._table.c.outcome.is_(None), *self.share]
+            self._asked = None
+
     def pass_over(self, rests: Mapping[int, timedelta]) -> None:
         """Do not read these rows for that long."""
         now = time.monotonic()

@@ -31,6 +31,12 @@ class Place(NamedTuple):
         """The same for whoever reads it."""
         return self._replace(user=None)
 
+    def looks_like(self, other: Place) -> bool:
+        """Whether both may be one table, by another name of the host, a pooler's port or another user. Of SQLite's
+        files any may be another name of any."""
+        same = self.backend == other.backend and self.table.lower() == other.table.lower()
+        return same and (self.backend == "sqlite" or self.database == other.database)
+
 
 def place_of(url: str, table: str) -> Place:
     """The place of a table that a URL of SQLAlchemy leads to."""

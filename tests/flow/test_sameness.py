@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from relay.database import connect
+from relay.flow import sameness
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
@@ -91,6 +92,31 @@ def test_a_table_that_is_read_by_another_address_is_not_read_twice(engine: Engin
 
 
 @pytest.mark.parametrize("dialect", ALL[1:], indirect=True)  # SQLite does not work by two names at once
+@pytest.mark.parametrize("looks_first", ["first", "second"])
+def test_neither_takes_the_other_s_rows_whoever_looks_first(
+    engine: Engine, alias: str, tmp_path: Path, looks_first: str
+) -> None:
+    """Also before either has said which table it reads; they wait until the configuration is right."""
+    url = engine.url.render_as_string(hide_password=False)
+    relay = relay_of(tmp_path, source("first", url), source("second", alias))
+    mine, theirs = put(engine, **LATER, source_system="SE1-first"), put(engine, **LATER, source_system="SE1-second")
+
+    for name in (looks_first, "first", "second", "first"):
+        intake(relay, name)
+
+    assert outcomes(engine) == {mine: ("taken", None), theirs: (None, None)}
+    assert errors(relay)["first"] is None
+    assert "it is the very table that source first reads" in str(errors(relay)["second"])
+    relay.close()
+
+    right = relay_of(tmp_path, source("first", url), source("second", url))
+    for name in ("first", "second"):
+        intake(right, name)
+    assert outcomes(engine) == {mine: ("taken", None), theirs: ("taken", None)}
+    right.close()
+
+
+@pytest.mark.parametrize("dialect", ALL[1:], indirect=True)  # SQLite does not work by two names at once
 def test_another_table_of_the_same_server_is_another_table(engine: Engine, alias: str, tmp_path: Path) -> None:
     url = engine.url.render_as_string(hide_password=False)
     relay = relay_of(tmp_path, source("first", url), source("second", alias, outbox_table="another_outbox"))
@@ -107,3 +133,21 @@ def test_a_table_says_who_it_is_to_whoever_may_read_it(engine: Engine, alias: st
     assert identity(engine, "ei_outbox") == identity(other, "ei_outbox") is not None
     assert identity(engine, "ei_outbox") != identity(engine, "another_outbox")
     other.dispose()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_one_that_does_not_answer_is_asked_once_for_which_table_it_is(engine: Engine, tmp_path: Path) -> None:
+    """Its database has the same name on another host, which is away: nobody may go on waiting for it."""
+    url = engine.url.render_as_string(hide_password=False)
+    away = engine.url.set(port=1).render_as_string(hide_password=False)
+    relay = relay_of(tmp_path, source("first", url), source("second", away))
+    put(engine, **LATER)
+    assert intake(relay, "first").rows == 1
+    assert relay.asked == {"second": None}
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sameness, "connect", None)  # nobody is asked any more
+        relay.alone.clear()  # some seconds later
+        put(engine, **LATER)
+        assert intake(relay, "first").rows == 1
+    relay.close()
