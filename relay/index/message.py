@@ -36,6 +36,7 @@ _INTEREST: Final = f"<clinicalProcessInterestId>{CLINICAL_PROCESS_INTEREST_ID}</
 # XML could carry what lies beyond U+FFFF, but the index cannot store it, and loses the whole call after it said OK.
 _UNSAYABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 _CONTENT: Final = re.compile("[0-9]{14}")
+_TO_ESCAPE: Final = re.compile("[&<>\r]")  # which next to no post has
 
 
 class MessageError(ValueError):
@@ -66,7 +67,9 @@ def encode(logical_address: str, transactions: Sequence[Transaction]) -> bytes:
         values = (key.resident_id, key.care_unit, key.booking_id, key.source_system, key.data_controller)
         if not all(values) or (content != ABSENT and not _CONTENT.fullmatch(content)):
             raise _fault(transactions)
-        resident, unit, booking, system, controller = map(_escaped, values)
+        resident, unit, booking, system, controller = (
+            map(_escaped, values) if _TO_ESCAPE.search("".join(values)) else values
+        )
         flag = "true" if content == ABSENT else "false"
         moment = "" if content == ABSENT else f"<mostRecentContent>{content}</mostRecentContent>"
         parts.append(

@@ -31,10 +31,12 @@ def begin(
     that the index is known to have as they are said.
     """
     contents = said or {}
-    facts = [
-        {"id": i} | ({"wanted": contents[i]} if i in contents else {}) | ({"again": True} if i in again else {})
-        for i in post_ids
+    facts: list[dict[str, object]] = [
+        {"id": i, "wanted": contents[i]} if i in contents else {"id": i} for i in post_ids
     ]
+    for fact in facts if again else ():
+        if fact["id"] in again:
+            fact["again"] = True
     values = {
         "lane_id": lane_id,
         "correlation_id": correlation_id,

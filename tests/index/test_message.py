@@ -203,7 +203,7 @@ def test_given_two_keys_that_are_one_text_then_the_later_is_named() -> None:
 @pytest.mark.parametrize("bad", ["", "secret\x00", "secret\x0b", "secret\ud800", "secret\ufffe", "secret𐐀"])
 def test_given_a_value_no_message_can_hold_then_the_post_is_named_and_the_value_is_not(field: str, bad: str) -> None:
     """R-03, R-38: no element may be empty, and no error tells what was in it."""
-    values = {name: getattr(KEY, name) for name in PostKey.__slots__} | {field: bad}
+    values = {name: getattr(KEY, name) for name in PostKey._fields} | {field: bad}
     with pytest.raises(MessageError) as error:
         encode(INDEX, [SAVE, Transaction(PostKey(**values), "20300101000000")])
     assert error.value.posts == (1,)
