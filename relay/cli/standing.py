@@ -181,21 +181,34 @@ def _refused(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         if source["rejected_last_hour"]:
             number = source["rejected_last_hour"]
-            what = say("{number} outbox rows were rejected within the hour", number=number)
+            what = (
+                say("1 outbox row was rejected within the hour")
+                if number == 1
+                else say("{number} outbox rows were rejected within the hour", number=number)
+            )
             yield Trouble("rejected", _of(source, what))
         if source["parked"]:
-            yield Trouble("parked", _of(source, say("{number} posts are parked", number=source["parked"])))
+            number = source["parked"]
+            what = say("1 post is parked") if number == 1 else say("{number} posts are parked", number=number)
+            yield Trouble("parked", _of(source, what))
 
 
 def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         rows = source.get("set_aside")
         if isinstance(rows, list) and rows:
-            what = say(
-                "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}: "
-                "{reason}",
-                number=source["rows_set_aside"], row=rows[0]["row_id"], reason=quoted(rows[0]["reason"]),
-            )  # fmt: skip
+            first, reason = rows[0]["row_id"], quoted(rows[0]["reason"])
+            what = (
+                say("row {row} is set aside, since its outcome cannot be written: {reason}", row=first, reason=reason)
+                if source["rows_set_aside"] == 1
+                else say(
+                    "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}: "
+                    "{reason}",
+                    number=source["rows_set_aside"],
+                    row=first,
+                    reason=reason,
+                )
+            )
             yield Trouble("set_aside", _of(source, what))
 
 

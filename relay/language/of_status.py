@@ -43,6 +43,11 @@ STATUS: Final = {
     "lane {lane} rests after {number} failed calls": "sändkö {lane} vilar efter {number} misslyckade anrop",
     "{utc}Z": "{local}",
     "{number} outbox rows were rejected within the hour": "{number} rader i utkorgen har avvisats den senaste timmen",
+    "1 outbox row was rejected within the hour": "1 rad i utkorgen har avvisats den senaste timmen",
+    "1 post is parked": "1 post är parkerad",
+    "row {row} is set aside, since its outcome cannot be written: {reason}": (
+        "rad {row} är undanlagd, eftersom dess utfall inte går att skriva: {reason}"
+    ),
     "{number} posts are parked": "{number} poster är parkerade",
     "{number} outbox rows are set aside, since their outcome cannot be written; the first is id {row}: {reason}": (
         "{number} rader i utkorgen är undanlagda, eftersom deras utfall inte går att skriva; den första har id {row}: "
@@ -53,6 +58,14 @@ STATUS: Final = {
     ),
     "index {index}: its client certificate ended on {day}": "index {index}: klientcertifikatet gick ut {day}",
     "index {index}: its client certificate ends on {day}": "index {index}: klientcertifikatet går ut {day}",
+    # ── what a mass resend means (relay.cli.estimate) ──
+    "{calls} calls, {time} or more (R-34), messages to residents: {messages}": (
+        "{calls} anrop, {time} eller mer (R-34), meddelanden till invånare: {messages}"
+    ),
+    "none": "inga",
+    "at most {number} (for deletes, and posts the index had refused)": (
+        "högst {number} (för borttagningar, och poster som indexet hade nekat)"
+    ),
     # ── what to do (relay.console.advice) ──
     "See whether it runs and can be reached: `ei-relay config check --connect`. Nothing is lost meanwhile.": (
         "Se efter att den är igång och går att nå: `ei-relay config check --connect`. Inget går förlorat under tiden."
