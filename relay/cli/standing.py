@@ -168,7 +168,12 @@ def _lanes(lanes: list[Facts]) -> Iterator[Trouble]:
         elif lane["state"] == "paused":
             yield Trouble("paused", say("lane {lane} is paused{since}", lane=name, since=at))
         elif lane["state"] == "resting":
-            text = say("lane {lane} rests after {number} failed calls", lane=name, number=lane["failures"])
+            number = lane["failures"]
+            text = (
+                say("lane {lane} rests after a failed call", lane=name)
+                if number == 1
+                else say("lane {lane} rests after {number} failed calls", lane=name, number=number)
+            )
             yield Trouble("resting", text)
 
 

@@ -188,9 +188,12 @@ def _step(state: steps.State) -> dict[str, object]:
     facts, step = step_facts(state), process.step_named(state.environment, state.step)
     by = Both("the relay", "reläet") if state.by == steps.BY_ITSELF else state.by
     rest = facts[_REST]
+    first = [process.step_named(state.environment, key) for key in state.waits_for]
+    if first and not state.missing:
+        rest = Both(str(rest), f"väntar på: {'; '.join(each.swedish for each in first if each is not None)}")
     return facts | {
         "what": Both(state.title, step.swedish) if step is not None else state.title, "by": by,
-        _REST: quoted(rest) if rest else None,
+        _REST: rest if isinstance(rest, Both) else quoted(rest) if rest else None,
     }  # fmt: skip
 
 

@@ -191,7 +191,6 @@ STORED: Final = {
     "when 1177 has confirmed:": "när 1177 har bekräftat:",
     ", then a booking; seen by itself": ", sedan en bokning; ses av sig självt",
     "not confirmed: ": "inte bekräftade: ",
-    "waits for ": "väntar på ",
     "{calls} calls since {date}, {accepted} accepted": "{calls} anrop sedan {date}, {accepted} godtagna",
     "{confirmed} of {units} units confirmed": "{confirmed} av {units} enheter bekräftade",
     "{number} units confirmed": "{number} enheter bekräftade",

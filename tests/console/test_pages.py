@@ -385,3 +385,18 @@ def test_a_swedish_browser_gets_lists_in_swedish(world: World, browse: Browse) -
     assert "Vårdenheterna är aktiverade i 1177 QA" in steps
     assert "writes the mail" not in steps
     assert "frånvarande" in browser.get("/posts").text or "2026-12-23 07:00" in browser.get("/posts").text
+
+
+def test_an_operator_finds_what_to_do_beside_the_answer(world: World, browse: Browse) -> None:
+    # Given a booking whose post is parked, and one whose lane is blocked
+    world.core.order(Order(answer="fault", text="EI004: not so", times=1))
+    book(world, "B1")
+    world.work()
+    assert "do=retry&amp;on=1" in browse("steer").get("/bookings?q=B1").text
+    assert "do=retry" not in browse("help").get("/bookings?q=B1").text
+    world.core.order(Order(answer="fault", text="VP007: no", times=9))
+    book(world, "B2")
+    world.work()
+    text = browse("steer").get("/bookings?q=B2").text
+    assert "do=resume&amp;on=national" in text
+    assert "Resume the lane" in text
