@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -178,6 +178,14 @@ class Cost:
 
 def cost_of(store: Store, question: Callable[[Transaction], object]) -> Cost:
     """What a question costs; nothing that it changes stays."""
+    with suppress(_Undone), explaining(store.engine) as plans:
+        store.transact(lambda tx: _asked(tx, question))
+    return cost(plans)
+
+
+@contextmanager
+def explaining(engine: Engine) -> Iterator[list[dict[str, Any]]]:
+    """The plans of all that is asked meanwhile, as PostgreSQL really went about it."""
     plans: list[dict[str, Any]] = []
 
     def explain(connection: Connection, _cursor: Any, sql: str, values: Any, _context: Any, _many: bool) -> None:
@@ -191,13 +199,15 @@ def cost_of(store: Store, question: Callable[[Transaction], object]) -> Cost:
             told = row[0] if row else []
             plans.append((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
 
-    event.listen(store.engine, "before_cursor_execute", explain)
+    event.listen(engine, "before_cursor_execute", explain)
     try:
-        store.transact(lambda tx: _asked(tx, question))
-    except _Undone:
-        pass
+        yield plans
     finally:
-        event.remove(store.engine, "before_cursor_execute", explain)
+        event.remove(engine, "before_cursor_execute", explain)
+
+
+def cost(plans: list[dict[str, Any]]) -> Cost:
+    """What these plans cost together."""
     nodes = [node for plan in plans for node in _nodes(plan)]
     return Cost(
         tuple(" ".join(filter(None, (n["Node Type"], n.get("Index Name") or n.get("Relation Name")))) for n in nodes),

@@ -6,18 +6,20 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from typing import NoReturn
 
 import click
 
 from relay.cli.common import Seconds
-from relay.demo import config, monitoring, stage
-from relay.demo.afterwards import carry_on
+from relay.demo import config, monitoring, page, stage
+from relay.demo.afterwards import carry_on, write_on
 from relay.demo.cast import LEADING, SYSTEMS, System
 from relay.demo.directions import directions
 from relay.demo.processes import StartFailed
 from relay.demo.screen import Screen, screen
 from relay.demo.show import play, report
 from relay.demo.throwaway import free_port
+from relay.demo.trouble import make_trouble
 from relay.system import ENDING
 
 
@@ -32,7 +34,11 @@ from relay.system import ENDING
     "--dashboard", is_flag=True,
     help="With a Prometheus that watches; goes on until Ctrl-C, and says how to break the index and mend it.",
 )  # fmt: skip
-def demo(single: bool, seconds: float, sources: int, dashboard: bool) -> None:
+@click.option(
+    "--console", is_flag=True,
+    help="With the web page, and things going wrong on purpose to look at there; goes on until Ctrl-C.",
+)  # fmt: skip
+def demo(single: bool, seconds: float, sources: int, dashboard: bool, console: bool) -> None:
     """Show the main job, for real, in under a minute: booking systems, the relay, and an index to practise on.
 
     In the end the index is compared with the bookings: exit code 0 says that they are equal. Nothing is left behind.
@@ -44,11 +50,13 @@ def demo(single: bool, seconds: float, sources: int, dashboard: bool) -> None:
             monitoring.require()
         except monitoring.CannotWatch as missing:
             raise click.ClickException(str(missing)) from None
-    ports = config.Ports(free_port(), free_port()) if dashboard else None
+    if console and (lacking := page.missing()):
+        raise click.ClickException(lacking)
+    ports = config.Ports(*(free_port() if wanted else 0 for wanted in (dashboard, dashboard, console)))
     shown = screen()
     try:
-        with _stage(shown.say, SYSTEMS[:sources], ports, single=single) as built:
-            good = _show(built, shown, seconds) if ports is None else _show_on(built, ports, shown, seconds)
+        with _stage(shown.say, SYSTEMS[:sources], ports if any(ports) else None, single=single) as built:
+            good = _show_on(built, ports, shown, seconds) if any(ports) else _show(built, shown, seconds)
     except StartFailed as error:
         shown.say(str(error))
         raise SystemExit(1) from None
@@ -84,12 +92,35 @@ def _show(built: stage.Stage, shown: Screen, seconds: float) -> bool:
 
 
 def _show_on(built: stage.Stage, ports: config.Ports, shown: Screen, seconds: float) -> bool:
-    """The same while Prometheus watches, and traffic afterwards until Ctrl-C."""
-    with monitoring.watching(built.config, ports, built.sandbox_url, shown.say) as watched:
-        shown.say(f"Prometheus watches: {watched.sights.alerts}")
+    """The same while Prometheus watches or a console shows it, and traffic afterwards until Ctrl-C."""
+    with ExitStack() as stack:
+        watched = seen = None
+        if ports.exporter:
+            watched = stack.enter_context(monitoring.watching(built.config, ports, built.sandbox_url, shown.say))
+            shown.say(f"Prometheus watches: {watched.sights.alerts}")
+        if ports.console:
+            seen = stack.enter_context(page.serving(built.config, ports.console, shown.say))
+            shown.say(f"the console shows it: {seen.url}/")
         good = _show(built, shown, seconds)
-        click.echo("\n" + "\n".join(directions(built.config, watched.sights)) + "\n")
         with suppress(KeyboardInterrupt):
-            carry_on(built, watched, click.echo)
+            _go_on(built, watched, seen)
         click.echo("stopping …")
     return good
+
+
+def _go_on(built: stage.Stage, watched: monitoring.Monitoring | None, seen: page.Page | None) -> NoReturn:
+    """Say what to look at, break what is to be seen broken, and carry on until interrupted."""
+    if watched is not None:
+        click.echo("\n" + "\n".join(directions(built.config, watched.sights)) + "\n")
+    if seen is not None:
+        make_trouble(built)
+        click.echo("\n" + "\n".join(page.sights(seen, built.sandbox_url)) + "\n")
+    if watched is not None:
+        carry_on(built, watched, click.echo)
+
+    def look() -> None:
+        built.check()
+        if seen is not None:
+            seen.check()
+
+    write_on(built, look)

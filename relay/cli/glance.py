@@ -5,6 +5,7 @@ All are asked at once and none is waited for long, since somebody sits at a scre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,18 +36,22 @@ _AT_ONCE: Final = 16
 LanesRead = tuple[list[Row[Any]], dict[int, Row[Any]], datetime]
 ODD_KEPT: Final = timedelta(days=1)  # an older finding is of a check that goes on no more
 SHOWN: Final = 20  # rows of a source that are set aside
+Counted = Callable[[Transaction], list[tuple[str, str, int]]]
 _LEFT: Final = (None, "is no longer in the configuration")
 _RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
 
 
-def look(loaded: Settings) -> Standing:
-    """Look at everything. Raises DatabaseNotReady, SQLAlchemyError where the relay's own database does not answer."""
+def look(loaded: Settings, counted: Counted = overview.posts_by_state) -> Standing:
+    """Look at everything; `counted` says how many posts there are. Raises DatabaseNotReady, SQLAlchemyError where the
+    relay's own database does not answer."""
     store, outboxes = open_store(loaded), Relay(loaded, bounds=PATIENCE)
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(_read)
+            now, states, (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(
+                partial(_read, counted)
+            )
             processes, kept = store.transact(workers.every), store.transact(found_last)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
@@ -93,13 +98,14 @@ def look(loaded: Settings) -> Standing:
 
 
 def _read(
+    counted: Counted,
     tx: Transaction,
 ) -> tuple[
     datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]], dict[str, int],
     list[Row[Any]],
 ]:  # fmt: skip
     return (
-        tx.now, overview.posts_by_state(tx), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
+        tx.now, counted(tx), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
         changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
     )  # fmt: skip
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 import click
@@ -24,6 +22,7 @@ from relay.cli.common import (
     table,
     who,
 )
+from relay.cli.estimate import estimate_of, in_words
 from relay.cli.selecting import selected, selecting
 from relay.flow import steer
 from relay.flow.selector import SelectionError
@@ -32,7 +31,6 @@ from relay.settings import Settings
 from relay.store import audit, runs
 from relay.store.selection import BIGGEST_KEY, STATES, Selection, count
 from relay.store.transaction import Store
-from relay.story.words import lasting
 
 _QUIET_SECONDS: Final = 3.0  # without a word to whoever waits
 
@@ -149,44 +147,20 @@ def _preview(loaded: Settings, store: Store, chosen: Selection, json_: bool) -> 
         {"source": source, "state": state, "code": code, "posts": number}
         for (source, state, code), number in sorted(found.items(), key=str)
     ]
-    estimate = _estimate(loaded, found)
+    estimate = estimate_of(loaded, found)
     if json_:
         click.echo(as_json({"dry_run": True, "matched": found.total(), "what": what, "estimate": estimate}))
     if not found:
         nothing_matched("no post matches")
     if not json_:
-        click.echo(f"{found.total()} posts would be sent again: {_in_words(estimate)}\n\n{table(what)}")
+        click.echo(f"{found.total()} posts would be sent again: {in_words(estimate)}\n\n{table(what)}")
 
 
 def _ask(loaded: Settings, store: Store, chosen: Selection) -> None:
     found = count(store, chosen)
     if found:
-        click.echo(f"{found.total()} posts will be sent again: {_in_words(_estimate(loaded, found))}", err=True)
+        click.echo(f"{found.total()} posts will be sent again: {in_words(estimate_of(loaded, found))}", err=True)
         click.confirm("Do this?", abort=True, err=True)
-
-
-def _estimate(loaded: Settings, found: Counter[tuple[str, str, str | None]]) -> dict[str, int]:
-    """What a run would mean, by R-34's pace: the lanes of a source share its posts as if they were one, the sources
-    go side by side. A post that the index has as it is notifies nobody."""
-    calls = seconds = 0
-    indexes = {source.name: loaded.engagement_index.get(source.engagement_index) for source in loaded.source}
-    by_source: Counter[str] = Counter()
-    for (source, _, _), number in found.items():
-        by_source[source] += number
-    for source, number in by_source.items():
-        index = indexes.get(source) or next(iter(loaded.engagement_index.values()))
-        of_source = -(-number // index.max_posts_per_call)
-        calls += of_source
-        seconds = max(seconds, round(of_source * index.bulk_call_interval.total_seconds()))
-    uncertain = sum(number for (_, state, _), number in found.items() if state in ("parked", "discarded", "absent"))
-    return {"posts": found.total(), "calls": calls, "seconds": seconds, "messages_to_residents_at_most": uncertain}
-
-
-def _in_words(estimate: Mapping[str, int]) -> str:
-    took = lasting(timedelta(seconds=estimate["seconds"]))
-    at_most = estimate["messages_to_residents_at_most"]
-    messages = f"at most {at_most} (for deletes, and posts the index had refused)" if at_most else "none"
-    return f"{estimate['calls']} calls, {took} or more (R-34), messages to residents: {messages}"
 
 
 def _progress() -> Any:

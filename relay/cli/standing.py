@@ -235,7 +235,12 @@ def _lanes(lanes: list[Facts]) -> Iterator[Trouble]:
         elif lane["state"] == "paused":
             yield Trouble("paused", say("lane {lane} is paused{since}", lane=name, since=at))
         elif lane["state"] == "resting":
-            text = say("lane {lane} rests after {number} failed calls", lane=name, number=lane["failures"])
+            number = lane["failures"]
+            text = (
+                say("lane {lane} rests after a failed call", lane=name)
+                if number == 1
+                else say("lane {lane} rests after {number} failed calls", lane=name, number=number)
+            )
             yield Trouble("resting", text)
 
 
@@ -248,10 +253,16 @@ def _refused(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         if source["rejected_last_hour"]:
             number = source["rejected_last_hour"]
-            what = say("{number} outbox rows were rejected within the hour", number=number)
+            what = (
+                say("1 outbox row was rejected within the hour")
+                if number == 1
+                else say("{number} outbox rows were rejected within the hour", number=number)
+            )
             yield Trouble("rejected", _of(source, what))
         if source["parked"]:
-            yield Trouble("parked", _of(source, say("{number} posts are parked", number=source["parked"])))
+            number = source["parked"]
+            what = say("1 post is parked") if number == 1 else say("{number} posts are parked", number=number)
+            yield Trouble("parked", _of(source, what))
 
 
 def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
@@ -260,12 +271,21 @@ def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
         if isinstance(rows, list) and rows:
             first = rows[0]
             since = first.get("since")
-            what = say(
-                "{number} outbox rows are set aside, since their outcome cannot be written; the first is id "
-                "{row}{since}: {reason}",
-                number=source["rows_set_aside"], row=first["row_id"], reason=quoted(first["reason"]),
-                since=say(", since {time}", time=_moment(since)) if isinstance(since, datetime) else None,
-            )  # fmt: skip
+            said = {
+                "row": first["row_id"],
+                "since": say(", since {time}", time=_moment(since)) if isinstance(since, datetime) else None,
+                "reason": quoted(first["reason"]),
+            }
+            what = (
+                say("row {row} is set aside{since}, since its outcome cannot be written: {reason}", **said)
+                if source["rows_set_aside"] == 1
+                else say(
+                    "{number} outbox rows are set aside, since their outcome cannot be written; the first is id "
+                    "{row}{since}: {reason}",
+                    number=source["rows_set_aside"],
+                    **said,
+                )
+            )
             yield Trouble("set_aside", _of(source, what))
 
 

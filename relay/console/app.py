@@ -21,16 +21,17 @@ from starlette.types import ASGIApp
 
 from relay.cli.rows import csv_cell
 from relay.cli.standing import worth_a_look
-from relay.console import bookings, steering
+from relay.console import bookings, resending, steering
 from relay.console.access import Person, Role
 from relay.console.desk import Desk, source_lines, wrong_with_advice
 from relay.console.guard import Guard, is_ours
 from relay.console.icon import ICON
-from relay.console.listing import Listing
+from relay.console.listing import Listing, Page
 from relay.console.lists import LISTS
 from relay.console.show import link, page, problem
 from relay.flow.relay import Relay
 from relay.flow.selector import SelectionError
+from relay.language.said import quoted
 from relay.outbox.trouble import in_general
 from relay.store.migrate import DatabaseNotReady
 
@@ -53,6 +54,8 @@ def application(relay: Relay) -> ASGIApp:
         Route("/bookings", _writes(desk, bookings.identity), methods=["POST"]),
         Route("/act", _reads(desk, steering.ask)),
         Route("/act", _writes(desk, steering.act), methods=["POST"]),
+        Route("/reprocess", _reads(desk, resending.ask)),
+        Route("/reprocess", _writes(desk, resending.send), methods=["POST"]),
         Route("/style.css", _static(_STYLE, "text/css")),
         Route("/icon.svg", _static(ICON, "image/svg+xml")),
         *(Route(f"/{name}", _reads(desk, _listing(listing))) for name, listing in LISTS.items()),
@@ -119,18 +122,19 @@ def _listing(listing: Listing) -> Read:
         given = {name: value.strip() for name, value in request.query_params.items() if value.strip()}
         asked = {name: value for name, value in given.items() if name in names}
         place = {name: value for name, value in given.items() if name in listing.place}
-        complaint, status = None, 200
+        complaint, status, found = None, 200, Page([])
         try:
-            rows, more = listing.read(desk, asked | place, ROWS)
+            found = listing.read(desk, asked | place, ROWS)
         except SelectionError as error:
-            complaint, status, rows, more = str(error), 400, [], None
+            complaint, status = quoted(error), 400
+        rows, more, searched = found
         here = request.url.path
         numbers = {key for key, _ in listing.columns if any(_is_number(row.get(key)) for row in rows)}
         acts = listing.acts if request.state.person.may(Role.OPERATOR) else None
         return page(
             request, "list.html", status, listing=listing, rows=rows, asked=asked, complaint=complaint, numbers=numbers,
             more=link(here, asked | dict(more)) if more else None, first=link(here, asked) if place else None,
-            csv=link(f"{here}.csv", asked), acts=acts,
+            csv=link(f"{here}.csv", asked), acts=acts, searched=searched,
         )  # fmt: skip
 
     return make
@@ -142,7 +146,7 @@ def _csv(name: str, listing: Listing) -> Read:
     def make(desk: Desk, request: Request) -> Response:
         asked = {key: value.strip() for key, value in request.query_params.items() if key in names and value.strip()}
         try:
-            rows, _ = listing.read(desk, asked, CSV_ROWS)
+            rows = listing.read(desk, asked, CSV_ROWS).rows
         except SelectionError as error:
             return PlainTextResponse(f"{error}\n", 400)
         written = io.StringIO()

@@ -11,14 +11,15 @@ from starlette.responses import Response
 from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
-from relay.console.show import page, problem
+from relay.console.show import link, page, problem
+from relay.console.steering import DEEDS
 from relay.flow.gather import gather
 from relay.flow.inquiry import Inquiry
 from relay.identity import mask
 from relay.store import audit
 from relay.store import bookings as booking_store
 from relay.store.transaction import Transaction
-from relay.story.story import tell
+from relay.story.story import Story, tell
 
 READ: Final = "console identity"  # in the audit log
 LONGEST: Final = 128  # of a booking's id
@@ -52,6 +53,21 @@ def identity(desk: Desk, request: Request, form: Mapping[str, str]) -> Response:
     return _page(desk, request, q, source, identities={source: desk.store.transact(read)})
 
 
+def _steps(story: Story) -> list[tuple[str, str]]:
+    """What an operator may do about what keeps the booking where it is: addresses, and what each does."""
+    lanes = {event.facts["post"]: event.facts["lane"] for event in story.events if "lane" in event.facts}
+    stuck = [event.facts for event in story.events if event.facts.get("reason") == story.answer.reason]
+    posts = [facts["post"] for facts in stuck if "post" in facts]
+    if story.answer.reason in ("parked", "discarded"):
+        return [(link("/act", {"do": "retry", "on": post}), DEEDS["retry"].title) for post in posts]
+    if story.answer.reason in ("lane_blocked", "lane_paused", "lane_resting"):
+        which = sorted({str(lanes[post]) for post in posts if post in lanes})
+        return [(link("/act", {"do": "resume", "on": lane}), DEEDS["resume"].title) for lane in which]
+    if story.answer.reason == "held":
+        return [(link("/changes", {"source": story.source, "status": "held"}), "Held changes")]
+    return []
+
+
 def _page(
     desk: Desk,
     request: Request,
@@ -73,5 +89,5 @@ def _page(
         source=source, sources=sorted(desk.relay.source_names), silent=inquiry.silent,
         missing=mask(q)[:LONGEST] if missing else "",
         asks=asks, may_see=person.may(Role.SUPPORT), identities=identities or {}, complaint=complaint,
-        token=token(person.name),
+        token=token(person.name), steps=_steps if person.may(Role.OPERATOR) else None,
     )  # fmt: skip

@@ -13,10 +13,12 @@ Asked = Mapping[str, str]
 
 
 class Page(NamedTuple):
-    """A page of a list; `more`: what asks for the next one, None where this is the last."""
+    """A page of a list; `more`: what asks for the next one, None where this is the last. `searched`: it is not full,
+    and looking any further was left to the next page."""
 
     rows: Sequence[Mapping[str, object]]
     more: Mapping[str, object] | None = None
+    searched: bool = False
 
 
 class Filter(NamedTuple):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sqlalchemy import Row
+
 from relay.catalogue import read_care_units
 from relay.cli.calls import call_facts
 from relay.cli.changes import change_facts
@@ -20,16 +22,22 @@ from relay.console.desk import Desk
 from relay.console.listing import Asked, Filter, Listing, Page
 from relay.flow.selector import SelectionError, instant, selection
 from relay.index.verdict import Kind
+from relay.language.said import Both, quoted, say
 from relay.onboarding import look, process, steps
 from relay.settings import ALL
 from relay.store import answered, audit, changes, overview, rejected, runs, workers
 from relay.store.calls import LOST, NOT_MADE
 from relay.store.lanes import LaneName
-from relay.store.selection import BIGGEST_KEY, STATES, listed
+from relay.store.selection import BIGGEST_KEY, STATES, part
+from relay.story.words import HOW_TO_WRITE, content, fields_of, one_after_the_other
 
+MOST_WINDOWS: Final = 4  # of posts that are looked through for a page: a fraction of a second's work
+LONGEST_PAGE: Final = 500  # rows; a longer list is a file, for which all is looked through
+_REST: Final = "evidence, or what is next"
 _SOURCE: Final = Filter("source", "Source")
 _TIMES: Final = (Filter("since", "Since"), Filter("until", "Until"))
 _VERDICTS: Final = (*(kind.value for kind in Kind), LOST, NOT_MADE)
+_CHANGE_STATES: Final = (changes.HELD, changes.APPROVED, changes.REJECTED, changes.WITHDRAWN)
 _LANE_STATES: Final = ("paused", "blocked", "calling", "resting", "open")
 
 
@@ -74,8 +82,18 @@ def _posts(desk: Desk, asked: Asked, limit: int) -> Page:
     if state and state not in STATES:
         raise SelectionError(f"state: expected one of {', '.join(STATES)}")
     chosen = selection(datetime.now(UTC), state=(state,) if state else (), **given)
-    rows = listed(desk.store, chosen, _number(asked, "after") or 0, limit + 1)
-    facts = [{**short_facts(row), "text": row.parked_text, "parked_at": row.parked_at} for row in rows]
+    most = 1 if given.get("code") else MOST_WINDOWS  # a code leads to calls: each window is a join with those
+    windows = most if limit <= LONGEST_PAGE else None
+    rows, searched = part(desk.store, chosen, _number(asked, "after") or 0, limit + 1, windows)
+    facts = [
+        {
+            **short_facts(row), "wanted": content(row.wanted), "known": content(row.known),
+            "text": quoted(row.parked_text or ""), "parked_at": row.parked_at,
+        }
+        for row in rows
+    ]  # fmt: skip
+    if searched is not None and len(facts) <= limit:
+        return Page(facts, {"after": searched}, searched=True)
     return _page(facts, limit, "after", "key")
 
 
@@ -97,14 +115,20 @@ def _rejected(desk: Desk, asked: Asked, limit: int) -> Page:
     if len(rows) > limit:
         last = rows[limit - 1]
         more = {"at": last.settled_at.isoformat(), "of": last.source, "row": last.row_id}
-    return Page([rejected_facts(row) for row in rows[:limit]], more)
+    return Page([_rejected_line(row) for row in rows[:limit]], more)
+
+
+def _rejected_line(row: Row[Any]) -> dict[str, object]:
+    how = [say("{field}: {how}", field=name, how=HOW_TO_WRITE[name]) for name in fields_of(row.reason or "")]
+    facts = rejected_facts(row)
+    right = one_after_the_other(how, "{first}; {rest}") if how else None
+    return facts | {"reason": quoted(facts["reason"]), "write_it_as": right}
 
 
 def _changes(desk: Desk, asked: Asked, limit: int) -> Page:
-    rows = desk.store.transact(lambda tx: changes.every(tx, ended=True))
-    facts = [change_facts(row) for row in rows if asked.get("source") in (None, "", row.source)]
-    facts.sort(key=lambda each: (each["status"] != changes.HELD, -int(str(each["change"]))))
-    return Page(facts[:limit])
+    before, source, status = _number(asked, "before"), asked.get("source") or None, asked.get("status") or None
+    rows = desk.store.transact(lambda tx: changes.page(tx, limit + 1, before, source, status))
+    return _page([change_facts(row) | {"why": quoted(row.why)} for row in rows], limit, "before", "change")
 
 
 def _units(desk: Desk, asked: Asked, limit: int) -> Page:
@@ -125,13 +149,15 @@ def _unit_place(facts: dict[str, object]) -> tuple[str, str]:
     return str(facts["source"]), str(facts["hsa_id"])
 
 
-def _runs(desk: Desk, _asked: Asked, limit: int) -> Page:
-    return Page([run_facts(row, waiting) for row, waiting in desk.store.transact(lambda tx: runs.listed(tx, limit))])
+def _runs(desk: Desk, asked: Asked, limit: int) -> Page:
+    before = _number(asked, "before")
+    found = desk.store.transact(lambda tx: runs.listed(tx, limit + 1, before))
+    return _page([run_facts(row, waiting) for row, waiting in found], limit, "before", "run")
 
 
-def _workers(desk: Desk, _asked: Asked, limit: int) -> Page:
+def _workers(desk: Desk, asked: Asked, limit: int) -> Page:
     rows, now = desk.store.transact(lambda tx: (workers.every(tx), tx.now))
-    return Page(worker_facts(rows, now)[:limit])
+    return _part(worker_facts(rows, now), asked, limit)
 
 
 def _audit(desk: Desk, asked: Asked, limit: int) -> Page:
@@ -141,13 +167,34 @@ def _audit(desk: Desk, asked: Asked, limit: int) -> Page:
 
 
 def _onboarding(desk: Desk, asked: Asked, limit: int) -> Page:
-    found = []
+    sources = [source for source in desk.settings.source if asked.get("source") in (None, "", source.name)]
+    found, in_use = [], desk.units_in_use()
     for environment in process.ENVIRONMENTS:
-        for source in desk.settings.source:
-            if asked.get("source") in (None, "", source.name) and asked.get("environment") in (None, "", environment):
-                facts = desk.store.transact(lambda tx, e=environment, s=source: look.facts(tx, e, s))  # type: ignore[misc]
-                found += [step_facts(state) for state in steps.states(environment, source.name, facts)]
-    return Page(found[:limit])
+        if asked.get("environment") in (None, "", environment):
+            known = desk.store.transact(
+                lambda tx, e=environment: look.every_fact(tx, e, sources, in_use)  # type: ignore[misc]
+            )
+            found += [_step(s) for name, facts in known.items() for s in steps.states(environment, name, facts)]
+    return _part(found, asked, limit)
+
+
+def _part(facts: list[dict[str, object]], asked: Asked, limit: int) -> Page:
+    """A page of what is as long as the configuration, or as there are processes: it is all read, and counted off."""
+    after = _number(asked, "after") or 0
+    return Page(facts[after : after + limit], {"after": after + limit} if len(facts) > after + limit else None)
+
+
+def _step(state: steps.State) -> dict[str, object]:
+    facts, step = step_facts(state), process.step_named(state.environment, state.step)
+    by = Both("the relay", "reläet") if state.by == steps.BY_ITSELF else state.by
+    rest = facts[_REST]
+    first = [process.step_named(state.environment, key) for key in state.waits_for]
+    if first and not state.missing:
+        rest = Both(str(rest), f"väntar på: {'; '.join(each.swedish for each in first if each is not None)}")
+    return facts | {
+        "what": Both(state.title, step.swedish) if step is not None else state.title, "by": by,
+        _REST: rest if isinstance(rest, Both) else quoted(rest) if rest else None,
+    }  # fmt: skip
 
 
 def _given(asked: Asked, *names: str) -> dict[str, Any]:
@@ -164,6 +211,10 @@ def _about_lane(row: Mapping[str, object]) -> tuple[str, ...]:
 
 def _about_change(row: Mapping[str, object]) -> tuple[str, ...]:
     return ("approve", "reject") if row["status"] == changes.HELD else ()
+
+
+def _about_run(row: Mapping[str, object]) -> tuple[str, ...]:
+    return ("cancel",) if row["state"] in ("marking", "sending") else ()
 
 
 LISTS: Final = {
@@ -196,7 +247,8 @@ LISTS: Final = {
         ("change", "Number"), ("source", "Source"), ("kind", "Kind"), ("status", "Status"), ("held_at", "Held since"),
         ("removed", "Removed"), ("moved", "Moved"), ("created", "Created"), ("decided_by", "Decided by"),
         ("reason", "Reason"), ("why", "Why"),
-    ), _changes, (_SOURCE,), (), "ei-relay changes list", _about_change),
+    ), _changes, (_SOURCE, Filter("status", "Status", _CHANGE_STATES)), ("before",), "ei-relay changes list",
+        _about_change),
     "units": Listing("Care units", (
         ("source", "Source"), ("hsa_id", "Care unit"), ("name", "Name"), ("county", "County"),
         ("connected", "Connected"), ("data_controller", "Data controller"),
@@ -204,12 +256,12 @@ LISTS: Final = {
     "runs": Listing("Resends", (
         ("run", "Number"), ("state", "State"), ("selection", "Selection"), ("who", "Who"), ("reason", "Reason"),
         ("started_at", "Started"), ("matched", "Matched"), ("resent", "Resent"), ("waiting", "Waiting"),
-    ), _runs, (), (), "ei-relay reprocess list"),
+    ), _runs, (), ("before",), "ei-relay reprocess list", _about_run),
     "workers": Listing("Workers", (
         ("host", "Host"), ("instance", "Process"), ("version", "Version"), ("alive", "Alive"),
         ("started_at", "Started"), ("seen_at", "Last seen"),
         ("clock_difference_ms", "Clock difference, ms"), ("other_lists", "Other lists"),
-    ), _workers, (), (), "ei-relay workers list"),
+    ), _workers, (), ("after",), "ei-relay workers list"),
     "audit": Listing("Audit log", (
         ("id", "Number"), ("at", "When"), ("who", "Who"), ("command", "Command"), ("subject", "Subject"),
         ("reason", "Reason"),
@@ -217,7 +269,7 @@ LISTS: Final = {
     "onboarding": Listing("Onboarding", (
         ("environment", "Environment"), ("source", "Source"), ("no", "Number"), ("what", "Step"), ("state", "State"),
         ("by", "By"), ("date", "Date"), ("evidence, or what is next", "Evidence, or what is next"),
-    ), _onboarding, (Filter("environment", "Environment", tuple(process.ENVIRONMENTS)), _SOURCE), (),
+    ), _onboarding, (Filter("environment", "Environment", tuple(process.ENVIRONMENTS)), _SOURCE), ("after",),
         "ei-relay onboarding steps"),
 }  # fmt: skip
 """By the last part of their address."""

@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse, Response
 
 from relay import __version__
 from relay.console.words import language_of, say
-from relay.language.said import quoted
+from relay.language.said import SWEDISH, Said, quoted
+from relay.story.words import coded
 from relay.wallclock import SWEDEN
 
 MENU: Final = (
@@ -61,6 +62,13 @@ def cell(value: object) -> str:
     return "".join(char if char.isprintable() else " " for char in str(value))
 
 
+def said(value: object, language: str) -> object:
+    """What the relay says, in the reader's language; a fraction as it is written there; everything else as it is."""
+    if isinstance(value, float) and language == SWEDISH:
+        return str(value).replace(".", ",")
+    return value.to(language) if isinstance(value, Said) else value
+
+
 def moment(at: datetime | None) -> str:
     """A time on the clock on the wall in Sweden."""
     return f"{at.astimezone(SWEDEN):%Y-%m-%d %H:%M:%S}" if at is not None else NONE
@@ -96,9 +104,9 @@ def link(path: str, asked: Mapping[str, object]) -> str:
 def _pages() -> Environment:
     made = Environment(loader=PackageLoader("relay.console"), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    filters: dict[str, Any] = {"cell": cell, "moment": moment, "lasting": lasting, "codes": codes}
+    filters: dict[str, Any] = {"said": said, "cell": cell, "moment": moment, "lasting": lasting, "codes": codes}
     made.filters.update(filters)
-    made.globals.update(link=link, quoted=quoted)
+    made.globals.update(link=link, quoted=quoted, coded=coded)
     return made
 
 

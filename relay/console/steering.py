@@ -1,6 +1,7 @@
 """What an operator does in the console: a page asks for the reason, then it is done as by the command, and audited.
 
-Each is about one lane, one post or one held change. What is about many is for the command line: it shows an estimate.
+Each is about one lane, one post, one held change or one run. What is about many posts is begun in
+`relay.console.resending`, which shows first what it would mean.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import page, problem
 from relay.flow import hold, steer
-from relay.store import audit, changes, overview
+from relay.identity import mask
+from relay.language.said import quoted
+from relay.store import audit, changes, overview, runs
 from relay.store import lanes as lane_store
 from relay.store.lanes import LaneName
 from relay.store.selection import BIGGEST_KEY, Selection
 from relay.store.transaction import Transaction
+from relay.story.words import coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,12 @@ class Deed:
     """Something that can be done. `there`: whether what it is about can have it done now."""
 
     title: str
+    about: str  # what it is done to, in a word
     effect: str
     back: str
     there: Callable[[Desk, str], bool]
     do: Callable[[Desk, str, str, str], object]  # about what, by whom, why
+    facts: Callable[[Desk, str], Mapping[str, object]] = lambda _desk, _about: {}  # what to know of it first
 
 
 def ask(desk: Desk, request: Request) -> Response:
@@ -65,7 +71,7 @@ def _form(desk: Desk, request: Request, asked: Mapping[str, str], complaint: str
         return problem(request, 404, "There is nothing here that this can be done to.")
     return page(
         request, "act.html", 400 if complaint else 200, deed=deed, subject=about, do=do, complaint=complaint,
-        token=token(person.name),
+        facts=deed.facts(desk, about), token=token(person.name),
     )  # fmt: skip
 
 
@@ -111,6 +117,14 @@ def _is_parked(desk: Desk, about: str) -> bool:
     return any(row.parked_code is not None for row in rows)
 
 
+def _of_post(desk: Desk, about: str) -> Mapping[str, object]:
+    row, *_ = desk.store.transact(lambda tx: overview.post_by_id(tx, int(about)))
+    return {
+        "Booking": mask(row.booking_id), "Source": row.source, "Care unit": row.care_unit,
+        "Cause": coded(row.parked_code, row.parked_text),
+    }  # fmt: skip
+
+
 def _retry(desk: Desk, about: str, who: str, reason: str) -> None:
     request = steer.Request(who, "console parked retry", reason)
     steer.retry(desk.store, Selection(keys=(int(about),)), request, bulk=False)
@@ -129,6 +143,15 @@ def _is_held(desk: Desk, about: str) -> bool:
     return row is not None and row.status == changes.HELD and row.ended_at is None
 
 
+def _of_change(desk: Desk, about: str) -> Mapping[str, object]:
+    row = desk.store.transact(lambda tx: changes.by_id(tx, int(about)))
+    assert row is not None
+    return {
+        "Source": row.source, "Held since": row.held_at, "Removed": row.removed, "Moved": row.moved,
+        "Created": row.created, "Why": quoted(row.why),
+    }  # fmt: skip
+
+
 def _approve(desk: Desk, about: str, who: str, reason: str) -> None:
     row = desk.store.transact(lambda tx: changes.by_id(tx, int(about)))
     assert row is not None
@@ -141,35 +164,61 @@ def _reject(desk: Desk, about: str, who: str, reason: str) -> None:
     hold.reject(desk.store, int(about), who, reason)
 
 
+# ── runs ──
+
+
+def _is_run(desk: Desk, about: str) -> bool:
+    number = _number(about)
+    row = desk.store.transact(lambda tx: runs.get(tx, number)) if number else None
+    return row is not None and row.cancelled_at is None
+
+
+def _of_run(desk: Desk, about: str) -> Mapping[str, object]:
+    row = desk.store.transact(lambda tx: runs.get(tx, int(about)))
+    assert row is not None
+    return {"Selection": row.selection, "Who": row.who, "Reason": row.reason, "Started": row.started_at}
+
+
+def _cancel(desk: Desk, about: str, who: str, reason: str) -> None:
+    undone = runs.cancel(desk.store, int(about))
+    subject = f"run {about}: given back={undone}"
+    desk.store.transact(lambda tx: audit.note(tx, who, "console reprocess cancel", subject, reason))
+
+
 DEEDS: Final = {
     "pause": Deed(
-        "Pause the lane",
+        "Pause the lane", "Lane",
         "No call is made in this lane until it is resumed. Intake goes on, and every change waits.",
         "/lanes", _is_lane, _pause,
     ),
     "resume": Deed(
-        "Resume the lane",
+        "Resume the lane", "Lane",
         "A paused lane goes on; a blocked one sends a probe at once; a resting one calls as soon as R-35 allows.",
         "/lanes", _is_lane, _resume,
     ),
     "retry": Deed(
-        "Retry the post",
+        "Retry the post", "Post",
         "It is sent again in its turn. If it is still wrong, it is refused and parked again.",
-        "/parked", _is_parked, _retry,
+        "/parked", _is_parked, _retry, _of_post,
     ),
     "discard": Deed(
-        "Discard the post",
+        "Discard the post", "Post",
         "It stays as it is in the index and leaves this list, until its booking changes or its time passes.",
-        "/parked", _is_parked, _discard,
+        "/parked", _is_parked, _discard, _of_post,
     ),
     "approve": Deed(
-        "Approve the change",
+        "Approve the change", "Change",
         "What was held is done now, at the pace of a mass resend (R-34): posts are removed, moved and created.",
-        "/changes", _is_held, _approve,
+        "/changes", _is_held, _approve, _of_change,
     ),
     "reject": Deed(
-        "Reject the change",
+        "Reject the change", "Change",
         "The posts stay as they are, until the bookings or the lists change again.",
-        "/changes", _is_held, _reject,
+        "/changes", _is_held, _reject, _of_change,
+    ),
+    "cancel": Deed(
+        "Cancel the resend", "Resend",
+        "It marks no more posts, and those of it that have not gone out are not sent again. What went out stays sent.",
+        "/runs", _is_run, _cancel, _of_run,
     ),
 }  # fmt: skip

@@ -143,6 +143,9 @@ _SWEDISH: Final = {
     "Clear": "Rensa",
     "Do": "Åtgärd",
     "There is nothing here": "Här finns ingenting",
+    "A part of the posts has been looked through; there may be more on the next page.": (
+        "En del av posterna har gåtts igenom; det kan finnas fler på nästa sida."
+    ),
     "First page": "Första sidan",
     "Next page": "Nästa sida",
     "On a command line": "På kommandoraden",
@@ -205,6 +208,10 @@ _SWEDISH: Final = {
     "call": "anrop",
     "cause": "orsak",
     # ── states ──
+    "lists": "listor",
+    "removals": "borttagningar",
+    "arrivals": "nya poster",
+    "answers": "svarar",
     "open": "öppen",
     "calling": "anropar",
     "resting": "vilar",
@@ -244,6 +251,26 @@ _SWEDISH: Final = {
     ),
     "A paused lane goes on; a blocked one sends a probe at once; a resting one calls as soon as R-35 allows.": (
         "En pausad sändkö fortsätter; en spärrad provar genast; en som vilar anropar så snart R-35 medger."
+    ),
+    "cancel": "avbryt",
+    "Post": "Post",
+    "Change": "Ändring",
+    "Resend": "Omsändning",
+    "Cancel the resend": "Avbryt omsändningen",
+    "It marks no more posts, and those of it that have not gone out are not sent again. What went out stays sent.": (
+        "Inga fler poster tas med, och de som inte har gått ut sänds inte om. Det som har gått ut förblir sänt."
+    ),
+    "Send again": "Sänd om",
+    "Estimate": "Beräkna",
+    "What it means": "Vad det innebär",
+    "No post matches.": "Ingen post stämmer med urvalet.",
+    "Posts are sent again as they are, behind live changes and at the pace of a mass resend (R-34). Nobody is notified "
+    "of what the index has already.": (
+        "Poster sänds om som de är, efter löpande ändringar och i massomsändningens takt (R-34). Ingen aviseras om det "
+        "som indexet redan har."
+    ),
+    "That is more than a page begins: use `ei-relay reprocess`, which shows how far it has come.": (
+        "Det är mer än vad en sida sätter igång: använd `ei-relay reprocess`, som visar hur långt den har kommit."
     ),
     "retry": "försök igen",
     "discard": "lägg bort",

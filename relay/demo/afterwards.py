@@ -24,16 +24,20 @@ def carry_on(stage: Stage, watched: Monitoring, say: Callable[[str], None]) -> N
 
     Raises StartFailed when a part of the stage or of the monitoring dies.
     """
-    bookings = {system: stage.systems[system.name].bookings() for system in stage.cast}
     with closing(Watch(stage)) as watch:
-        teller = _Teller(stage, watched, watch, say)
-        start = time.monotonic()
-        for step in go_on(datetime.now(UTC), bookings):
-            teller.look()
-            while (left := start + step.at - time.monotonic()) > 0:
-                time.sleep(min(left, 0.1))
-                teller.look()
-            stage.systems[step.system.name].write(step.booking, step.event_id, step.writing)
+        write_on(stage, _Teller(stage, watched, watch, say).look)
+
+
+def write_on(stage: Stage, look: Callable[[], object]) -> NoReturn:
+    """Ordinary traffic, with a look now and then, until interrupted or `look` raises."""
+    bookings = {system: stage.systems[system.name].bookings() for system in stage.cast}
+    start = time.monotonic()
+    for step in go_on(datetime.now(UTC), bookings):
+        look()
+        while (left := start + step.at - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+            look()
+        stage.systems[step.system.name].write(step.booking, step.event_id, step.writing)
     raise AssertionError("traffic has no end")
 
 

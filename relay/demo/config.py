@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from relay.demo.author import RESIDENTS
 from relay.demo.cast import ORGANISATION, System, care_units_csv
+from relay.demo.sign_in import GROUP, GROUPS_HEADER, USER_HEADER
 from relay.sandbox.contract import FIND_PATH, MOUNT
 
 KEY_SPACING: Final = 3.0  # seconds; in real life five minutes (R-32)
@@ -23,12 +23,12 @@ APPLY_AFTER: Final = 0.1  # seconds after which the index has stored what it doe
 MAX_POSTS: Final = 25  # so that the morning's load takes more than one call (R-30)
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where figures are served to a Prometheus, on 127.0.0.1."""
+class Ports(NamedTuple):
+    """Where figures are served to a Prometheus, and the console's pages, on 127.0.0.1; 0: they are not."""
 
-    exporter: int
-    worker: int
+    exporter: int = 0
+    worker: int = 0
+    console: int = 0
 
 
 def write(folder: Path, systems: Sequence[System], *, database_url: str, update_url: str,
@@ -36,12 +36,12 @@ def write(folder: Path, systems: Sequence[System], *, database_url: str, update_
           ports: Ports | None = None) -> Path:  # fmt: skip
     """Write the configuration and its lists into `folder`, for the owner's eyes only; the path of the TOML file.
 
-    A system without an outbox URL has its outbox in the relay's own database. With `ports`, figures are served there,
-    and a lane that is blocked waits as long as in real life: there is somebody to mend it.
+    A system without an outbox URL has its outbox in the relay's own database. With `ports`, figures and pages are
+    served there, and a lane that is blocked waits as long as in real life: there is somebody to mend it.
     """
     _write(folder / "residents.txt", "\n".join(RESIDENTS) + "\n")
     for system in systems:
-        _write(folder / f"{system.name}.csv", care_units_csv(system))
+        write_units(folder, system)
     head = f"""\
 environment = "qa"
 database_url = "{database_url}"
@@ -52,7 +52,7 @@ worker_threads = 8
 log_format = "text"
 {_served(ports)}
 [surge_guard]
-enabled = false  # a day is played in minutes here
+{_guarded(ports)}
 [engagement_index.practice]
 url = "{update_url}"
 find_content_url = "{urljoin(update_url, MOUNT + FIND_PATH)}"  # it may be asked: the demo ends by reading back
@@ -80,9 +80,26 @@ def environment(config: Path) -> dict[str, str]:
 
 
 def _served(ports: Ports | None) -> str:
-    if ports is None:
-        return "worker_metrics_port = 0\n"  # nobody would read them
-    return f"exporter_port = {ports.exporter}\nworker_metrics_port = {ports.worker}\n"
+    if ports is None or not ports.worker:
+        served = "worker_metrics_port = 0\n"  # nobody would read them
+    else:
+        served = f"exporter_port = {ports.exporter}\nworker_metrics_port = {ports.worker}\n"
+    if ports is None or not ports.console:
+        return served
+    return f"""{served}
+[console]
+port = {ports.console}
+trusted_proxies = ["127.0.0.1", "::1"]
+user_header = "{USER_HEADER}"
+groups_header = "{GROUPS_HEADER}"
+support = ["{GROUP}"]
+operators = ["{GROUP}"]
+"""
+
+
+def _guarded(ports: Ports | None) -> str:
+    """A day is played in minutes here, so only what is to be seen on the console's pages is held: half a list."""
+    return "least = 4" if ports is not None and ports.console else "enabled = false"
 
 
 def _source(system: System, outbox_url: str) -> str:
@@ -97,6 +114,13 @@ outbox_url = "{outbox_url}"
 care_units = "{system.name}.csv"
 test_residents = "residents.txt"
 """
+
+
+def write_units(folder: Path, system: System) -> None:
+    """Write the system's list of care units, at once: a half list would be a change of its own."""
+    new = folder / f"{system.name}.csv.new"
+    _write(new, care_units_csv(system))
+    new.replace(folder / f"{system.name}.csv")
 
 
 def _write(path: Path, text: str) -> None:

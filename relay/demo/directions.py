@@ -53,11 +53,11 @@ def directions(config: Path, sights: Sights) -> list[str]:
         "    ei-relay status",
         "",
         "BREAK: every call is answered VP007, not authorised",
-        *_ask(orders, NOT_AUTHORISED),
+        *asking(orders, NOT_AUTHORISED),
         "When that has lasted a minute, EiRelayLaneBlocked fires: see the lines below, and `alerts` above.",
         "",
         "MEND: the authorisation is given; then as docs/runbook.md says under EiRelayLaneBlocked",
-        *_ask(orders, None),
+        *asking(orders, None),
         "    ei-relay lanes list",
         '    ei-relay lanes resume --all --reason "authorisation is in place, order 4711"',
         "Within half a minute the alert is gone, and what has waited is in the index.",
@@ -88,8 +88,8 @@ def _search_path() -> list[str]:
     return [f"    export PATH={shlex.quote(str(ours.parent))}{os.pathsep}$PATH"]
 
 
-def _ask(url: str, order: dict[str, str] | None) -> list[str]:
-    """The command that orders this answer to every call; None: withdraws all orders."""
+def asking(url: str, order: dict[str, str] | None) -> list[str]:
+    """The command, indented, that orders this answer to every call; None: withdraws all orders."""
     body = json.dumps(order)
     if shutil.which("curl"):
         return [f"    curl -d {shlex.quote(body)} {url}" if order else f"    curl -X DELETE {url}"]

@@ -28,6 +28,7 @@ from relay.demo.postgres import Postgres
 from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
 from relay.demo.throwaway import NoBinariesError
 from relay.demo.valkey import Valkey
+from relay.flow.heartbeat import Heartbeat
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
 from relay.observe.logging import configure
@@ -140,6 +141,9 @@ def single(say: Say, cast: Sequence[System], ports: config.Ports | None = None) 
         if (metrics := serve_own_metrics(settings.worker_metrics_port, relay.source_names)) is not None:
             stack.callback(metrics.close)
         runner = Runner(relay)
+        heartbeat = Heartbeat(relay)
+        heartbeat.start()
+        stack.callback(heartbeat.stop)
         thread = Thread(target=runner.run, name="relay")
         thread.start()
         stack.callback(thread.join)

@@ -40,9 +40,15 @@ STATUS: Final = {
     ),
     "lane {lane} is blocked {code}{since}": "sändkö {lane} är spärrad av {code}{since}",
     "lane {lane} is paused{since}": "sändkö {lane} är pausad{since}",
+    "lane {lane} rests after a failed call": "sändkö {lane} vilar efter ett misslyckat anrop",
     "lane {lane} rests after {number} failed calls": "sändkö {lane} vilar efter {number} misslyckade anrop",
     "{utc}Z": "{local}",
     "{number} outbox rows were rejected within the hour": "{number} rader i utkorgen har avvisats den senaste timmen",
+    "1 outbox row was rejected within the hour": "1 rad i utkorgen har avvisats den senaste timmen",
+    "1 post is parked": "1 post är parkerad",
+    "row {row} is set aside{since}, since its outcome cannot be written: {reason}": (
+        "rad {row} är undanlagd{since}, eftersom dess utfall inte går att skriva: {reason}"
+    ),
     "{number} posts are parked": "{number} poster är parkerade",
     "{number} outbox rows are set aside, since their outcome cannot be written; the first is id "
     "{row}{since}: {reason}": (
@@ -80,6 +86,14 @@ STATUS: Final = {
     "compared last: see `ei-relay verify`": (
         "index {index} innehåller inte vad det ska: {lost} saknade, {ghost} överblivna och {wrong} felaktiga av dem "
         "som jämfördes senast: se `ei-relay verify`"
+    ),
+    # ── what a mass resend means (relay.cli.estimate) ──
+    "{calls} calls, {time} or more (R-34), messages to residents: {messages}": (
+        "{calls} anrop, {time} eller mer (R-34), meddelanden till invånare: {messages}"
+    ),
+    "none": "inga",
+    "at most {number} (for deletes, and posts the index had refused)": (
+        "högst {number} (för borttagningar, och poster som indexet hade nekat)"
     ),
     # ── what to do (relay.console.advice) ──
     "See the reason with `ei-relay snapshot query --dry-run`; mend the view or its rows.": (

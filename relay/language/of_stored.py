@@ -174,6 +174,30 @@ STORED: Final = {
     ),
     "expected UTF-8 (in Excel: save as CSV UTF-8)": "väntade UTF-8 (i Excel: spara som CSV UTF-8)",
     "unknown column {column};": "okänd kolumn {column};",
+    # ── what is asked for (relay.flow.selector, relay.console.lists) ──
+    "{name}: expected a whole number": "{name}: väntade ett heltal",
+    "state: expected one of {states}": "läge: väntade ett av {states}",
+    "the unit is no HSA-id": "enheten är inget HSA-id",
+    'is no time: expected such as {time}, or "2h" for two hours ago': (
+        'är ingen tid: väntade till exempel {time}, eller "2h" för två timmar sedan'
+    ),
+    "nothing is selected: say which posts, by source, unit, booking, state, code or time": (
+        "inget är valt: ange vilka poster, efter källa, enhet, bokning, läge, kod eller tid"
+    ),
+    # ── onboarding (relay.onboarding) ──
+    "writes the order; when it is done:": "skriver beställningen; när det är gjort:",
+    "writes the mail to send; when it is done:": "skriver mejlet som ska skickas; när det är gjort:",
+    "when it is done: `": "när det är gjort: `",
+    "when 1177 has confirmed:": "när 1177 har bekräftat:",
+    ", then a booking; seen by itself": ", sedan en bokning; ses av sig självt",
+    "not confirmed: ": "inte bekräftade: ",
+    "{calls} calls since {date}, {accepted} accepted": "{calls} anrop sedan {date}, {accepted} godtagna",
+    "{confirmed} of {units} units confirmed": "{confirmed} av {units} enheter bekräftade",
+    "{number} units confirmed": "{number} enheter bekräftade",
+    "the document was written on {date}; whether it was sent is not seen from here": (
+        "dokumentet skrevs {date}; om det skickades syns inte härifrån"
+    ),
+    "failed on {date}:": "misslyckades {date}:",
     # ── calls ──
     "the worker never came back": "arbetsprocessen kom aldrig tillbaka",
     # ── why a row's post stays as it was (relay.flow.hold) ──

@@ -256,9 +256,8 @@ STORY: Final = {
     ),
     " of an older key": " med en äldre nyckel",
     "post {post} waits: ": "post {post} väntar: ",
-    "post {post} was {done}: {text}": "post {post} {done}: {text}",
-    "discarded by an operator": "lades bort av en operatör",
-    "parked with {code}": "parkerades med {code}",
+    "post {post} was discarded by an operator: {answer}": "post {post} lades bort av en operatör: {answer}",
+    "post {post} was parked with {answer}": "post {post} parkerades med {answer}",
     "post {post} was refused ({text}) and discarded by an operator{at}": (
         "post {post} nekades ({text}) och lades bort av en operatör{at}"
     ),

@@ -62,6 +62,23 @@ class Quoted(Said):
         return text
 
 
+class Both(Said):
+    """A text whose Swedish stands beside it, where it belongs to data and not to a table of sentences."""
+
+    swedish: str
+
+    def __new__(cls, english: str, swedish: str) -> Both:
+        """The text in its two languages."""
+        made = super().__new__(cls, "{text}", {"text": english})
+        assert isinstance(made, Both)
+        made.swedish = swedish
+        return made
+
+    def to(self, language: str) -> str:
+        """The text in that language."""
+        return self.swedish if language == SWEDISH else str(self)
+
+
 def quoted(text: object) -> Said:
     """A text that was kept, or came, in English."""
     return Quoted(str(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from relay.catalogue import CareUnit, read_care_units
@@ -9,8 +10,9 @@ from relay.index.certificate import validity
 from relay.onboarding.gate import Observed
 from relay.onboarding.steps import Facts
 from relay.settings import ALL, Settings, Source
-from relay.store import changes, evidence, onboarding, overview
-from relay.store.transaction import Transaction
+from relay.store import changes, evidence, figures, onboarding, overview
+from relay.store.selection import WINDOW
+from relay.store.transaction import Store, Transaction
 
 
 def units_of(source: Source) -> list[CareUnit]:
@@ -26,6 +28,32 @@ def facts(tx: Transaction, environment: str, source: Source) -> Facts:
         said=onboarding.latest(tx),
         units=listed | onboarding.units_in_use(tx, source.name),
     )
+
+
+def units_in_use(store: Store) -> dict[str, set[str]]:
+    """The same units of every source, in questions of which none takes long however many posts there are."""
+    found: dict[str, set[str]] = {}
+    last = store.transact(figures.last_post_id)
+    for after in range(0, last, WINDOW):
+        some = store.transact(lambda tx, after=after: onboarding.units_by_source(tx, after, after + WINDOW))  # type: ignore[misc]
+        for source, units in some.items():
+            found.setdefault(source, set()).update(units)
+    return found
+
+
+def every_fact(
+    tx: Transaction, environment: str, sources: Iterable[Source], in_use: Mapping[str, set[str]]
+) -> dict[str, Facts]:
+    """What is known of the steps of several sources, by their names, with the units that are in use."""
+    seen, said = evidence.seen_by_source(tx, environment), onboarding.latest(tx)
+    return {
+        source.name: Facts(
+            seen=seen[source.name],
+            said=said,
+            units={unit.hsa_id for unit in units_of(source) if unit.active} | in_use.get(source.name, set()),
+        )
+        for source in sources
+    }
 
 
 def observed(tx: Transaction, settings: Settings, source: Source) -> Observed:

@@ -20,6 +20,8 @@ ORDERED: Final = "ordered"  # of an entry: a document was written; it is for a p
 PASSED: Final = "passed"  # of an entry: a rehearsal or a check
 FAILED: Final = "failed"
 
+BY_ITSELF: Final = "the relay"  # who said so, of what was seen
+
 
 class State(NamedTuple):
     """A step of one source and how far it has come; the names are those of `onboarding steps --json`."""
@@ -86,7 +88,7 @@ def _found(
     if entry is not None and entry.state in (SAID, NOT_APPLICABLE):
         return entry.state, entry.by, entry.date, entry.note
     if step.key == CONNECTED and facts.seen.accepted + facts.seen.refused:
-        return SEEN, "the relay", f"{facts.seen.until:%Y-%m-%d}", _calls(facts.seen)
+        return SEEN, BY_ITSELF, f"{facts.seen.until:%Y-%m-%d}", _calls(facts.seen)
     if step.key == TEST and entry is not None and entry.state == PASSED:
         return SEEN, entry.by, entry.date, entry.note
     if step.key == UNITS and facts.units and not missing:

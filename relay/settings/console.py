@@ -39,8 +39,8 @@ class Console(BaseModel):
     )
     operators: tuple[str, ...] = Field(
         (),
-        description="Groups that may look, pause and resume lanes, retry and discard a parked post, and decide on a "
-        "held change.",
+        description="Groups that may look, pause and resume lanes, retry and discard a parked post, decide on a held "
+        "change, and send posts again.",
     )
 
     @property

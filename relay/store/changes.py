@@ -147,6 +147,17 @@ def every(tx: Transaction, *, ended: bool = False) -> list[Row[Any]]:
     return list(tx.run(asked if ended else asked.where(held_change.c.ended_at.is_(None))))
 
 
+def page(tx: Transaction, limit: int, before: int | None, source: str | None, status: str | None) -> list[Row[Any]]:
+    """The latest changes, those that are over too, or those before one; of a source, in a state."""
+    c = held_change.c
+    asked = select(held_change).order_by(c.id.desc()).limit(limit)
+    if before is not None:
+        asked = asked.where(c.id < before)
+    if source is not None:
+        asked = asked.where(c.source == source)
+    return list(tx.run(asked.where(c.status == status) if status is not None else asked))
+
+
 def waiting(tx: Transaction) -> dict[str, int]:
     """{source: how many changes wait for somebody's word}; a source without is left out."""
     c = held_change.c

@@ -65,6 +65,14 @@ def by_source(tx: Transaction, environment: str | None = None) -> defaultdict[st
     return found
 
 
+def seen_by_source(tx: Transaction, environment: str) -> defaultdict[str, Evidence]:
+    """The same of an environment, as far as it is asked for by the steps: when calls were made, and how they ended."""
+    found: defaultdict[str, Evidence] = defaultdict(Evidence)
+    for row in tx.run(_there(_counted(), environment)):
+        found[row.source] = Evidence(row.since, row.until, row.calls, row.accepted, row.refused, row.largest)
+    return found
+
+
 def _counted() -> Select[Any]:
     numbers = (
         func.min(call.c.started_at).label("since"),

@@ -97,6 +97,16 @@ def units_in_use(tx: Transaction, source: str) -> set[str]:
     return {unit for (unit,) in tx.run(asked.where(lane.c.source == source, post.c.wanted != ABSENT))}
 
 
+def units_by_source(tx: Transaction, after: int, until: int) -> dict[str, set[str]]:
+    """{source: the care units at which it has posts, or is about to have some}, of the posts in a range of ids."""
+    there = (post.c.id > after, post.c.id <= until, post.c.wanted != ABSENT)
+    asked = select(lane.c.source, post.c.care_unit).join(lane, lane.c.id == post.c.lane_id).where(*there).distinct()
+    found: dict[str, set[str]] = {}
+    for row in tx.run(asked):
+        found.setdefault(row.source, set()).add(row.care_unit)
+    return found
+
+
 def rejected(tx: Transaction, source: str) -> tuple[int, datetime | None]:
     """How many of the source's rows were rejected, as far as that is kept, and when the last one was."""
     asked = select(func.count(), func.max(receipt.c.settled_at))

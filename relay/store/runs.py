@@ -73,9 +73,10 @@ def _mark(dialect: str) -> Update:
     return update(post).where(settled).values(run_id=bindparam("run"), known_before=post.c.known)
 
 
-def listed(tx: Transaction, limit: int) -> list[tuple[Row[Any], int]]:
-    """The latest runs, each with how many of its posts are still to go out."""
-    found = list(tx.run(select(run).order_by(run.c.id.desc()).limit(limit)))
+def listed(tx: Transaction, limit: int, before: int | None = None) -> list[tuple[Row[Any], int]]:
+    """The latest runs, or those before a run, each with how many of its posts are still to go out."""
+    asked = select(run).order_by(run.c.id.desc()).limit(limit)
+    found = list(tx.run(asked if before is None else asked.where(run.c.id < before)))
     mine = and_(PENDING, post.c.bulk.is_(True), post.c.run_id.in_([row.id for row in found]))
     counted = select(post.c.run_id, func.count().label("number")).where(mine).group_by(post.c.run_id)
     read_no_table(tx)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
@@ -75,33 +75,68 @@ def pages(store: Store, chosen: Selection, work: Callable[[Transaction, list[int
         after = ids[-1] if len(ids) == PAGE else end
 
 
+class Part(NamedTuple):
+    """Posts that are meant, by id; `searched`: up to which id was looked, None where all were looked through."""
+
+    rows: list[Row[Any]]
+    searched: int | None = None
+
+
 def listed(store: Store, chosen: Selection, after: int, limit: int) -> list[Row[Any]]:
-    """The posts that are meant with a higher id than `after`, by id, at most `limit`, as `posts_with_calls` gives them.
+    """The posts that are meant with a higher id than `after`, by id, at most `limit`, as of `posts_with_calls`."""
+    return part(store, chosen, after, limit).rows
+
+
+def part(store: Store, chosen: Selection, after: int, limit: int, windows: int | None = None) -> Part:
+    """The same, looked for in so many windows at most: for somebody who waits, and may ask for the rest.
 
     Where an index holds just those that wait or are held back, it is read; else ids are looked through in windows, each
     a question of its own, so that none takes long.
     """
-    last: int = store.transact(lambda tx: tx.run(select(func.coalesce(func.max(post.c.id), 0))).scalar_one())
-    narrow: ColumnElement[bool] | None = PENDING if chosen.state == ("pending",) else None
-    if narrow is None and chosen.state and _HELD_BACK.issuperset(chosen.state):
-        narrow = post.c.parked_code.is_not(None)
-    if narrow is not None:
-        few = select(post.c.id).where(narrow).cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
+    if chosen.state == ("pending",):
+        return _waiting(store, chosen, after, limit, windows)
+    if chosen.state and _HELD_BACK.issuperset(chosen.state):
+        few = select(post.c.id).where(post.c.parked_code.is_not(None)).cte("few")
+        few = few.prefix_with("MATERIALIZED", dialect="postgresql")
         asked = posts_with_calls().where(post.c.id.in_(select(few.c.id)), post.c.id > after, *conditions(chosen))
-
-        def narrowly(tx: Transaction) -> list[Row[Any]]:
-            read_no_table(tx)
-            return list(tx.run(asked.limit(limit)))
-
-        return store.transact(narrowly)
+        return Part(store.transact(lambda tx: _of_no_table(tx, asked.limit(limit))))
+    last: int = store.transact(lambda tx: tx.run(select(func.coalesce(func.max(post.c.id), 0))).scalar_one())
     found: list[Row[Any]] = []
     step = max(last, 1) if _is_narrow(chosen) else WINDOW
     while after < last and len(found) < limit:
+        if windows is not None:
+            if not windows:
+                return Part(found, after)
+            windows -= 1
         window = post.c.id.between(after + 1, after + step)
         question = posts_with_calls().where(window, *conditions(chosen)).limit(limit - len(found))
         found += store.transact(lambda tx, question=question: list(tx.run(question)))  # type: ignore[misc]
         after += step
-    return found
+    return Part(found)
+
+
+def _waiting(store: Store, chosen: Selection, after: int, limit: int, windows: int | None) -> Part:
+    """Ids first, from the index that holds nothing else: how few wait is not known to PostgreSQL, and in one question
+    it would rather read every post."""
+    few = select(post.c.id).where(PENDING).cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
+    found: list[Row[Any]] = []
+    while len(found) < limit:
+        some = select(few.c.id).where(few.c.id > after).order_by(few.c.id).limit(PAGE)
+        ids = [row.id for row in store.transact(lambda tx, some=some: _of_no_table(tx, some))]  # type: ignore[misc]
+        asked = posts_with_calls().where(post.c.id.in_(ids), *conditions(chosen)).limit(limit - len(found))
+        if ids:
+            found += store.transact(lambda tx, asked=asked: list(tx.run(asked)))  # type: ignore[misc]
+        if len(ids) < PAGE:
+            return Part(found)
+        after = ids[-1]
+        if windows is not None and len(found) < limit:
+            return Part(found, after)
+    return Part(found)
+
+
+def _of_no_table(tx: Transaction, asked: Select[Any]) -> list[Row[Any]]:
+    read_no_table(tx)
+    return list(tx.run(asked))
 
 
 def count(store: Store, chosen: Selection) -> Counter[tuple[str, str, str | None]]:

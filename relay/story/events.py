@@ -9,7 +9,7 @@ from typing import Final
 
 from relay.change import Kind
 from relay.language.said import Said, say
-from relay.post import ABSENT, DISCARDED
+from relay.post import ABSENT, COLLISION, DISCARDED
 from relay.story.cause import Cause
 from relay.story.causes import of_held, of_post, of_rows
 from relay.story.facts import Call, Facts, Post, Row
@@ -122,14 +122,17 @@ def _calls(f: Facts) -> Iterator[Event]:
 
 def _parked(f: Facts) -> Iterator[Event]:
     for post in f.posts:
-        if post.parked_code is not None:
-            done = (
-                say("discarded by an operator")
-                if post.parked_code == DISCARDED
-                else say("parked with {code}", code=post.parked_code)
-            )
-            text = say("post {post} was {done}: {text}", post=post.key, done=done, text=plain(post.parked_text))
-            yield Event("post", text, post.parked_at, {"post": post.key})
+        if post.parked_code is None:
+            continue
+        if post.parked_code == DISCARDED:
+            answer = coded((post.parked_text or "").partition(":")[0], post.parked_text)
+            text = say("post {post} was discarded by an operator: {answer}", post=post.key, answer=answer)
+        elif post.parked_code == COLLISION:
+            text = say("post {post} is kept back: {text}", post=post.key, text=plain(post.parked_text))
+        else:
+            answer = coded(post.parked_code, post.parked_text)
+            text = say("post {post} was parked with {answer}", post=post.key, answer=answer)
+        yield Event("post", text, post.parked_at, {"post": post.key})
 
 
 def _outbox(f: Facts) -> Iterator[Event]:

@@ -25,7 +25,7 @@ def _discarded(f: Facts, p: Post) -> Cause | None:
         say(
             "post {post} was refused ({text}) and discarded by an operator{at}",
             post=p.key,
-            text=plain(p.parked_text),
+            text=coded((p.parked_text or "").partition(":")[0], p.parked_text),
             at=at,
         ),
         say("`ei-relay parked retry {post}` sends it again", post=p.key),

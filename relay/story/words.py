@@ -79,6 +79,8 @@ def plain(text: str | None) -> Said:
 def coded(code: str | None, text: str | None) -> Said:
     """A code and its text, in which the code often stands already: VP007: not authorised."""
     said = plain(text)
+    if code and said.startswith(f"{code}: {code}"):  # as a discarded post keeps it
+        return plain(said.removeprefix(f"{code}: "))
     if code and said.startswith(code):
         return said
     return say("{code}: {text}", code=code, text=said) if said else Quoted(code or "")

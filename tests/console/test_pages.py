@@ -335,3 +335,90 @@ def test_behind_a_proxy_only_whom_it_signed_in_is_let_in(browse: Browse) -> None
 
 def test_on_this_machine_another_name_is_refused(browse: Browse) -> None:
     assert browse().get("/", headers={"Host": "evil.example:9466"}).status_code == 421
+
+
+def test_an_operator_sends_posts_again_and_cancels_that(world: World, browse: Browse) -> None:
+    # Given a post in the index
+    book(world)
+    world.settle()
+    browser = browse("steer")
+    assert "/reprocess" in browser.get("/runs").text
+    # When it is asked what sending again would mean, then it is said, and nothing is done
+    asking = browser.get("/reprocess?source=tidbok").text
+    assert "1 calls, " in asking
+    assert "messages to residents: none" in asking
+    assert ask(world, "SELECT count(*) FROM ei_run")[0][0] == 0
+    # and without a reason nothing is either, nor without a choice
+    form = {"token": token_in(asking), "source": "tidbok"}
+    assert browser.post("/reprocess", data=form).status_code == 400
+    assert browser.post("/reprocess", data={"token": form["token"], "reason": "x"}).status_code in (200, 400)
+    assert browser.post("/reprocess", data=form | {"token": "0" * 64, "reason": "x"}).status_code == 403
+    assert ask(world, "SELECT count(*) FROM ei_run")[0][0] == 0
+    # with one it begins, and can be cancelled
+    assert browser.post("/reprocess", data=form | {"reason": "the index was restored"}).status_code == 303
+    assert "do=cancel" in browser.get("/runs").text
+    assert do(browser, "cancel", 1) == 303
+    assert do(browser, "cancel", 1) == 404
+    assert do(browser, "cancel", 99) == 404
+    entries = [
+        tuple(each) for each in ask(world, "SELECT who, command FROM ei_audit WHERE command LIKE 'console rep%'")
+    ]
+    assert ("anna", "console reprocess") in entries
+    assert ("anna", "console reprocess cancel") in entries
+
+
+@pytest.mark.parametrize("query", ["?unit=a+b", "?since=soon", "?state=odd", "?source=tidbok&booking=nope"])
+def test_a_choice_of_posts_that_means_none_is_told_of(browse: Browse, query: str) -> None:
+    text = browse("steer").get(f"/reprocess{query}").text
+    assert "No post matches." in text or 'role="alert"' in text
+    assert 'method="post"' not in text
+
+
+@pytest.mark.parametrize("groups", [None, "look", "help"])
+def test_nobody_else_sends_posts_again(browse: Browse, world: World, groups: str | None) -> None:
+    from relay.console.guard import token
+
+    browser = browse(groups)
+    assert browser.get("/reprocess").status_code == 403
+    assert "/reprocess" not in browser.get("/runs").text
+    form = {"token": token("anna" if groups else "local"), "source": "tidbok", "reason": "x"}
+    assert browser.post("/reprocess", data=form).status_code == 403
+    assert ask(world, "SELECT count(*) FROM ei_run")[0][0] == 0
+
+
+def test_a_page_that_does_something_says_to_what(world: World, browse: Browse) -> None:
+    book(world, "B1")
+    world.settle()
+    ask(world, "UPDATE ei_post SET parked_code = 'EI004', parked_text = 'no', parked_at = wanted_since, known = 'x'")
+    text = browse("steer").get("/act?do=retry&on=1").text
+    assert all(said in text for said in ("B1", "tidbok", "EI004: no"))
+    assert RESIDENT not in text
+
+
+def test_a_swedish_browser_gets_lists_in_swedish(world: World, browse: Browse) -> None:
+    book(world, "B1")
+    book(world, "B2", care_unit="a b")
+    world.settle()
+    browser = browse(**{"Accept-Language": "sv"})
+    rejected = browser.get("/rejected").text
+    assert "väntade 1 till 64 synliga ASCII-tecken utan blanktecken" in rejected
+    assert "vårdenhetens HSA-id" in rejected
+    steps = browser.get("/onboarding").text
+    assert "Vårdenheterna är aktiverade i 1177 QA" in steps
+    assert "writes the mail" not in steps
+    assert "frånvarande" in browser.get("/posts").text or "2026-12-23 07:00" in browser.get("/posts").text
+
+
+def test_an_operator_finds_what_to_do_beside_the_answer(world: World, browse: Browse) -> None:
+    # Given a booking whose post is parked, and one whose lane is blocked
+    world.core.order(Order(answer="fault", text="EI004: not so", times=1))
+    book(world, "B1")
+    world.work()
+    assert "do=retry&amp;on=1" in browse("steer").get("/bookings?q=B1").text
+    assert "do=retry" not in browse("help").get("/bookings?q=B1").text
+    world.core.order(Order(answer="fault", text="VP007: no", times=9))
+    book(world, "B2")
+    world.work()
+    text = browse("steer").get("/bookings?q=B2").text
+    assert "do=resume&amp;on=national" in text
+    assert "Resume the lane" in text

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -82,3 +83,28 @@ def test_with_real_servers_and_workers_the_index_equals_the_bookings(tmp_path):
 
     assert "cannot run here" not in shown
     assert_it_went_well(shown, process.returncode, tmp_path)
+
+
+def test_with_a_console_it_goes_on_and_shows_what_is_wrong(tmp_path):
+    with start(tmp_path, "--single", "--seconds", "2", "--console") as process:
+        assert process.stdout is not None
+        addresses = {}
+        for line in process.stdout:
+            name, _, address = line.strip().partition("   ")
+            if address.strip().startswith("http"):
+                addresses[name] = address.split()[0]
+            if "curl" in line or "urllib" in line:
+                break
+        # when somebody looks in Swedish, then each address shows what it promises, to somebody who may act on it
+        shown = {}
+        for name in ("the console", "a unit not connected", "a hidden booking", "a rejected row"):
+            request = Request(addresses[name], headers={"Accept-Language": "sv"})
+            with urlopen(request, timeout=60) as answer:
+                shown[name] = answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+    assert "Inloggad som demo (operatör, support, läsare)" in shown["the console"]
+    for name in ("a unit not connected", "a hidden booking", "a rejected row"):
+        assert "Den finns inte i indexet, eftersom" in shown[name]
+    assert list(tmp_path.iterdir()) == []
