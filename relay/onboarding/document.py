@@ -66,7 +66,7 @@ def _write_docx(document: Document, path: Path) -> None:
     try:
         import docx  # not before it is asked for: most never need it
     except ModuleNotFoundError:
-        raise DocumentError("python-docx is not installed: install the extra documents, or write .md") from None
+        raise DocumentError("python-docx is not installed: pip install 'ei-relay[documents]', or write .md") from None
     out = docx.Document()
     out.add_heading(document.title, level=0)
     for section in document.sections:

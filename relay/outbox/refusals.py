@@ -18,7 +18,10 @@ from relay.drivers import driver_of, number_of_sql_server
 class Kind(Enum):
     """What can be wrong: how it is said, of `{table}` and `{columns}`; and what to do."""
 
-    NO_TABLE = "the table {table} is not there", "create it with `ei-relay outbox ddl`, or set outbox_table"
+    NO_TABLE = (
+        "the table {table} is not there",
+        ("create it with `ei-relay outbox create`, or by hand as `ei-relay outbox ddl` shows, or set outbox_table"),
+    )
     NO_COLUMN = "it lacks {columns}", "add it as `ei-relay outbox ddl` shows"
     DENIED = (
         "permission denied on {table}: the relay needs SELECT, and UPDATE of relayed_at, outcome and outcome_reason",

@@ -29,7 +29,9 @@ def load_with_origins(
     """As `load`, with the document of the file, and {key: the variable} of what came from the environment."""
     file = path or environ.get(CONFIG_VARIABLE, "")
     if not file:
-        raise SettingsError([Finding(CONFIG_VARIABLE, MISSING, "required: the path of the configuration file")])
+        where = "config/minimal.toml of the project, or share/ei-relay/config/minimal.toml of the environment"
+        expected = f"required: the path of the configuration file; one to begin with is {where}"
+        raise SettingsError([Finding(CONFIG_VARIABLE, MISSING, expected)])
     document = _read(file)
     folder = Path(file).absolute().parent
     overlaid = overlay(document, environ, lambda name: (folder / name).read_text(encoding="utf-8-sig"))

@@ -102,7 +102,8 @@ def test_an_outbox_that_is_not_there_is_told_of(tmp_path: Path) -> None:
 
     assert (outcome.ok, outcome.text) == (
         False,
-        "the table ei_outbox is not there; create it with `ei-relay outbox ddl`, or set outbox_table [ei_outbox]",
+        "the table ei_outbox is not there; create it with `ei-relay outbox create`, or by hand as `ei-relay outbox "
+        "ddl` shows, or set outbox_table [ei_outbox]",
     )
 
 

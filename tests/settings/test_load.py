@@ -130,7 +130,10 @@ def test_a_secret_that_is_not_text_is_told_of(file: Path, tmp_path: Path) -> Non
 def test_no_file_named() -> None:
     (mistake,) = error_of({}).mistakes
 
-    assert str(mistake) == "EI_RELAY_CONFIG = (missing): required: the path of the configuration file"
+    assert str(mistake) == (
+        "EI_RELAY_CONFIG = (missing): required: the path of the configuration file; one to begin with is "
+        "config/minimal.toml of the project, or share/ei-relay/config/minimal.toml of the environment"
+    )
 
 
 @pytest.mark.parametrize(
