@@ -97,6 +97,8 @@ QUESTIONS: Final[dict[str, Callable[[Transaction], object]]] = {
     "exporter: the last post": figures.last_post_id,
     "exporter: a range of posts": lambda tx: figures.indexed_between(tx, 8001, 9000),
     "status: lanes": overview.lanes,
+    "posts show": lambda tx: overview.posts_of_booking(tx, "booking-7000", None),
+    "posts show: by number": lambda tx: overview.post_by_id(tx, 7000),
     "parked list": lambda tx: (parked.counts(tx, Selection()), parked.listed(tx, Selection(), 100)),
     "retention: persons": lambda tx: retention.forget_persons(tx, tx.now - LONG),
     "retention: tombstones": lambda tx: retention.drop_tombstones(tx, tx.now - LONG),

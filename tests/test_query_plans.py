@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, text
 from relay.database import connect, reading
 from relay.demo.postgres import Postgres
 from relay.sessions import Bounds
+from relay.store import figures
 from relay.store.migrate import upgrade
 from relay.store.transaction import Store
 from tests.grown import BATCHES, IDS, MUCH_WAITS, QUESTIONS, Cost, cost_of, grow, settle
@@ -115,6 +116,15 @@ def test_posts_in_bulk_that_wait_for_their_pace_are_not_looked_at(store: Store) 
         connection.execute(text("UPDATE ei_post SET bulk = false WHERE bulk"))
         connection.execute(text("UPDATE ei_lane SET next_bulk_at = now()"))
     assert cost.rows < 50
+
+
+def test_what_stands_in_the_index_is_told_without_counting_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "EXACTLY", 1_000)
+    monkeypatch.setattr(figures, "_SAMPLE", 20)
+    cost = cost_of(store, figures.indexed)
+
+    assert whole_tables(cost) == []
+    assert cost.rows <= 5_000
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,10 @@ All are asked at once and none is waited for long, since somebody sits at a scre
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,28 +28,45 @@ from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
 from relay.store import aside, changes, figures, overview, workers
+from relay.store.figures import Indexed
 from relay.store.transaction import Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
+Parked = list[tuple[int, str, int]]
 LanesRead = tuple[list[Row[Any]], dict[int, Row[Any]], datetime]
 ODD_KEPT: Final = timedelta(days=1)  # an older finding is of a check that goes on no more
 SHOWN: Final = 20  # rows of a source that are set aside
-Counted = Callable[[Transaction], list[tuple[str, str, int]]]
 _LEFT: Final = (None, "is no longer in the configuration")
 _RETIRED: Final = (None, None)  # as it should be: what it had is being removed, or is gone
 
 
-def look(loaded: Settings, counted: Counted = overview.posts_by_state) -> Standing:
-    """Look at everything; `counted` says how many posts there are. Raises DatabaseNotReady, SQLAlchemyError where the
-    relay's own database does not answer."""
+class _Posts(NamedTuple):
+    """How many posts of a source stand where; `about`: the first is an estimate."""
+
+    indexed: int
+    about: bool
+    pending: int
+    parked: int
+
+    @classmethod
+    def of(cls, source: str, indexed: Indexed, parked: Parked, lanes: list[Row[Any]]) -> _Posts:
+        mine = {row.id: row.pending for row in lanes if row.source == source}
+        return cls(
+            indexed.posts.get(source, 0), indexed.about, sum(mine.values()),
+            sum(number for lane, _, number in parked if lane in mine),
+        )  # fmt: skip
+
+
+def look(loaded: Settings) -> Standing:
+    """Look at everything. Raises DatabaseNotReady, SQLAlchemyError where the relay's own database does not answer."""
     store, outboxes = open_store(loaded), Relay(loaded, bounds=PATIENCE)
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             broker = pool.submit(_broker, loaded)
             backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, states, (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(
-                partial(_read, counted)
+            now, (indexed, parked), (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = (
+                store.transact(_read)
             )
             processes, kept = store.transact(workers.every), store.transact(found_last)
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
@@ -61,7 +77,7 @@ def look(loaded: Settings, counted: Counted = overview.posts_by_state) -> Standi
                     _source(
                         name,
                         known.get(name),
-                        states,
+                        _Posts.of(name, indexed, parked, lanes),
                         rejected.get(name, 0),
                         unconfirmed.get(name, 0),
                         [row for row in set_aside if row.source == name],
@@ -98,14 +114,13 @@ def look(loaded: Settings, counted: Counted = overview.posts_by_state) -> Standi
 
 
 def _read(
-    counted: Counted,
     tx: Transaction,
 ) -> tuple[
-    datetime, list[tuple[str, str, int]], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]], dict[str, int],
+    datetime, tuple[Indexed, Parked], LanesRead, list[Row[Any]], dict[str, int], list[Row[Any]], dict[str, int],
     list[Row[Any]],
 ]:  # fmt: skip
     return (
-        tx.now, counted(tx), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
+        tx.now, (figures.indexed(tx), figures.parked(tx)), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
         changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
     )  # fmt: skip
 
@@ -118,24 +133,24 @@ def _gone(row: Row[Any]) -> tuple[None, str | None]:
 def _source(
     name: str,
     row: Row[Any] | None,
-    states: list[tuple[str, str, int]],
+    posts: _Posts,
     rejected: int,
     unconfirmed: int,
     set_aside: list[Row[Any]],
     backlog: Backlog | None,
     error: str | None,
 ) -> Facts:
-    counts = {state: number for source, state, number in states if source == name}
     oldest = backlog.oldest_seconds if backlog else None
     noted = (row.error or row.policy_error) if row is not None else None
     return {
         "source": name,
         "unread": backlog.unread if backlog else None,
         "oldest_unread_seconds": round(oldest) if oldest is not None else None,
-        "indexed": counts.get("indexed", 0),
-        "pending": counts.get("pending", 0),
+        "indexed": posts.indexed,
+        "indexed_about": posts.about,
+        "pending": posts.pending,
         "unconfirmed": unconfirmed,
-        "parked": counts.get("parked", 0),
+        "parked": posts.parked,
         "rejected_last_hour": rejected,
         "last_look_at": row.next_check_at - CHECK if row is not None and row.next_check_at.year > 1970 else None,
         "rows_set_aside": len(set_aside),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -42,7 +42,7 @@ def status(all_: bool, json_: bool) -> None:
         few = None if all_ else FEW
         click.echo("\n".join(f"LOOK   {line}" for line in look_at[:few]))
         _tell_of_rest(len(look_at[:few]), len(look_at), "lines like these")
-    _show(_without("set_aside", seen.sources), _speaks_of_source, most, "sources")
+    _show(_without("set_aside", _rounded(seen.sources)), _speaks_of_source, most, "sources")
     _show(_without("text", seen.lanes), _speaks_of_lane, most, "lanes")
     for facts, what in ((_short(seen.full_lists), "full lists"), (seen.verified, "verified indexes")):
         if facts:
@@ -64,6 +64,15 @@ def _show(facts: Sequence[Facts], speaks: Callable[[Facts], bool], most: int | N
         shown = sorted(facts, key=lambda each: not speaks(each))[:most]
     click.echo("\n" + table(shown))
     _tell_of_rest(len(shown), len(facts), what)
+
+
+def _rounded(sources: Sequence[Facts]) -> list[Facts]:
+    """With a figure that is an estimate told as one."""
+    shown: list[Facts] = []
+    for source in sources:
+        number: Any = source["indexed"]
+        shown.append({**source, "indexed": f"about {round(number, -3)}"} if source["indexed_about"] else source)
+    return _without("indexed_about", shown)
 
 
 def _without(key: str, facts: Sequence[Facts]) -> list[Facts]:

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from threading import Lock, Thread
+from threading import Lock
 from typing import Final
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.glance import look
 from relay.cli.standing import Standing, troubles
 from relay.console.advice import ADVICE, Advice
-from relay.exporter.census import Census
 from relay.flow.relay import Relay
 from relay.language.said import Said
 from relay.onboarding.look import units_in_use
-from relay.outbox.trouble import in_general
-from relay.store import overview
-from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS: Final = 2.0
 UNITS_SECONDS: Final = 600.0
-COUNTING_SECONDS: Final = 0.2
 
 
 class Desk:
@@ -32,34 +25,12 @@ class Desk:
 
     def __init__(self, relay: Relay) -> None:
         self.relay, self.settings, self.store = relay, relay.settings, relay.store
-        self._census = Census(relay.store)
-        self._indexed: dict[str, int] = {}
-        self._counting: Thread | None = None
         self._lock = Lock()
         self._seen: Standing | None = None
         self._units_lock = Lock()
         self._units: dict[str, set[str]] | None = None
         self._units_at = 0.0
         self._seen_at = 0.0
-
-    def _go_on_counting(self) -> None:
-        """Beside the page, which waits a little for the first count only: a small relay's is there by then."""
-        if self._counting is None or not self._counting.is_alive():
-            self._counting = Thread(target=self._count, name="count", daemon=True)
-            self._counting.start()
-        if not self._indexed:
-            self._counting.join(COUNTING_SECONDS)
-
-    def _count(self) -> None:
-        try:
-            self._indexed = self._census.go_on() or self._indexed
-        except SQLAlchemyError as error:
-            log.warning("the posts could not be counted: %s", in_general(error))
-
-    def _counted(self, tx: Transaction) -> list[tuple[str, str, int]]:
-        """What waits and what is parked, as of now; and what is in the index, as it was counted a while ago."""
-        indexed = [(source, "indexed", number) for source, number in self._indexed.items()]
-        return [*indexed, *overview.unsettled(tx)]
 
     def units_in_use(self) -> dict[str, set[str]]:
         """The care units of each source that have posts: asked of every post, so every few minutes only."""
@@ -72,8 +43,7 @@ class Desk:
         """What stands where. A look asks every outbox, so ten people who look at once have one made."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
-                self._go_on_counting()
-                self._seen = look(self.settings, self._counted)
+                self._seen = look(self.settings)
                 self._seen_at = time.monotonic()
             return self._seen
 

@@ -101,7 +101,7 @@ def _told(
         held=_held(changes.of_booking(tx, found.source, found.booking_id)),
         held_lists=_held(changes.of_ground(tx, found.source, ground.fingerprint)) if ground is not None else None,
         posts=posts_seen(tx, relay, found.source, found.booking_id, wanted),
-        pace=Pace(poll_interval=relay.settings.poll_interval),
+        pace=Pace(poll_interval=max(relay.settings.poll_interval, relay.settings.quiet_poll_interval)),
     )
 
 

@@ -10,14 +10,23 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, Select, case, func, literal, select, text
+from sqlalchemy import BigInteger, Row, Select, case, cast, func, literal, select, text
 
 from relay.batch import REJECTED
 from relay.post import ABSENT, DISCARDED
-from relay.store.schema import PENDING, UNCONFIRMED, lane, post, receipt, source
+from relay.store.schema import PENDING, PRESENT, UNCONFIRMED, lane, post, receipt, source
 from relay.store.transaction import Transaction
 
 LATELY: Final = timedelta(hours=1)
+EXACTLY: Final = 100_000  # posts in the index are counted; more are estimated
+_SAMPLE: Final = 1_000  # pages of the table that an estimate looks at
+
+
+class Indexed(NamedTuple):
+    """How many posts stand in the index, by source; `about`: as far as a sample of them tells."""
+
+    posts: Mapping[str, int]
+    about: bool
 
 
 class Waiting(NamedTuple):
@@ -91,6 +100,34 @@ def outbox_errors(tx: Transaction) -> Mapping[str, datetime]:
 def next_checks(tx: Transaction) -> Mapping[str, datetime]:
     """{source: when a worker is next to look after it}, which it did a minute before that; 1970: none ever did."""
     return {row.name: row.next_check_at for row in tx.run(select(source.c.name, source.c.next_check_at))}
+
+
+def indexed(tx: Transaction) -> Indexed:
+    """How many posts stand in the index as they should. Counting them takes a second for some millions: beyond
+    `EXACTLY` PostgreSQL looks at some pages of the table only, the same ones each time."""
+    number = func.count().label("number")
+    counted = select(lane.c.source, number).join(lane, lane.c.id == post.c.lane_id).where(PRESENT)
+    if tx.dialect == "postgresql":
+        read_no_table(tx)
+        some = select(post.c.id).where(PRESENT).limit(EXACTLY + 1).subquery()
+        if tx.run(select(func.count()).select_from(some)).scalar_one() > EXACTLY:
+            return Indexed(_estimated(tx), about=True)
+    rows = tx.run(counted.group_by(lane.c.source))
+    return Indexed({row.source: row.number for row in rows}, about=False)
+
+
+def _estimated(tx: Transaction) -> dict[str, int]:
+    """The share of the posts of a sample, of as many as the last vacuum or analysis of the table found."""
+    pages = func.pg_relation_size(literal(post.name)) / cast(func.current_setting("block_size"), BigInteger)
+    known = text("SELECT reltuples FROM pg_catalog.pg_class WHERE oid = to_regclass(:name)")
+    share = min(_SAMPLE / max(tx.run(select(pages)).scalar_one(), 1), 1.0)
+    some = post.tablesample(func.system(share * 100), name="some", seed=literal(1))
+    stands = (some.c.wanted == some.c.known) & (some.c.wanted != ABSENT) & some.c.parked_code.is_(None)
+    asked = select(lane.c.source, func.count().label("looked_at"), func.count().filter(stands).label("number"))
+    rows = tx.run(asked.join(some, some.c.lane_id == lane.c.id).group_by(lane.c.source)).all()
+    looked_at = sum(row.looked_at for row in rows)
+    there = looked_at if share == 1 else max(tx.run(known, {"name": post.name}).scalar_one(), looked_at)
+    return {row.source: round(row.number / looked_at * there) for row in rows}
 
 
 def last_post_id(tx: Transaction) -> int:

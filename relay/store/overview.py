@@ -13,7 +13,7 @@ from sqlalchemy import Row, Select, and_, case, func, select
 
 from relay.post import ABSENT, DISCARDED
 from relay.store.figures import read_no_table, waits_by_lane
-from relay.store.schema import PENDING, booking, call, lane, post, source
+from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
 
 _LONGEST_CALL: Final = timedelta(minutes=10)
@@ -37,16 +37,6 @@ def posts_by_state(tx: Transaction) -> list[tuple[str, str, int]]:
         .order_by(lane.c.source, state)
     )
     return [(row.source, row.state, row.number) for row in rows]
-
-
-def unsettled(tx: Transaction) -> list[tuple[str, str, int]]:
-    """(source, state, number) of the posts that wait or are parked: from the indexes that hold just those."""
-    number = func.count().label("number")
-    asked = select(lane.c.source, number).join(lane, lane.c.id == post.c.lane_id).group_by(lane.c.source)
-    parked = (post.c.parked_code.is_not(None), post.c.parked_code != DISCARDED)
-    read_no_table(tx)
-    waiting = [(row.source, "pending", row.number) for row in tx.run(asked.where(PENDING))]
-    return [*waiting, *((row.source, "parked", row.number) for row in tx.run(asked.where(*parked)))]
 
 
 def lanes(tx: Transaction) -> list[Row[Any]]:

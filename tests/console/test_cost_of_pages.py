@@ -98,11 +98,3 @@ def test_a_search_goes_on_where_it_ended(desk: Desk, monkeypatch: pytest.MonkeyP
         page, pages = read(desk, f"posts?unit=SE2321000016-ALONE&after={after}"), pages + 1
     assert [row["key"] for row in [*seen, *page.rows]] == [last]
     assert pages == -(-MANY // (MOST_WINDOWS * 10_000))
-
-
-def test_the_start_page_counts_no_post_one_by_one(desk: Desk) -> None:
-    desk.standing()  # the first begins to count in the background
-    with explaining(desk.store.engine) as plans:
-        found = desk.store.transact(desk._counted)
-    assert cost(plans).rows <= 4 * WAITING
-    assert {(source, state) for source, state, _ in found} >= {("source-1", "pending"), ("source-2", "parked")}

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from relay.post import ABSENT
 from relay.store import figures
 from relay.store.figures import Waiting
@@ -50,3 +52,29 @@ def test_only_what_stands_in_the_index_as_it_should_counts_as_indexed(store: Sto
     assert store.transact(figures.last_post_id) == beyond
     assert store.transact(lambda tx: figures.indexed_between(tx, indexed, gone)) == {SOURCE: 1}
     assert store.transact(lambda tx: figures.indexed_between(tx, indexed, beyond)) == {SOURCE: 2}
+
+
+def test_a_few_posts_in_the_index_are_counted(store: Store, lane_ids: dict[LaneName, int]) -> None:
+    one, two, _pending, parked = want(store, lane_ids[LANE], "b-1", "b-2", "b-3", "b-4")
+    other, gone = want(
+        store, lane_ids[OTHER_LANE], *(key(booking_id=b, source_system=OTHER_SYSTEM) for b in ("c", "d"))
+    )
+    for id in (one, two, parked, other):
+        alter(store, id, known=CONTENT)
+    alter(store, parked, parked_code="EI004")
+    alter(store, gone, wanted=ABSENT)
+
+    assert store.transact(figures.indexed) == figures.Indexed({SOURCE: 3}, about=False)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_many_are_estimated_and_a_sample_of_all_is_no_estimate(
+    store: Store, lane_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = want(store, lane_id, *(f"b-{number}" for number in range(20)))
+    for id in ids[1:]:
+        alter(store, id, known=CONTENT)
+    monkeypatch.setattr(figures, "EXACTLY", 18)
+    assert store.transact(figures.indexed) == figures.Indexed({SOURCE: 19}, about=True)
+    monkeypatch.setattr(figures, "EXACTLY", 19)
+    assert store.transact(figures.indexed) == figures.Indexed({SOURCE: 19}, about=False)
