@@ -149,8 +149,10 @@ class Machine(RuleBasedStateMachine):
         raise AssertionError("there is always another change to approve")
 
     def _heal(self) -> None:
-        """The index went back to an older table: a refresh brings what it lacks, and `reassert` ends the ghosts too."""
+        """The index went back to an older table, and does once more while all is quiet: a refresh brings what it lacks,
+        and `reassert` ends the ghosts too."""
         world = self.world
+        world.core.restore_table(self.table)
         end = world.seconds + REFRESH.total_seconds()
         while world.seconds < end:
             world.work()
