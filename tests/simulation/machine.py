@@ -74,6 +74,10 @@ class Machine(RuleBasedStateMachine):
         # Who waits for the database to take something lets time pass in this world, and none in ours.
         nap.time = SimpleNamespace(sleep=lambda seconds: self.world.advance(seconds))  # type: ignore[assignment]
         self.work_once()
+        self.begun()
+
+    def begun(self) -> None:
+        """The world stands. Whoever mixes in something to begin with does it here, and passes it on."""
 
     def work_once(self) -> None:
         """One tick; where the database does not do its part, the rest of it is for the next one."""
