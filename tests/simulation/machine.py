@@ -74,6 +74,10 @@ class Machine(RuleBasedStateMachine):
         # Who waits for the database to take something lets time pass in this world, and none in ours.
         nap.time = SimpleNamespace(sleep=lambda seconds: self.world.advance(seconds))  # type: ignore[assignment]
         self.work_once()
+        self.begun()
+
+    def begun(self) -> None:
+        """The world stands. Whoever mixes in something to begin with does it here, and passes it on."""
 
     def work_once(self) -> None:
         """One tick; where the database does not do its part, the rest of it is for the next one."""
@@ -149,8 +153,10 @@ class Machine(RuleBasedStateMachine):
         raise AssertionError("there is always another change to approve")
 
     def _heal(self) -> None:
-        """The index went back to an older table: a refresh brings what it lacks, and `reassert` ends the ghosts too."""
+        """The index went back to an older table, and does once more while all is quiet: a refresh brings what it lacks,
+        and `reassert` ends the ghosts too."""
         world = self.world
+        world.core.restore_table(self.table)
         end = world.seconds + REFRESH.total_seconds()
         while world.seconds < end:
             world.work()

@@ -22,6 +22,11 @@ class Belief(Machine):
         self.other: Relay | None = None
         self.copy: tuple[datetime, Path, int] | None = None
 
+    def begun(self) -> None:
+        if self.apart:
+            self.database_is_backed_up()
+        super().begun()
+
     @rule(left=st.integers(0, 3))
     def list_is_cut(self, left) -> None:
         """Or is whole again."""
