@@ -10,7 +10,7 @@ from relay.post import ABSENT, DISCARDED
 from relay.story.cause import Cause
 from relay.story.causes import of_held, of_post, of_rows
 from relay.story.facts import Call, Facts, Post, Row
-from relay.story.of_booking import BOOKING
+from relay.story.of_booking import BOOKING, is_of_a_list
 from relay.story.of_post import said_alone
 from relay.story.words import HOW_TO_WRITE, clock, coded, content, fields_of, plain
 
@@ -119,8 +119,9 @@ def _booking(f: Facts) -> Iterator[Event]:
         yield Event("booking", "no row of it has been taken")
         return
     details = booking.details
+    said_by = "a full list" if is_of_a_list(f, booking) else f"row {booking.row_id}"
     if details is None:
-        yield Event("booking", f"the booking is removed, as row {booking.row_id} said", None, {"row": booking.row_id})
+        yield Event("booking", f"the booking is removed, as {said_by} said", None, {"row": booking.row_id})
         return
     times = {"starts_at": details.starts_at, "invited_on": details.invited_on, "valid_until": details.valid_until}
     said = ", ".join(f"{name} {value}" for name, value in times.items() if value is not None)
@@ -128,7 +129,7 @@ def _booking(f: Facts) -> Iterator[Event]:
     yield Event(
         "booking",
         f"the booking is {_article(details.kind.value)} at care unit {plain(details.care_unit)}, {said}, "
-        f"presentable {str(details.presentable).lower()}, as row {booking.row_id} said{version}",
+        f"presentable {str(details.presentable).lower()}, as {said_by} said{version}",
         None,
         {"row": booking.row_id, "version": booking.version, "care_unit": plain(details.care_unit)},
     )

@@ -12,25 +12,40 @@ from typing import Final
 from relay.booking import (
     HIDDEN,
     LOCAL,
+    NO_ROW,
     NOT_ALLOWED,
     NOT_CONNECTED,
     PAST,
     REMOVED,
     RETIRED,
     UNSTORABLE,
+    Booking,
     Withheld,
     expiry,
 )
+from relay.change import REMOVE, UPSERT
 from relay.story.cause import Cause
 from relay.story.facts import Facts
 from relay.story.words import clock, plain
 from relay.wallclock import instant_of
 
 
+def is_of_a_list(f: Facts, booking: Booking) -> bool:
+    """Whether what is known of the booking is a full list's word: no row of the outbox said it, or the one that stands
+    in the order of rows said otherwise."""
+    said = {row.id: row.operation for row in f.rows}.get(booking.row_id)
+    other = UPSERT if booking.details is None else REMOVE
+    return booking.row_id == NO_ROW or (said == other and not _is_forgotten(f))
+
+
+def _is_forgotten(f: Facts) -> bool:
+    return f.over_at is not None and f.changed_at is not None and f.over_at > f.changed_at and f.next is f.booking
+
+
 def _removed(f: Facts) -> Cause:
     booking = f.next or f.booking
     row = f" by row {booking.row_id}" if booking is not None and booking.row_id > 0 else ""
-    if f.over_at is not None and f.changed_at is not None and f.over_at > f.changed_at and f.next is f.booking:
+    if _is_forgotten(f) and f.over_at is not None:
         return Cause("forgotten", f"it was over at {clock(f.over_at, f.now)} and its data have been deleted since")
     late = f.rows[-1] if f.rows else None
     if late is not None and late.outcome == "superseded":
@@ -42,6 +57,8 @@ def _removed(f: Facts) -> Cause:
             f"version {late.version if late.version is not None else 'none'} came too late (superseded)",
             f"if the booking stands, have the booking system write it again with a version{over}",
         )
+    if booking is not None and is_of_a_list(f, booking):
+        return Cause("cancelled", "it is not on the booking system's full list of bookings")
     return Cause("cancelled", f"it was cancelled{row}")
 
 
