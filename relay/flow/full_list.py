@@ -170,7 +170,7 @@ def _position(tx: Transaction, name: str) -> datetime:
     if row is not None and row.retired_at is not None:
         raise NotCompared("the source is retired")
     if snapshots.is_at_work(tx, name):
-        raise Busy("another list of the source is being applied")
+        raise Busy("another list of the source is being applied, or was left behind within the last hour")
     return tx.now
 
 

@@ -171,9 +171,10 @@ STORY: Final = {
     "true or false": "true eller false",
     "an organisation number or HSA-id, at most 64 characters": "ett organisationsnummer eller HSA-id, högst 64 tecken",
     # ── the booking ──
-    "the booking is removed, as row {row} said": "bokningen är borttagen, enligt rad {row}",
-    "the booking is {kind} at care unit {unit}, {said}, presentable {presentable}, as row {row} said{version}": (
-        "bokningen är {kind} på vårdenhet {unit}, {said}, presentable {presentable}, enligt rad {row}{version}"
+    "a full list": "en fullständig lista",
+    "the booking is removed, as {who} said": "bokningen är borttagen, enligt {who}",
+    "the booking is {kind} at care unit {unit}, {said}, presentable {presentable}, as {who} said{version}": (
+        "bokningen är {kind} på vårdenhet {unit}, {said}, presentable {presentable}, enligt {who}{version}"
     ),
     "a booking": "en bokning",
     "an invitation": "en kallelse",
@@ -182,6 +183,9 @@ STORY: Final = {
         "den ska ha en post: den ligger framåt i tiden (R-20 a), får visas (b) och vårdenheten är ansluten (c)"
     ),
     "it should have no post: {because}": "den ska inte ha någon post: {because}",
+    "it is not on the booking system's full list of bookings": (
+        "den inte finns på bokningssystemets fullständiga lista över bokningar"
+    ),
     "it was cancelled{row}": "den avbokades{row}",
     " by row {row}": " genom rad {row}",
     " above {version}": " högre än {version}",

@@ -13,7 +13,7 @@ from relay.post import ABSENT, COLLISION, DISCARDED
 from relay.story.cause import Cause
 from relay.story.causes import of_held, of_post, of_rows
 from relay.story.facts import Call, Facts, Post, Row
-from relay.story.of_booking import BOOKING
+from relay.story.of_booking import BOOKING, is_of_a_list
 from relay.story.of_post import said_alone
 from relay.story.words import HOW_TO_WRITE, clock, coded, content, fields_of, one_after_the_other, plain
 
@@ -155,8 +155,9 @@ def _booking(f: Facts) -> Iterator[Event]:
         yield Event("booking", say("no row of it has been taken"))
         return
     details = booking.details
+    said_by = say("a full list") if is_of_a_list(f, booking) else say("row {row}", row=booking.row_id)
     if details is None:
-        text = say("the booking is removed, as row {row} said", row=booking.row_id)
+        text = say("the booking is removed, as {who} said", who=said_by)
         yield Event("booking", text, None, {"row": booking.row_id})
         return
     times = {"starts_at": details.starts_at, "invited_on": details.invited_on, "valid_until": details.valid_until}
@@ -165,12 +166,12 @@ def _booking(f: Facts) -> Iterator[Event]:
     yield Event(
         "booking",
         say(
-            "the booking is {kind} at care unit {unit}, {said}, presentable {presentable}, as row {row} said{version}",
+            "the booking is {kind} at care unit {unit}, {said}, presentable {presentable}, as {who} said{version}",
             kind=KINDS[details.kind],
             unit=plain(details.care_unit),
             said=said,
             presentable=str(details.presentable).lower(),
-            row=booking.row_id,
+            who=said_by,
             version=version,
         ),
         None,

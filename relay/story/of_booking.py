@@ -12,15 +12,18 @@ from typing import Final
 from relay.booking import (
     HIDDEN,
     LOCAL,
+    NO_ROW,
     NOT_ALLOWED,
     NOT_CONNECTED,
     PAST,
     REMOVED,
     RETIRED,
     UNSTORABLE,
+    Booking,
     Withheld,
     expiry,
 )
+from relay.change import REMOVE, UPSERT
 from relay.language.said import Said, say
 from relay.story.cause import Cause
 from relay.story.facts import Facts
@@ -28,10 +31,22 @@ from relay.story.words import clock, plain
 from relay.wallclock import instant_of
 
 
+def is_of_a_list(f: Facts, booking: Booking) -> bool:
+    """Whether what is known of the booking is a full list's word: no row of the outbox said it, or the one that stands
+    in the order of rows said otherwise."""
+    said = {row.id: row.operation for row in f.rows}.get(booking.row_id)
+    other = UPSERT if booking.details is None else REMOVE
+    return booking.row_id == NO_ROW or (said == other and not _is_forgotten(f))
+
+
+def _is_forgotten(f: Facts) -> bool:
+    return f.over_at is not None and f.changed_at is not None and f.over_at > f.changed_at and f.next is f.booking
+
+
 def _removed(f: Facts) -> Cause:
     booking = f.next or f.booking
     row = say(" by row {row}", row=booking.row_id) if booking is not None and booking.row_id > 0 else ""
-    if f.over_at is not None and f.changed_at is not None and f.over_at > f.changed_at and f.next is f.booking:
+    if _is_forgotten(f) and f.over_at is not None:
         time = clock(f.over_at, f.now)
         return Cause("forgotten", say("it was over at {time} and its data have been deleted since", time=time))
     late = f.rows[-1] if f.rows else None
@@ -53,6 +68,8 @@ def _removed(f: Facts) -> Cause:
                 over=say(" above {version}", version=late.by_version) if known else "",
             ),
         )
+    if booking is not None and is_of_a_list(f, booking):
+        return Cause("cancelled", say("it is not on the booking system's full list of bookings"))
     return Cause("cancelled", say("it was cancelled{row}", row=row))
 
 

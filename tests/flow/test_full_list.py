@@ -12,6 +12,8 @@ from sqlalchemy import text
 from relay.database import connect
 from relay.flow import full_list, hold
 from relay.flow.full_list import NotCompared
+from relay.flow.gather import gather
+from relay.flow.inquiry import Inquiry
 from relay.flow.intake import intake
 from relay.flow.nightly_lists import compare_due, compare_now
 from relay.flow.relay import Relay
@@ -19,6 +21,7 @@ from relay.outbox.ddl import create
 from relay.settings import parse
 from relay.snapshot import Fate
 from relay.store import audit, changes, notes
+from relay.story.story import as_text, tell
 from tests.clock import SetClock
 from tests.flow.test_snapshot import wanted
 from tests.made import CONTROLLER, RESIDENT, SYSTEM, UNIT
@@ -368,3 +371,21 @@ def test_bookings_that_go_by_a_cascade_are_found_at_night(relay: Relay, vendor: 
     assert presents(relay) == set(ids(30))
     assert compare_now(relay, SOURCE)
     assert presents(relay) == set(ids(27, 3))
+
+
+@pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+def test_the_story_of_a_booking_says_that_a_list_said_it(relay: Relay, vendor: Vendor, clock: SetClock) -> None:
+    known(relay, vendor, *ids(30))
+    clock.advance(minutes=1)
+    vendor.loses(*ids(3))
+    vendor.has("new")
+    assert compare_now(relay, SOURCE)
+
+    def story(booking: str) -> str:
+        (found,) = Inquiry(relay).of_booking(booking)
+        return as_text([tell(gather(relay, found))])
+
+    assert "the booking is removed, as a full list said" in story("b-001")
+    assert "though it is not on the booking system's full list of bookings" in story("b-001").splitlines()[-1]
+    assert "as a full list said" in story("new")
+    assert "as row 30 said" in story("b-029")

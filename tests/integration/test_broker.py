@@ -127,6 +127,7 @@ def test_messages_name_a_source_or_a_lane_and_nothing_else(new_site: NewSite, va
         "workers.deliver": [[LANE]],
         "workers.units": [[TIDBOK.name]],
         "workers.prune": [[]],
+        "workers.full_lists": [[]],
     }
     assert {"workers.tick", "workers.intake", "workers.deliver"} <= {task for task, _, _ in read} <= set(told)
     for task, arguments, expires in read:
