@@ -132,7 +132,11 @@ def _since(lane: Facts) -> str:
 def _refused(sources: list[Facts]) -> Iterator[str]:
     for source in sources:
         if source["rejected_last_hour"]:
-            yield f"source {source['source']}: {source['rejected_last_hour']} outbox rows were rejected within the hour"
+            newest = source.get("newest_rejected")
+            yield (
+                f"source {source['source']}: {source['rejected_last_hour']} outbox rows were rejected within the hour"
+                + (f", the newest is id {newest}: `ei-relay rows rejected`" if newest is not None else "")
+            )
         if source["parked"]:
             yield f"source {source['source']}: {source['parked']} posts are parked"
 
