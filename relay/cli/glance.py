@@ -5,6 +5,7 @@ All are asked at once and none is waited for long, since somebody sits at a scre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from relay.outbox.trouble import explain
 from relay.sessions import Bounds
 from relay.settings import Settings
 from relay.store import aside, changes, figures, overview, workers
+from relay.store import rejected as rejections
 from relay.store.figures import Indexed
 from relay.store.transaction import Transaction
 
@@ -69,20 +71,26 @@ def look(loaded: Settings) -> Standing:
                 store.transact(_read)
             )
             processes, kept = store.transact(workers.every), store.transact(found_last)
+            newest = store.transact(
+                lambda tx: newest_rejected(tx, [name for name, number in rejected.items() if number])
+            )
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
                 at=now,
                 sources=[
-                    _source(
-                        name,
-                        known.get(name),
-                        _Posts.of(name, indexed, parked, lanes),
-                        rejected.get(name, 0),
-                        unconfirmed.get(name, 0),
-                        [row for row in set_aside if row.source == name],
-                        *(asked.get(name) or _gone(known[name])),
-                    )
+                    {
+                        **_source(
+                            name,
+                            known.get(name),
+                            _Posts.of(name, indexed, parked, lanes),
+                            rejected.get(name, 0),
+                            unconfirmed.get(name, 0),
+                            [row for row in set_aside if row.source == name],
+                            *(asked.get(name) or _gone(known[name])),
+                        ),
+                        "newest_rejected": newest.get(name),
+                    }
                     for name in sorted({*known, *asked})
                 ],
                 lanes=[lane_facts(row, now, failed.get(row.id)) for row in lanes],
@@ -123,6 +131,12 @@ def _read(
         tx.now, (figures.indexed(tx), figures.parked(tx)), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
         changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
     )  # fmt: skip
+
+
+def newest_rejected(tx: Transaction, names: Sequence[str]) -> dict[str, int]:
+    """The newest row of each of these sources that was rejected within the hour."""
+    found = {name: rejections.listed(tx, [name], tx.now - figures.LATELY, None, None, 1) for name in names}
+    return {name: rows[0].row_id for name, rows in found.items() if rows}
 
 
 def _gone(row: Row[Any]) -> tuple[None, str | None]:

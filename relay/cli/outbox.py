@@ -19,9 +19,12 @@ from relay.outbox.inspect import RowFacts, look, rows_of
 from relay.outbox.judge import Finding, Level, judge
 from relay.outbox.table import DEFAULT_NAME
 from relay.settings import Settings, parse_table_name
-from relay.store import aside, receipts, restores
+from relay.store import aside, figures, receipts, restores
+from relay.store import rejected as rejections
 from relay.store.transaction import Transaction
 from relay.wallclock import SWEDEN, WallClockError, parse_wall_time
+
+SHOWN = 10  # rows that are named
 
 
 @click.group()
@@ -68,10 +71,18 @@ def check(name: str, booking_id: str | None, json_: bool) -> None:
     if booking_id is not None:
         _explain_time(rows_of(engine, source.outbox_table, booking_id), json_)
         return
-    set_aside, newest_taken, compared = _known(loaded, name)
+    set_aside, newest_taken, compared, rejected = _known(loaded, name)
     facts = replace(look(engine, source.outbox_table), newest_taken=newest_taken)
     findings = [Finding(Level.WRONG, f"Compared with what the relay knows, {compared}.")] if compared else []
     findings += judge(facts, set_aside)
+    if older := [row_id for row_id in rejected if facts.rows and row_id < facts.rows[-1].row.id]:
+        shown = ", ".join(map(str, older[:SHOWN])) + (f" and {len(older) - SHOWN} more" if len(older) > SHOWN else "")
+        findings.append(
+            Finding(
+                Level.WRONG,
+                f"Rows older than those looked at were rejected within the hour, id {shown}: `ei-relay rows rejected`.",
+            )
+        )
     ok = not any(finding.level is Level.WRONG for finding in findings)
     if json_:
         click.echo(as_json({"ok": ok, "rows": len(facts.rows), "findings": [asdict(f) for f in findings]}))
@@ -82,21 +93,22 @@ def check(name: str, booking_id: str | None, json_: bool) -> None:
     raise SystemExit(0 if ok else 1)
 
 
-def _known(loaded: Settings, name: str) -> tuple[list[tuple[int, str]], int | None, str | None]:
-    """The source's rows that are set aside, with the reason, the highest id taken, and what came of comparing the
-    outbox's marks with what the relay knows, as far as its own database tells."""
+def _known(loaded: Settings, name: str) -> tuple[list[tuple[int, str]], int | None, str | None, list[int]]:
+    """The source's rows that are set aside, with the reason, the highest id taken, what came of comparing the outbox's
+    marks with what the relay knows, and the rows rejected within the hour, as far as its own database tells."""
     url = make_url(loaded.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return [], None, None  # to connect would make it
+        return [], None, None, []  # to connect would make it
     engine = connect(loaded.database_url)
     try:
         with reading(engine) as connection:
             tx = Transaction(connection, datetime.now(UTC))
             rows = [(row.row_id, _reason(row.reason, tx.now - row.since)) for row in aside.listed(tx, name)]
             source = restores.of_source(tx, name)
-            return rows, receipts.newest(tx, name), source.restore_why if source is not None else None
+            lately = [row.row_id for row in rejections.listed(tx, [name], tx.now - figures.LATELY, None, None, 100)]
+            return rows, receipts.newest(tx, name), source.restore_why if source is not None else None, lately
     except SQLAlchemyError:  # it is older, or away: the outbox is what was asked about
-        return [], None, None
+        return [], None, None, []
     finally:
         engine.dispose()
 

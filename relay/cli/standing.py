@@ -252,11 +252,12 @@ def _moment(at: datetime) -> Said:
 def _refused(sources: list[Facts]) -> Iterator[Trouble]:
     for source in sources:
         if source["rejected_last_hour"]:
-            number = source["rejected_last_hour"]
+            number, newest = source["rejected_last_hour"], source.get("newest_rejected")
+            id_ = say(", the newest is id {row}: `ei-relay rows rejected`", row=newest) if newest is not None else None
             what = (
-                say("1 outbox row was rejected within the hour")
+                say("1 outbox row was rejected within the hour{newest}", newest=id_)
                 if number == 1
-                else say("{number} outbox rows were rejected within the hour", number=number)
+                else say("{number} outbox rows were rejected within the hour{newest}", number=number, newest=id_)
             )
             yield Trouble("rejected", _of(source, what))
         if source["parked"]:

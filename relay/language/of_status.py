@@ -43,8 +43,11 @@ STATUS: Final = {
     "lane {lane} rests after a failed call": "sändkö {lane} vilar efter ett misslyckat anrop",
     "lane {lane} rests after {number} failed calls": "sändkö {lane} vilar efter {number} misslyckade anrop",
     "{utc}Z": "{local}",
-    "{number} outbox rows were rejected within the hour": "{number} rader i utkorgen har avvisats den senaste timmen",
-    "1 outbox row was rejected within the hour": "1 rad i utkorgen har avvisats den senaste timmen",
+    "{number} outbox rows were rejected within the hour{newest}": (
+        "{number} rader i utkorgen har avvisats den senaste timmen{newest}"
+    ),
+    ", the newest is id {row}: `ei-relay rows rejected`": ", den senaste har id {row}: `ei-relay rows rejected`",
+    "1 outbox row was rejected within the hour{newest}": "1 rad i utkorgen har avvisats den senaste timmen{newest}",
     "1 post is parked": "1 post är parkerad",
     "row {row} is set aside{since}, since its outcome cannot be written: {reason}": (
         "rad {row} är undanlagd{since}, eftersom dess utfall inte går att skriva: {reason}"

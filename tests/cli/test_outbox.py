@@ -10,6 +10,7 @@ from sqlalchemy import text
 from relay.cli.common import settings
 from relay.cli.outbox import outbox
 from relay.database import connect
+from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
 from relay.store import restores
@@ -94,4 +95,24 @@ def test_what_came_of_comparing_its_marks_is_said_first(url: str) -> None:
     assert result.exit_code == 1
     assert result.output.splitlines()[0] == (
         "WRONG    Compared with what the relay knows, another relay reads the same table."
+    )
+
+
+def test_a_row_that_was_rejected_before_the_last_five_hundred_is_named(url: str) -> None:
+    """3000 good rows after it must not hide it."""
+    relay = Relay(settings())
+    upgrade(relay.store.engine)
+    relay.prepare()
+    with relay.store.engine.begin() as connection:
+        connection.execute(text("INSERT INTO ei_outbox (operation, booking_id) VALUES ('upsert', 'bad')"))
+        connection.execute(
+            text("INSERT INTO ei_outbox (operation, booking_id) VALUES ('remove', :id)"),
+            [{"id": f"b-{n}"} for n in range(600)],
+        )
+    intake(relay, "tidbok-nord")
+    relay.close()
+    last = check("--source", "tidbok-nord").output.splitlines()
+    assert (
+        "WRONG    Rows older than those looked at were rejected within the hour, id 1: `ei-relay rows rejected`."
+        in last
     )

@@ -62,6 +62,7 @@ def test_nothing_is_wrong_with_what_is_well() -> None:
         (seen({"error": "the database refuses the relay's user or password"}), "source tidbok: the database refuses"),
         (seen({"unread": 9, "oldest_unread_seconds": 720}), "9 rows wait to be taken, the oldest for 12 minutes"),
         (seen({"rejected_last_hour": 3}), "3 outbox rows were rejected within the hour"),
+        (seen({"rejected_last_hour": 3, "newest_rejected": 7}), "the newest is id 7: `ei-relay rows rejected`"),
         (seen({"parked": 2}), "2 posts are parked"),
         (seen(lane={"oldest_pending_seconds": 2760}), "waited for 46 minutes of the 60 it may"),
         (seen(lane={"state": "blocked", "code": "VP007", "since": NOW}), "is blocked VP007 since 2026-11-02 08:00Z"),

@@ -42,6 +42,7 @@ def test_a_few_of_its_tests_are_proven_and_nothing_is_left(server: Engine) -> No
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("dialect", ["postgresql"])
 def test_all_of_it_is_proven(server: Engine) -> None:
     done = proof(server)
     assert done.returncode == 0, done.stdout

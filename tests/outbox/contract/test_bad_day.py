@@ -110,6 +110,7 @@ def test_a_way_that_is_cut_while_rows_are_read_or_marked(
     assert trouble(relay) is None
 
 
+@pytest.mark.heavy
 def test_a_server_that_freezes(relay: Relay, engine: Engine, way: FaultProxy) -> None:
     """It neither answers nor hangs up. Each try ends by itself, says so, and leaves no trace behind."""
     written(engine, "before")

@@ -44,10 +44,17 @@ STATEMENTS: Final = {  # where two hold the rows first, and each then marks 200 
 }  # fmt: skip
 
 
+def written(engine: Engine, number: int) -> list[int]:
+    """Write so many rows; their ids."""
+    with engine.begin() as connection:
+        row = "INSERT INTO ei_outbox (operation, booking_id) VALUES ('remove', :id)"
+        connection.execute(text(row), [{"id": f"b-{n}"} for n in range(number)])
+        return list(connection.execute(text("SELECT id FROM ei_outbox ORDER BY id")).scalars())
+
+
 def test_marking_a_batch_takes_few_statements_whatever_the_reasons(engine: Engine) -> None:
     """A thousand duplicates, each of which names another row, are some statements and not a thousand."""
-    with engine.begin() as connection:
-        ids = [put(connection) for _ in range(2000)]
+    ids = written(engine, 2000)
     reader = OutboxReader(engine)
     alike = [Settled(id, "rejected", "why") if id % 100 == 0 else Settled(id, "taken", None) for id in ids[:1000]]
     each_its_own = [Settled(id, "duplicate", f"the event_id was seen in row {id} – å") for id in ids[1000:]]
@@ -67,8 +74,7 @@ def test_marking_a_batch_takes_few_statements_whatever_the_reasons(engine: Engin
 @pytest.mark.parametrize("number", [2, 16, 17, 201, 457])
 def test_every_row_gets_its_own_outcome_however_many_there_are(engine: Engine, number: int) -> None:
     """Statements that list what each row gets are filled up with the last one."""
-    with engine.begin() as connection:
-        ids = [put(connection) for _ in range(number + 1)]
+    ids = written(engine, number + 1)
     settled = [Settled(id, "superseded", f"by row {id}") for id in ids[:number]]
     settled[-1] = Settled(ids[number - 1], "taken", None)
 
@@ -80,8 +86,7 @@ def test_every_row_gets_its_own_outcome_however_many_there_are(engine: Engine, n
 
 @pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 def test_rows_with_reasons_of_their_own_are_passed_by_where_somebody_holds_them(engine: Engine) -> None:
-    with engine.begin() as connection:
-        ids = [put(connection) for _ in range(30)]
+    ids = written(engine, 30)
     settled = [Settled(id, "duplicate", f"of row {id}") for id in ids]
     with engine.begin() as other:
         other.execute(text(holding(engine.dialect.name, f"id IN ({ids[3]}, {ids[20]})")))
