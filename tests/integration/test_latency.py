@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 
 from tests.integration.conftest import NewSite
 from tests.integration.residents import TOLVAN
@@ -69,4 +70,30 @@ def test_a_cancelled_booking_is_gone_as_soon_as_its_key_may_be_sent_again_and_no
     print("seconds from the end of the first call to the next:", round(waited, 2))
     assert deleted["deletes"] == 1
     assert 8 <= waited <= 8 + 1 + 4
+    assert site.index.breaches() == []
+
+
+def is_heard(site: Site) -> bool:
+    """Whether somebody listens to the outbox, and has found its trigger."""
+    with site.outbox("tidbok-nord").connect() as connection:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_trigger%'"
+        return bool(connection.execute(sql(asked + " AND pid <> pg_backend_pid()")).scalar_one())
+
+
+@pytest.mark.parametrize("process", ["worker", "run"])
+def test_given_an_outbox_that_tells_of_its_rows_then_nobody_waits_for_a_tick(new_site: NewSite, process: str) -> None:
+    """Two bookings one after the other, and no tick: there is no beat, or the next one is an hour away."""
+    site = new_site(broker=process == "worker")
+    text = site.config.read_text(encoding="utf-8").replace('poll_interval = "1s"', 'poll_interval = "1h"')
+    site.config.write_text(text.replace("[[source]]\n", "[[source]]\nwake_up = true\n"), encoding="utf-8")
+    site.prepare()
+    if process == "worker":
+        site.start_worker()
+    else:
+        site.start_run()
+    wait_until(lambda: is_heard(site), "somebody who listens")
+
+    for number in range(3):
+        seconds_until_indexed(site, number)
+
     assert site.index.breaches() == []
