@@ -30,7 +30,7 @@ _KNOWN: Final = tuple((re.compile(pattern), Advice(*said)) for pattern, *said in
     (r"of many posts is held|of its lists was rejected", "EiRelayChangesHeld", "/changes",
      "Ask the booking system's administrator whether it is meant; then `ei-relay changes approve` or `reject`.",
      "Fråga bokningssystemets förvaltare om det är avsett; sedan `ei-relay changes approve` eller `reject`."),
-    (r"rows wait to be taken|no worker has looked", "EiRelayWorkersSilent", "/workers",
+    (r"rows wait to be taken|no worker has checked", "EiRelayWorkersSilent", "/workers",
      "Start the workers and beat, and read their log.",
      "Starta arbetsprocesserna och beat, och läs deras logg."),
     (r"a change has waited for", "EiRelayChangeLate", "/lanes",
