@@ -78,7 +78,7 @@ def test_a_page_done_twice_changes_nothing_the_second_time(store: Store, many: l
 
 def test_a_page_by_another_ground_is_refused(store: Store, many: list[str]) -> None:
     begin(store, EVERYWHERE)
-    with pytest.raises(GroundChanged, match="the bookings of tidbok-nord are being weighed by other lists"):
+    with pytest.raises(GroundChanged, match="the bookings of tidbok-nord are being re-evaluated by other lists"):
         republish(store, NOWHERE, "")
     assert rows(store) == []
 

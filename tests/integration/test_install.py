@@ -117,7 +117,8 @@ class Machine:
         for name in ("relay", "workers"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, self.root / "clone" / name, ignore=ignored)
-        lines = re.findall(r"^    (python3 -m venv .*|/opt/ei-relay/bin/pip install .*)$", GUIDE, re.MULTILINE)
+        part = GUIDE.split("\n## Linux, by pip and systemd\n")[1].split("\n## ")[0]
+        lines = re.findall(r"^    (python3 -m venv .*|/opt/ei-relay/bin/pip install .*)$", part, re.MULTILINE)
         assert len(lines) == 2
         environment = os.environ | {"PATH": PATH}
         for line in lines:
