@@ -58,6 +58,7 @@ class RelayMachine(RuleBasedStateMachine):
         self.world = World(Path(self._folder.name), collect=Collect(5.0, 10))
         self.rows: list[dict[str, object]] = []
         self.cursed: set[str] = set()
+        self.refusing: set[str] = set()  # bookings whose rows cannot be marked
         self.frozen: list[tuple[Outgoing, Verdict | None]] = []
         self.version = 0
 
@@ -109,6 +110,30 @@ class RelayMachine(RuleBasedStateMachine):
             bad=True,
         )
 
+    @rule(booking=st.sampled_from(BOOKINGS), value=st.sampled_from((b"\xc3\x28", b"\xff" * 300, "x" * 100_000)))
+    def write_poison_row(self, booking, value) -> None:
+        """A value that is no text, or a very long one."""
+        self._write(
+            operation="upsert", booking_id=booking, resident_id=RESIDENTS[0], care_unit=UNITS[0], starts_at=value,
+            bad=True,
+        )  # fmt: skip
+
+    @rule(booking=st.sampled_from(BOOKINGS))
+    def outcomes_cannot_be_written(self, booking) -> None:
+        """A trigger of the booking system's refuses them for one booking's rows, from now on."""
+        self.world.outbox.execute(
+            f"CREATE TRIGGER IF NOT EXISTS refuses_{booking} BEFORE UPDATE ON ei_outbox"
+            f" WHEN OLD.booking_id = '{booking}' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        self.refusing.add(booking)
+
+    @precondition(lambda self: self.refusing)
+    @rule()
+    def outcomes_can_be_written_again(self) -> None:
+        for booking in self.refusing:
+            self.world.outbox.execute(f"DROP TRIGGER refuses_{booking}")
+        self.refusing.clear()
+
     @precondition(lambda self: self.rows)
     @rule(data=st.data())
     def write_again(self, data) -> None:
@@ -129,9 +154,10 @@ class RelayMachine(RuleBasedStateMachine):
             self.world.work()
             self.world.advance(1)
 
-    @rule(fault=st.sampled_from(FAULTS), times=st.integers(1, 3))
-    def index_misbehaves(self, fault, times) -> None:
-        self.world.core.order(Order(**fault, times=times))
+    @rule(fault=st.sampled_from(FAULTS), times=st.integers(1, 3), system=st.sampled_from((None, *SYSTEMS)))
+    def index_misbehaves(self, fault, times, system) -> None:
+        """To all lanes, or to one while its neighbour works on."""
+        self.world.core.order(Order(**fault, times=times, source_system=system))
 
     @rule(weather=st.sampled_from(("refused", "lost before", "slow")))
     def network_misbehaves(self, weather) -> None:
@@ -195,6 +221,9 @@ class RelayMachine(RuleBasedStateMachine):
         world.fate.countdown = None
         world.core.cancel_orders()
         world.wire.weather.clear()
+        self.outcomes_can_be_written_again()
+        world.advance(3601)  # the longest rest of a row that was set aside,
+        world.replace_worker()  # which a process counts by a clock that nobody here can set
         world.settle()
         for booking in self._parked():
             latest = [row for row in self.rows if row["booking_id"] == booking and not row.get("bad")]
