@@ -8,6 +8,7 @@ transaction of its own, down to the row: what it does not even take in the plain
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -24,7 +25,7 @@ from relay.outbox.words import PLAINEST, plain
 
 _FAILURES: Final = 100  # of one batch; what is not written then is left for the next
 _NOBODY: Final = -1  # an id that no row has
-_HOPELESS: Final = 20  # failures before anything was written: then it is not for a row
+_HOPELESS: Final = 40  # failures before anything was written: then it is not for a row
 
 _SKIPS_LOCKED_SINCE: Final = {"mysql": (8, 0, 1), "mariadb": (10, 6)}
 
@@ -127,9 +128,11 @@ class Marker:
     def _piece_by_piece(self, settled: Sequence[Settled], at: datetime) -> Marked:
         written: set[int] = set()
         refused: dict[int, Exception] = {}
-        waiting, failures = [list(settled)], 0
+        waiting, failures = deque([list(settled)]), 0
         while waiting and failures < _FAILURES:
-            some = waiting.pop()
+            # the smallest group and the largest in turn: so rows that can be marked are found soon, be there many bad
+            # ones in front of them or one beside each
+            some = waiting.pop() if failures % 2 else waiting.popleft()
             before = self._state
             try:
                 written |= self._write(some, at)
@@ -142,7 +145,7 @@ class Marker:
                     waiting.append(some)
                 elif len(some) > 1:
                     half = len(some) // 2
-                    waiting += [some[half:], some[:half]]
+                    waiting += (some[half:], some[:half])
                 elif (done := self._in_fewer_words(some[0], at)) is None:
                     refused[some[0].row_id] = error
                 else:

@@ -28,6 +28,7 @@ from relay.flow.schedule import due_work
 from relay.index.transport import HttpAnswer, NoAnswerError
 from relay.index.verdict import Failure, Verdict
 from relay.outbox import ddl
+from relay.outbox.marks import Marked
 from relay.sandbox.collector import Collect
 from relay.sandbox.core import Core, Options
 from relay.sandbox.referee import Limits
@@ -354,10 +355,11 @@ class World:
                 event.listen(engine, "connect", _leave_to_the_system)
         settle = room.reader.settle
 
-        def mortal_settle(*args: Any) -> None:
+        def mortal_settle(*args: Any) -> Marked:
             self.fate.point()
-            settle(*args)
+            marked = settle(*args)
             self.fate.point()
+            return marked
 
         room.reader.settle = mortal_settle  # type: ignore[method-assign]
         return relay

@@ -258,6 +258,29 @@ def test_a_row_that_cannot_be_marked_is_set_aside(
     assert relay.store.transact(aside.listed) == []
 
 
+@pytest.mark.parametrize("lie", ["in front", "between"])
+def test_many_rows_that_cannot_be_marked_keep_no_other_waiting(relay: Relay, engine: Engine, lie: str) -> None:
+    """Fifty of them before the first good one; or one beside each."""
+    for statement in _REFUSES[engine.dialect.name]:
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+    bad = LATER | {"operation": "upsert", "booking_id": "bad"}
+    rows = [bad] * 50 + [bad | {"booking_id": f"b-{n}"} for n in range(50)]
+    if lie == "between":
+        rows = [row for pair in zip(rows[:50], rows[50:], strict=True) for row in pair]
+    with engine.begin() as connection:
+        columns = tuple(bad)
+        values = ", ".join(f":{name}" for name in columns)
+        connection.execute(text(f"INSERT INTO ei_outbox ({', '.join(columns)}) VALUES ({values})"), rows)
+
+    for _ in range(4):
+        intake(relay, SOURCE)
+        relay.source(SOURCE).reader._back_at = 0.0  # some seconds later
+
+    assert tally(engine) == {"taken": 50, None: 50}
+    assert trouble(relay) is None
+
+
 @pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 def test_a_reason_that_is_too_long_for_the_vendor_s_own_column_is_shortened(relay: Relay, engine: Engine) -> None:
     narrow = {
