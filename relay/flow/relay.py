@@ -89,7 +89,9 @@ class Relay:
         self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
         self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
         self.rings: set[str] = set()  # sources whose outbox's database tells this process of new rows
-        self.rounds = Rounds(settings.poll_interval, settings.quiet_poll_interval, self.rings.__contains__)
+        # A clock that is given stands or jumps, and says nothing of how long an outbox has really been quiet.
+        bound = settings.quiet_poll_interval if clock is None else settings.poll_interval
+        self.rounds = Rounds(settings.poll_interval, bound, self.rings.__contains__)
         self._sources = {source.name: source for source in settings.source}
         self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
         for source in settings.source:
