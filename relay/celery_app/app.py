@@ -1,6 +1,6 @@
 """The Celery app: its settings, each with its reason, and its schedule.
 
-The broker is a bell, not a mailbox. A message carries names of sources, or of a lane, and nothing else; it may be
+The broker only wakes workers. A message carries names of sources, or of a lane, and nothing else; it may be
 lost, doubled or late without harm, because what is to be done stands in the database and is asked for again at
 the next tick.
 """
@@ -19,7 +19,7 @@ from relay.broker.address import address_of
 from relay.broker.messages import Reader
 from relay.broker.transport import READER, register
 from relay.celery_app.pulse import Pulse
-from relay.flow.chores import HINT
+from relay.flow.chores import EVERY
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what a worker is made of is nothing for beat
 
 log = logging.getLogger(__name__)
 
-HINT_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
+MESSAGE_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
 
 
 class RelayCelery(Celery):
@@ -75,17 +75,17 @@ def make_app(settings: Settings) -> Celery:
             "tick": {
                 "task": "workers.tick",
                 "schedule": settings.poll_interval.total_seconds(),
-                "options": {"expires": HINT_SECONDS},
+                "options": {"expires": MESSAGE_SECONDS},
             },
             "prune": {
                 "task": "workers.prune",
-                "schedule": HINT.total_seconds(),
-                "options": {"expires": HINT_SECONDS},
+                "schedule": EVERY.total_seconds(),
+                "options": {"expires": MESSAGE_SECONDS},
             },
             "full-lists": {
                 "task": "workers.full_lists",
-                "schedule": HINT.total_seconds(),
-                "options": {"expires": HINT_SECONDS},
+                "schedule": EVERY.total_seconds(),
+                "options": {"expires": MESSAGE_SECONDS},
             },
         },
         timezone="UTC",

@@ -2,7 +2,7 @@
 The first turn is also what systemd is told of, where it asks: the service is at work from then on.
 
 A process that runs is not thereby alive. The worker's loop turns while it is connected to the broker; beat's does
-while it can ring. The file is named by WORKER_PULSE_FILE; without it nothing is written. What reads it needs no
+while it can send. The file is named by WORKER_PULSE_FILE; without it nothing is written. What reads it needs no
 Python: `find FILE -mmin -1` prints the name of a file that was touched within a minute.
 """
 
@@ -55,7 +55,7 @@ class PulsingScheduler(Scheduler):
     """Beat's: at each turn, of which there is one a second. The schedule is in memory: none of it is worth a file."""
 
     def tick(self, *args: Any, **options: Any) -> float:
-        """Ring what is due."""
+        """Send what is due."""
         seconds: float = super().tick(*args, **options)
         beat_once()
         return seconds

@@ -1,6 +1,6 @@
-"""The tasks: each hears names and makes the step for them.
+"""The tasks: each gets names and makes the step for them.
 
-tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to say
+tick ──▶ intake(sources) ─────▶ deliver(lane) ──▶ deliver(lane) … until the lane has nothing more to send
   ├────▶ probe(lane, why) ────▶   of a lane that is failing or blocked
   ├────▶ look_again(source) ──▶
   ├───────────────────────────▶
@@ -24,22 +24,22 @@ from celery.signals import celeryd_after_setup, worker_ready, worker_shutdown, w
 from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.celery_app.app import HINT_SECONDS, app, settings
+from relay.celery_app.app import MESSAGE_SECONDS, app, settings
 from relay.flow.delivery import deliver as deliver_step
 from relay.flow.follow import follow, follow_all
-from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.heartbeat import Heartbeat
 from relay.flow.intake import intake as intake_step
 from relay.flow.look import Looked, look
 from relay.flow.nightly_lists import compare_due
 from relay.flow.oddities import look_due
-from relay.flow.parting import Parting, longest_stop
+from relay.flow.operations import Cancelled, Request
+from relay.flow.operations import reprocess as reprocess_step
 from relay.flow.relay import Relay
 from relay.flow.retention import prune as prune_step
 from relay.flow.schedule import TOGETHER, due_work
 from relay.flow.selector import selection
-from relay.flow.steer import Cancelled, Request
-from relay.flow.steer import reprocess as reprocess_step
+from relay.flow.slots import BLOCKED, FAILING, Slots
+from relay.flow.stop_deadline import StopDeadline, longest_stop
 from relay.flow.verify import nightly
 from relay.flow.wake import Wake
 from relay.observe import progress
@@ -52,11 +52,11 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _relay = Relay(settings)
-_hands = Hands(settings.worker_threads, len(settings.engagement_index))
+_slots = Slots(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
 _heartbeat = Heartbeat(_relay)
 _wake = Wake(_relay, lambda names: _hint_together(names))
-_parting: Parting | None = None  # of a worker; whoever only imports the tasks has none
+_deadline: StopDeadline | None = None  # of a worker; whoever only imports the tasks has none
 
 
 def _step(body: Callable[..., T]) -> Callable[..., T | None]:
@@ -83,42 +83,42 @@ def _step(body: Callable[..., T]) -> Callable[..., T | None]:
     return guarded
 
 
-def _hint(task: Task[Any, Any], *names: object) -> None:
+def _send(task: Task[Any, Any], *names: object) -> None:
     if not _stopping:
-        task.apply_async(tuple(map(str, names)), expires=HINT_SECONDS)
+        task.apply_async(tuple(map(str, names)), expires=MESSAGE_SECONDS)
 
 
 def _hint_together(sources: tuple[str, ...]) -> None:
     for names in _relay.by_database(sources):
-        _hint(intake, *names)
+        _send(intake, *names)
 
 
 @app.task(name="workers.tick")
 @_step
 def tick() -> None:
-    """Find out what is to be done now, and ring for it.
+    """Find out what is to be done now, and send a message for it.
 
     One at a time in a process: else the ticks of a database that hangs would take every thread.
     """
-    with _hands.on("the schedule") as free:
+    with _slots.on("the schedule") as free:
         if free:
-            _ring()
+            _send_due()
 
 
-def _ring() -> None:
+def _send_due() -> None:
     work = due_work(_relay)
     for sources in work.outboxes:
-        _hint(intake, *sources)
+        _send(intake, *sources)
     for source in work.troubled:
-        _hint(look_again, source)
+        _send(look_again, source)
     for lane in work.lanes:
-        _hint(deliver, lane)
+        _send(deliver, lane)
     for lane in work.failing:
-        _hint(probe, lane, FAILING)
+        _send(probe, lane, FAILING)
     for lane in work.blocked:
-        _hint(probe, lane, BLOCKED)
+        _send(probe, lane, BLOCKED)
     for sources in work.policies:
-        _hint(units, *sources)
+        _send(units, *sources)
 
 
 @app.task(name="workers.units")
@@ -127,10 +127,10 @@ def units(*sources: str) -> None:
     """Look whether these sources' lists have changed; where they have, weigh its bookings again for a while."""
     if len(sources) > 1:
         for each in follow_all(_relay, sources):
-            _hint(units, each)
+            _send(units, each)
         return
     (source,) = sources
-    with _hands.on(f"policy of {source}") as free:
+    with _slots.on(f"policy of {source}") as free:
         if free:
             follow(_relay, source)
 
@@ -138,7 +138,7 @@ def units(*sources: str) -> None:
 @app.task(name="workers.intake")
 @_step
 def intake(*sources: str) -> None:
-    """Take a batch from each of these sources' outboxes that has rows, then ring for their lanes.
+    """Take a batch from each of these sources' outboxes that has rows, then send messages for their lanes.
 
     Those of one database are looked at together. Where many have rows, other hands take some.
     """
@@ -160,10 +160,10 @@ def _with_rows(sources: tuple[str, ...]) -> list[str]:
     """The first few of the sources of one database whose outboxes have rows; hints for the rest of them."""
     if len(sources) == 1:
         return list(sources)
-    with _hands.on_outbox(f"a look from {sources[0]}", _relay.party_of(sources[0])) as free:
+    with _slots.on_outbox(f"a look from {sources[0]}", _relay.party_of(sources[0])) as free:
         seen = look(_relay, sources) if free else Looked([], [])
     for each in (*seen.apart, *seen.take[TOGETHER:]):
-        _hint(intake, each)
+        _send(intake, each)
     return seen.take[:TOGETHER]
 
 
@@ -176,26 +176,26 @@ def look_again(source: str) -> None:
 
 
 def _take(source: str) -> None:
-    with _hands.on_outbox(source, _relay.party_of(source)) as free:
+    with _slots.on_outbox(source, _relay.party_of(source)) as free:
         taken = intake_step(_relay, source) if free else None
     if taken is not None:
         for lane in taken.lanes:
-            _hint(deliver, lane)
+            _send(deliver, lane)
         if taken.more:
-            _hint(intake, source)
-        _wake.follow_up(source, taken, asked_again=_hands.asked_again(source))
+            _send(intake, source)
+        _wake.follow_up(source, taken, asked_again=_slots.asked_again(source))
 
 
 @app.task(name="workers.deliver")
 @_step
 def deliver(lane: str) -> None:
-    """Make the next call of a lane that is known to work, then ring for the one after it."""
+    """Make the next call of a lane that is known to work, then send a message for the one after it."""
     name = LaneName.parse(lane)
-    with _hands.on(lane, name.engagement_index) as free:
+    with _slots.on(lane, name.engagement_index) as free:
         verdict = deliver_step(_relay, name, troubled=False) if free else None
     if free:
-        for each in _hands.to_ring(lane, name.engagement_index, more=verdict is not None):
-            _hint(deliver, each)
+        for each in _slots.to_wake(lane, name.engagement_index, more=verdict is not None):
+            _send(deliver, each)
 
 
 @app.task(name="workers.probe")
@@ -203,17 +203,17 @@ def deliver(lane: str) -> None:
 def probe(lane: str, trouble: str) -> None:
     """Make the next call of a lane that is failing or blocked; if it works again, it goes on as others do."""
     name = LaneName.parse(lane)
-    with _hands.on(lane, name.engagement_index, trouble) as free:
+    with _slots.on(lane, name.engagement_index, trouble) as free:
         verdict = deliver_step(_relay, name) if free else None
     if verdict is not None:
-        _hint(deliver, lane)
+        _send(deliver, lane)
 
 
 @app.task(name="workers.prune")
 @_step
 def prune() -> None:
     """Take out what is over, where nobody has done it within the hour."""
-    with _hands.on("prune") as free:
+    with _slots.on("prune") as free:
         if free:
             prune_step(_relay, lambda: _stopping)
             look_due(_relay, lambda: _stopping)
@@ -224,7 +224,7 @@ def prune() -> None:
 @_step
 def full_lists() -> None:
     """Compare with the booking systems' own tables, where it is time to and nobody is at it."""
-    with _hands.on("full lists") as free:
+    with _slots.on("full lists") as free:
         if free:
             compare_due(_relay, lambda: _stopping)
 
@@ -252,11 +252,11 @@ def reprocess(*, reason: str, who: str = "workers.reprocess", dry_run: bool = Fa
 
 
 @celeryd_after_setup.connect
-def _count_hands(instance: Any, **_options: object) -> None:
+def _count_slots(instance: Any, **_options: object) -> None:
     """Share out the threads there really are: `celery worker -c` overrides the configuration."""
-    global _hands, _parting
-    _parting = Parting(longest_stop(settings.engagement_index.values()))
-    _hands = Hands(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
+    global _slots, _deadline
+    _deadline = StopDeadline(longest_stop(settings.engagement_index.values()))
+    _slots = Slots(instance.concurrency or settings.worker_threads, len(settings.engagement_index))
 
 
 @worker_ready.connect
@@ -270,8 +270,8 @@ def _begin_to_stop(**_options: object) -> None:
     global _stopping
     _stopping = True
     _wake.stop()
-    if _parting is not None:
-        _parting.begin()
+    if _deadline is not None:
+        _deadline.begin()
 
 
 @worker_shutdown.connect

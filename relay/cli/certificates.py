@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
-from relay.cli.standing import CERTIFICATE_ENDS
+from relay.cli.health import CERTIFICATE_ENDS
 from relay.index.certificate import is_for_clients, stands_alone, validity
 from relay.settings import Finding, Settings
 from relay.settings.finding import show

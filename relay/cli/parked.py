@@ -23,8 +23,8 @@ from relay.cli.common import (
 )
 from relay.cli.posts import in_a_cell, post_facts
 from relay.cli.selecting import selected, selecting
-from relay.flow import steer
-from relay.flow.steer import Request
+from relay.flow import operations
+from relay.flow.operations import Request
 from relay.identity import mask
 from relay.store import overview
 from relay.store import parked as store_parked
@@ -90,7 +90,7 @@ def retry(keys: tuple[int, ...], all_: bool, bulk: bool, reason: str | None, **a
     A discarded post is retried where it is named by KEY or --booking.
     """
     chosen = _chosen(keys, all_, asked)
-    number = steer.retry(_store(chosen), chosen, Request(who(), "parked retry", reason), bulk=bulk)
+    number = operations.retry(_store(chosen), chosen, Request(who(), "parked retry", reason), bulk=bulk)
     _tell(number, "will be sent again")
 
 
@@ -106,7 +106,7 @@ def discard(keys: tuple[int, ...], all_: bool, reason: str, **asked: Any) -> Non
     time passes, the difference is sent. `posts show` says "discarded" of it.
     """
     chosen = _chosen(keys, all_, asked)
-    number = steer.discard(_store(chosen), chosen, Request(who(), "parked discard", reason))
+    number = operations.discard(_store(chosen), chosen, Request(who(), "parked discard", reason))
     _tell(number, "discarded")
 
 

@@ -10,8 +10,8 @@ import click
 
 from relay.cli.common import as_json, json_option, nothing_matched, open_store, said, settings, table, who
 from relay.cli.selecting import selected
-from relay.flow import steer
-from relay.flow.steer import REASSERTED, Request
+from relay.flow import operations
+from relay.flow.operations import REASSERTED, Request
 from relay.settings import EngagementIndex
 from relay.store.selection import count_by_lane
 
@@ -43,7 +43,7 @@ def reassert(
     store = open_store(loaded)
     found = count_by_lane(store, chosen)
     facts = estimate(found, loaded.engagement_index)
-    done = {} if dry_run or not found else steer.reassert(store, chosen, Request(who(), "reassert", reason))
+    done = {} if dry_run or not found else operations.reassert(store, chosen, Request(who(), "reassert", reason))
     if json_:
         click.echo(as_json({"dry_run": dry_run, **facts, **done}))
     if not found:

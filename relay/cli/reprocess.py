@@ -24,9 +24,9 @@ from relay.cli.common import (
 )
 from relay.cli.estimate import estimate_of, in_words
 from relay.cli.selecting import selected, selecting
-from relay.flow import steer
+from relay.flow import operations
+from relay.flow.operations import Cancelled, Request
 from relay.flow.selector import SelectionError
-from relay.flow.steer import Cancelled, Request
 from relay.settings import Settings
 from relay.store import audit, runs
 from relay.store.selection import BIGGEST_KEY, STATES, Selection, count
@@ -59,7 +59,7 @@ def reprocess(context: click.Context, dry_run: bool, yes: bool, reason: str | No
     if not dry_run and not reason:
         raise click.UsageError("say why with --reason")
     try:
-        chosen = steer.to_reprocess(selected(**asked))
+        chosen = operations.to_reprocess(selected(**asked))
     except SelectionError as error:
         raise click.UsageError(str(error)) from None
     loaded = settings()
@@ -71,7 +71,7 @@ def reprocess(context: click.Context, dry_run: bool, yes: bool, reason: str | No
     if not yes and not json_ and sys.stdin.isatty():
         _ask(loaded, store, chosen)
     try:
-        done = steer.reprocess(store, chosen, Request(who(), "reprocess", reason), progress=_progress())
+        done = operations.reprocess(store, chosen, Request(who(), "reprocess", reason), progress=_progress())
     except Cancelled as error:
         raise click.ClickException(f"{error}; what had not gone out was given back") from None
     if json_:

@@ -10,9 +10,9 @@ import click
 
 from relay.cli.common import settings
 from relay.flow.heartbeat import Heartbeat
-from relay.flow.parting import Parting, longest_stop
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.flow.stop_deadline import StopDeadline, longest_stop
 from relay.observe import systemd
 from relay.observe.memory import few_arenas
 from relay.observe.progress import serve_own_metrics
@@ -32,12 +32,12 @@ def run(console: bool) -> None:
     page = _page(loaded) if console else None
     relay = Relay(loaded)
     runner = Runner(relay, looked=systemd.ready)
-    parting = Parting(longest_stop(relay.settings.engagement_index.values()))
+    deadline = StopDeadline(longest_stop(relay.settings.engagement_index.values()))
 
     def stop(*_: object) -> None:
         systemd.stopping()
         runner.stop()
-        parting.begin()
+        deadline.begin()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

@@ -9,8 +9,8 @@ import click
 
 from relay.cli.common import as_json, json_option, nothing_matched, prepared, said, settings, table, who
 from relay.flow import verify as flow
+from relay.flow.operations import Request
 from relay.flow.relay import Relay
-from relay.flow.steer import Request
 from relay.flow.verify import Difference
 from relay.identity import mask
 from relay.index.found import FindError

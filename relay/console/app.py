@@ -19,9 +19,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from relay.cli.health import worth_a_look
 from relay.cli.rows import csv_cell
-from relay.cli.standing import worth_a_look
-from relay.console import bookings, resending, steering
+from relay.console import actions, bookings, resending
 from relay.console.access import Person, Role
 from relay.console.desk import Desk, source_lines, wrong_with_advice
 from relay.console.guard import Guard, is_ours
@@ -52,8 +52,8 @@ def application(relay: Relay) -> ASGIApp:
         Route("/", _reads(desk, _start)),
         Route("/bookings", _reads(desk, bookings.story)),
         Route("/bookings", _writes(desk, bookings.identity), methods=["POST"]),
-        Route("/act", _reads(desk, steering.ask)),
-        Route("/act", _writes(desk, steering.act), methods=["POST"]),
+        Route("/act", _reads(desk, actions.ask)),
+        Route("/act", _writes(desk, actions.act), methods=["POST"]),
         Route("/reprocess", _reads(desk, resending.ask)),
         Route("/reprocess", _writes(desk, resending.send), methods=["POST"]),
         Route("/style.css", _static(_STYLE, "text/css")),

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.console.access import Person, Role
+from relay.console.actions import DEEDS
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import link, page, problem
-from relay.console.steering import DEEDS
 from relay.flow.gather import gather
 from relay.flow.inquiry import Inquiry
 from relay.identity import mask

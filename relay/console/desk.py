@@ -7,8 +7,8 @@ import time
 from threading import Lock
 from typing import Final
 
-from relay.cli.glance import look
-from relay.cli.standing import Standing, troubles
+from relay.cli.health import Standing, troubles
+from relay.cli.survey import look
 from relay.console.advice import ADVICE, Advice
 from relay.flow.relay import Relay
 from relay.language.said import Said

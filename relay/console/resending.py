@@ -14,7 +14,7 @@ from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import page, problem
-from relay.flow import steer
+from relay.flow import operations
 from relay.flow.selector import SelectionError, selection
 from relay.language.said import quoted
 from relay.store.selection import STATES, Selection, count
@@ -40,7 +40,7 @@ def send(desk: Desk, request: Request, form: Mapping[str, str]) -> Response:
         return _page(desk, request, form)
     if not 0 < count(desk.store, chosen).total() <= MOST:
         return _page(desk, request, form)
-    steer.reprocess(desk.store, chosen, steer.Request(person.name, "console reprocess", reason))
+    operations.reprocess(desk.store, chosen, operations.Request(person.name, "console reprocess", reason))
     return RedirectResponse("/runs", 303)
 
 
@@ -65,4 +65,4 @@ def _page(desk: Desk, request: Request, asked: Mapping[str, str], complaint: str
 
 def _chosen(asked: Mapping[str, str]) -> Selection:
     given: dict[str, Any] = {name: asked[name] for name in FIELDS if asked.get(name)}
-    return steer.to_reprocess(selection(datetime.now(UTC), **given))
+    return operations.to_reprocess(selection(datetime.now(UTC), **given))

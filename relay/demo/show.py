@@ -19,7 +19,7 @@ from relay.demo.screen import Moment, Screen
 from relay.demo.stage import Stage
 from relay.demo.story import FORGETS_AT, OUTAGE_AT, tell
 from relay.demo.watch import SeenCall, Watch
-from relay.flow import steer
+from relay.flow import operations
 from relay.store.selection import Selection
 from relay.store.verification import RESULTS
 
@@ -134,8 +134,8 @@ class _Show:
         elif not self._said_again and elapsed >= self._forgot_at + _RECORDED_AFTER:
             since = datetime.now(UTC) - timedelta(seconds=elapsed - self._forgot_at) - _GATHERED_FOR
             lately = Selection(state=("indexed", "absent"), since=since)
-            request = steer.Request("demo", "reprocess", "the index's back end died")
-            done = steer.reprocess(self._stage.store, lately, request)
+            request = operations.Request("demo", "reprocess", "the index's back end died")
+            done = operations.reprocess(self._stage.store, lately, request)
             self._said_again = True
             self._screen.happened(elapsed, f"reprocess: {done['resent']} recent posts are sent again")
 

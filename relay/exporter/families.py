@@ -274,7 +274,7 @@ def _full_lists(notes: Mapping[str, Note], sources: Iterable[str]) -> Iterator[G
     bookings = _gauge(
         "full_list_bookings",
         "Bookings by what the last comparison with a full list found: created, changed, gone (differences, which were "
-        "sent), held (differences that wait for somebody's word), rejected (rows that cannot be read).",
+        "sent), held (differences that wait for an operator's decision), rejected (rows that cannot be read).",
         "source",
         "result",
     )

@@ -34,7 +34,7 @@ class Standing:
     outbox_errors: Mapping[str, datetime]  # {source: since}
     rejected: Mapping[str, int]  # {source: outbox rows rejected lately}
     restore_suspected: Mapping[str, datetime]  # {source: since when nothing is sent of it}
-    changes_held: Mapping[str, int]  # {source: changes that wait for somebody's word}
+    changes_held: Mapping[str, int]  # {source: changes that wait for an operator's decision}
     disagreeing: frozenset[str]  # the sources of which the workers' files say different things
     clocks: Mapping[str, float]  # {host: seconds that its clock is ahead of the database's}
     workers: int  # processes that have reported within a minute

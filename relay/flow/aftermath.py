@@ -13,7 +13,7 @@ Narrowing: a refused call that names nobody is sent again in halves, each half a
 be parked: for one bad post in a thousand twenty calls. Which posts stand under which suspicion is a number on
 the post, so it survives everything; a change of the posts' bookings meanwhile is simply what is sent next.
 
-Posts that were only said again (`DuePost.again`) lose nothing by a call that came to nothing: what the index holds of
+Posts that were only sent again (`DuePost.again`) lose nothing by a call that failed: what the index holds of
 them is the same, whether it was applied or not. Where such a call is refused for its content, suspicion falls on the
 others; an answer that names one of them parks it, and after one that names nobody it is no company any more, until it
 was accepted in a refresh. A refused call of nothing but such posts is narrowed like any other, in bulk.

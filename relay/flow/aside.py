@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from relay.change import OutboxRow
-from relay.flow.relay import Relay, SourceRoom
+from relay.flow.relay import Relay, SourceContext
 from relay.outbox.marks import Marked
 from relay.outbox.trouble import explain
 from relay.store import aside
@@ -19,7 +19,7 @@ from relay.store import aside
 log = logging.getLogger(__name__)
 
 
-def remember(relay: Relay, room: SourceRoom) -> None:
+def remember(relay: Relay, room: SourceContext) -> None:
     """Pass over what other processes have set aside, or an earlier one; asks once in a process."""
     if not room.reader.knows_aside:
         room.reader.pass_over(relay.store.transact(partial(aside.waiting, source=room.name)))
@@ -27,7 +27,7 @@ def remember(relay: Relay, room: SourceRoom) -> None:
 
 
 def follow_up(
-    relay: Relay, room: SourceRoom, rows: Sequence[OutboxRow], marked: Marked | None, *, complete: bool
+    relay: Relay, room: SourceContext, rows: Sequence[OutboxRow], marked: Marked | None, *, complete: bool
 ) -> None:
     """Set aside what could not be marked, and forget what no longer waits. `rows` were read, and were all there are if
     `complete`; None: nothing was to be marked."""

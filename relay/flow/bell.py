@@ -23,7 +23,7 @@ class Bell:
     """Calls `ring` with the names of sources, from a thread of its own."""
 
     def __init__(self, ring: Callable[[tuple[str, ...]], None]) -> None:
-        self._ring = ring
+        self._send_due = ring
         self._due: dict[str, float] = {}  # {source: when to ring for it}
         self._tries: dict[str, int] = {}
         self._changed = Condition()
@@ -74,7 +74,7 @@ class Bell:
                 for name in now:
                     del self._due[name]
             try:
-                self._ring(now)
+                self._send_due(now)
             except Exception as error:  # the next look of the schedule finds what there is
                 log.info("outboxes could not be rung for: %s", type(error).__name__)
             time.sleep(PAUSE)

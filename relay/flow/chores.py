@@ -8,4 +8,4 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-HINT: Final = timedelta(minutes=10)  # of `relay.flow.retention`: a scheduler that starts anew must not put it off
+EVERY: Final = timedelta(minutes=10)  # of `relay.flow.retention`: a scheduler that starts anew must not put it off

@@ -57,7 +57,7 @@ class Outgoing:
 
 
 def deliver(relay: Relay, name: LaneName, *, troubled: bool = True) -> Verdict | None:
-    """Make the lane's next call, if it may call and has something to say; None where it made none. With `troubled`
+    """Make the lane's next call, if it may call and has something to send; None where it made none. With `troubled`
     false it makes none for a lane that is blocked or failing: those have threads of their own."""
     index = relay.index_of(name)
     client = relay.client(name.engagement_index)  # before the lane is taken: one that cannot be made blocks nothing

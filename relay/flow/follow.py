@@ -1,4 +1,4 @@
-"""Following the lists: a source's bookings are weighed again when what decides over them has changed.
+"""Following the lists: a source's bookings are re-evaluated when what decides over them has changed.
 
 About every minute somebody looks (`CHECK`), and soon after intake has found other lists than those that stand.
 
@@ -7,12 +7,12 @@ About every minute somebody looks (`CHECK`), and soon after intake has found oth
       │                    (a list caught half written; a host with yesterday's file)
       ▼
     what would it do?      all bookings are gone through and nothing is changed
-      ├─ a few posts       it stands, and all bookings are weighed by it
-      └─ too many, or      it is held (`relay.store.changes`): what stood goes on standing until somebody approves it,
+      ├─ a few posts       it comes into force, and all bookings are re-evaluated by it
+      └─ too many, or      it is held (`relay.store.changes`): what was in force stays so until somebody approves it,
          back and forth    or the lists are right again
 
 From then on every look at what is to be done weighs for a moment (`SPELL`), so that intake and calls get their turn,
-until all bookings are weighed. How far it has come stands in the database; a crash costs a page.
+until all bookings are re-evaluated. How far it has come stands in the database; a crash costs a page.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def follow_all(relay: Relay, names: Sequence[str]) -> list[str]:
 
 
 def follow(relay: Relay, source_name: str) -> None:
-    """Look whether a source's lists have changed, where it is time to, and weigh its bookings again for a while."""
+    """Look whether a source's lists have changed, where it is time to, and re-evaluate its bookings for a while."""
     policies = relay.source(source_name).policies
     try:
         ground = policies.ground()
@@ -118,7 +118,7 @@ def _look(tx: Transaction, *, ground: Ground, error: str | None, instance: str) 
 
 
 def _standing(tx: Transaction, ground: Ground, held: Held) -> Ground | None:
-    """The ground that bookings are to be weighed by; None where none was agreed on yet."""
+    """The ground that bookings are to be evaluated by; None where none was agreed on yet."""
     if held.retired:
         return retired(ground.source)
     if held.agreed is None:

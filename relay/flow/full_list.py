@@ -28,7 +28,7 @@ from relay.change import Change
 from relay.flow import snapshot as lists
 from relay.flow.ground import Ground, ground_in
 from relay.flow.hold import effects
-from relay.flow.relay import Relay, SourceRoom
+from relay.flow.relay import Relay, SourceContext
 from relay.flow.snapshot import PAGE, Rejection
 from relay.identity import mask
 from relay.listing import ListingError
@@ -192,7 +192,7 @@ def _waiting(relay: Relay, name: str) -> set[str] | None:
 
 
 def _held_back(relay: Relay, name: str, plan: Plan) -> str | None:
-    """Why what goes has to wait for somebody's word; None: it has not."""
+    """Why what goes has to wait for an operator's decision; None: it has not."""
 
     def work(tx: Transaction) -> tuple[int, Hour]:
         held = sources.hold(tx, name)
@@ -231,7 +231,7 @@ def _go_through(
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    room: SourceRoom
+    room: SourceContext
     ground: Ground
     guard: Guard
     run: Run

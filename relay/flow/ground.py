@@ -85,7 +85,7 @@ def ground_in(tx: Transaction, found: Ground, held: Held) -> Ground:
     """What bookings are judged by in this transaction, which holds their source; `found` is what our files say.
 
     Where they say something else than what stands, a check of the lists is asked for. Where the other bookings are
-    weighed by something else they will all be weighed again.
+    weighed by something else they will all be re-evaluated.
     """
     judges = _standing(tx, found, held)
     if judges.fingerprint != found.fingerprint and not held.retired and held.seen != found.fingerprint:

@@ -31,7 +31,7 @@ from relay.database import describe
 from relay.flow import aside, restored
 from relay.flow.ground import Ground, ground_in
 from relay.flow.hold import hold_back, reason
-from relay.flow.relay import Relay, SourceRoom
+from relay.flow.relay import Relay, SourceContext
 from relay.flow.sameness import note_identity, other_reader
 from relay.narrow import lacks
 from relay.observe import metrics
@@ -59,7 +59,7 @@ _SHARED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an intake did: rows settled, whether more may wait, and the lanes that got something to say; or that another
+    """What an intake did: rows settled, whether more may wait, and the lanes that got something to send; or that another
     worker was at it."""
 
     rows: int
@@ -128,7 +128,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
 _Done = tuple[Settlement, frozenset[LaneName], datetime]
 
 
-def _settled(relay: Relay, room: SourceRoom, ground: Ground, rows: list[OutboxRow]) -> _Done | None:
+def _settled(relay: Relay, room: SourceContext, ground: Ground, rows: list[OutboxRow]) -> _Done | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
 
     def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
@@ -143,7 +143,7 @@ def _settled(relay: Relay, room: SourceRoom, ground: Ground, rows: list[OutboxRo
 
 
 def _settle(
-    room: SourceRoom, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction, *, at_once: bool = True
+    room: SourceContext, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction, *, at_once: bool = True
 ) -> _Done | None:
     """Settle the rows. With `at_once` what is new is written as such, without a look whether it is there already."""
     held = sources.lock(tx, room.name)

@@ -4,7 +4,7 @@
     posts that are due                     and with them what is unconfirmed; fewer than `min_posts_per_call` take along
                                            posts that the index has, the longest unsaid first. Deletes for which there
                                            is nobody are held for a while; anything else goes alone
-    nothing is due                         what is unconfirmed is said in company, and then some of what is to be
+    nothing is due                         what is unconfirmed is sent with others, and then some of what is to be
                                            refreshed, at the pace of bulk (R-34)
 
 Alone is what the index's memory may lose: a call of one post waits there for others, outside any transaction. What was
@@ -34,7 +34,7 @@ SMALL: Final = 50  # posts of a refresh that are worth a call
 
 
 class Load(NamedTuple):
-    """The posts of a call, none: there is nothing to say; and the lane's columns that change with it."""
+    """The posts of a call, none: there is nothing to send; and the lane's columns that change with it."""
 
     posts: list[DuePost]
     lane: dict[str, object]
@@ -90,7 +90,7 @@ def _in_company(tx: Transaction, lane: TakenLane, index: EngagementIndex, due: l
 
 
 def _to_confirm(tx: Transaction, lane: TakenLane, index: EngagementIndex) -> Load:
-    """Unconfirmed posts in company; without any company a present one alone, once more."""
+    """Unconfirmed posts with others; without any others a present one alone, once more."""
     if index.least_posts < 2:
         return Load([], {"say_again_at": None})
     before = tx.now - index.key_spacing

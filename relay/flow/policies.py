@@ -44,7 +44,7 @@ class PolicyFiles:
         return "; ".join(errors) or None
 
     def ground(self) -> Ground:
-        """What the source's bookings are weighed by now. Raises CatalogueError where a list was never right."""
+        """What the source's bookings are evaluated by now. Raises CatalogueError where a list was never right."""
         with self._lock:
             units = self._units.content() if self._units is not None else None
             residents = self._residents.content() if self._residents is not None else None

@@ -28,8 +28,8 @@ from relay.change import Change, Rejected, booking_id_of, event_id_of
 from relay.flow import restored
 from relay.flow.ground import Ground, ground_in
 from relay.flow.hold import HELD
-from relay.flow.relay import Relay, SourceRoom
-from relay.flow.steer import Request
+from relay.flow.operations import Request
+from relay.flow.relay import Relay, SourceContext
 from relay.outbox import settled
 from relay.outbox.settled import SettledRow
 from relay.post import ABSENT, PostKey, reconcile
@@ -139,7 +139,7 @@ def _pages(relay: Relay, name: str, since: datetime, *, write: bool) -> Iterator
 
 
 def _page(
-    tx: Transaction, *, room: SourceRoom, found: Ground, rows: list[SettledRow], odd: set[str], write: bool
+    tx: Transaction, *, room: SourceContext, found: Ground, rows: list[SettledRow], odd: set[str], write: bool
 ) -> Found:
     """A page: some ten statements, however many rows. `odd`: the bookings of which a row before was lost."""
     ground = found

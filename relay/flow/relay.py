@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRoom:
+class SourceContext:
     """What the steps need of one source."""
 
     name: str
@@ -74,7 +74,7 @@ class Relay:
         self._prepared = False
         self._engines: dict[str, Engine] = {}
         self._clients: dict[str, IndexClient] = {}
-        self._rooms: dict[str, SourceRoom] = {}
+        self._rooms: dict[str, SourceContext] = {}
         self.store = Store(self._engine(settings.database_url), clock)
         if self.store.engine.dialect.name == "postgresql":
             event.listen(self.store.engine, "connect", lambda *_: self.may_be_elsewhere.set())
@@ -112,7 +112,7 @@ class Relay:
 
     @property
     def guard(self) -> Guard:
-        """What may be removed, moved or brought without somebody's word."""
+        """What may be removed, moved or brought without an operator's decision."""
         said = self.settings.surge_guard
         alike = said.alike if self.settings.environment == "production" else 0
         return Guard(said.enabled, said.percent, said.least, alike)
@@ -173,7 +173,7 @@ class Relay:
         """The name of the source whose posts a lane carries; "" where it is no longer configured."""
         return self._source_of.get(lane, "")
 
-    def source(self, name: str) -> SourceRoom:
+    def source(self, name: str) -> SourceContext:
         """One source's outbox and policy."""
         with self._lock:
             room = self._rooms.get(name)
@@ -282,7 +282,7 @@ class Relay:
             )
         return engine
 
-    def _room(self, source: Source) -> SourceRoom:
+    def _room(self, source: Source) -> SourceContext:
         systems = {system.upper(): system for system in source.source_systems}
         sharing = self._readers[self.settings.outbox_of(source)]
         reader = OutboxReader(
@@ -293,7 +293,7 @@ class Relay:
             others=frozenset(x.upper() for s in sharing if s is not source for x in s.source_systems),
         )
         policies = PolicyFiles(self.settings, source)
-        return SourceRoom(source.name, reader, policies, policies.local_identities, systems)
+        return SourceContext(source.name, reader, policies, policies.local_identities, systems)
 
 
 def endpoint_of(index: EngagementIndex) -> Endpoint:

@@ -1,4 +1,4 @@
-"""Republishing: bookings that nobody changed are weighed again, a page at a time, and what differs is sent as bulk.
+"""Republishing: bookings that nobody changed are re-evaluated, a page at a time, and what differs is sent as bulk.
 
     page     one transaction: hold the lanes, read a thousand bookings and their posts, write down what differs
 
@@ -24,7 +24,7 @@ PAGE: Final = 1000  # bookings; some tens of milliseconds for which intake and c
 
 
 class GroundChanged(Exception):
-    """The source's bookings are by now weighed by another ground; nothing was changed."""
+    """The source's bookings are by now evaluated by another ground; nothing was changed."""
 
 
 def plan(store: Store, ground: Ground) -> Iterator[Difference]:
@@ -39,7 +39,7 @@ def republish(store: Store, ground: Ground, after: str) -> tuple[Difference, str
     """Weigh the page of bookings that follows the id `after` ("": the first), and have what differs sent as bulk.
 
     Gives what was changed, and the id to go on from; None where that was the last page.
-    Raises GroundChanged where `ground` is not what the source's row says its bookings are to be weighed by.
+    Raises GroundChanged where `ground` is not what the source's row says its bookings are to be evaluated by.
     """
     done, to = store.transact(partial(_page, ground=ground, after=after, write=True))
     store.transact(lambda tx: sources.weighed(tx, ground.source, ground.fingerprint, after, to))

@@ -15,10 +15,9 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.flow.chores import HINT
+from relay.flow.chores import EVERY
 from relay.flow.delivery import deliver
 from relay.flow.follow import follow, follow_all
-from relay.flow.hands import BLOCKED, FAILING, Hands
 from relay.flow.intake import intake
 from relay.flow.look import Looked, look
 from relay.flow.nightly_lists import compare_due
@@ -26,6 +25,7 @@ from relay.flow.oddities import look_due
 from relay.flow.relay import Relay
 from relay.flow.retention import prune
 from relay.flow.schedule import due_work
+from relay.flow.slots import BLOCKED, FAILING, Slots
 from relay.flow.verify import nightly
 from relay.flow.wake import Wake
 from relay.observe import progress
@@ -46,7 +46,7 @@ class Runner:
         self._looked = looked
         self._stop = Event()
         self._next_prune = 0.0  # on the steady clock
-        self._hands = Hands(settings.worker_threads, len(settings.engagement_index))
+        self._slots = Slots(settings.worker_threads, len(settings.engagement_index))
         self._queued: set[str] = set()  # what is to be begun yet: hinted at again, it is still one step
         self._queueing = Lock()
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
@@ -68,7 +68,7 @@ class Runner:
 
     def _look(self) -> None:
         if steady_seconds() >= self._next_prune:
-            self._next_prune = steady_seconds() + HINT.total_seconds()
+            self._next_prune = steady_seconds() + EVERY.total_seconds()
             self._submit(self._prune, "what is over")
             self._submit(self._full_lists, "at night")
         work = due_work(self._relay)
@@ -91,7 +91,7 @@ class Runner:
         self._looked()
 
     def _follow(self, name: str) -> None:
-        with self._hands.on(f"policy of {name}") as free:
+        with self._slots.on(f"policy of {name}") as free:
             if free:
                 follow(self._relay, name)
 
@@ -101,26 +101,26 @@ class Runner:
 
     def _look_at(self, names: tuple[str, ...]) -> None:
         """The outboxes of one database: which of them have rows."""
-        with self._hands.on_outbox(f"a look from {names[0]}", self._relay.party_of(names[0])) as free:
+        with self._slots.on_outbox(f"a look from {names[0]}", self._relay.party_of(names[0])) as free:
             seen = look(self._relay, names) if free else Looked([], [])
         for name in (*seen.take, *seen.apart):
             self._submit(self._intake, name)
 
     def _intake(self, name: str) -> None:
-        with self._hands.on_outbox(name, self._relay.party_of(name)) as free:
+        with self._slots.on_outbox(name, self._relay.party_of(name)) as free:
             taken = intake(self._relay, name) if free else None
         if taken is not None:
             for lane in taken.lanes:
                 self._submit(self._deliver, lane)
             if taken.more:
                 self._submit(self._intake, name)
-            self._wake.follow_up(name, taken, asked_again=self._hands.asked_again(name))
+            self._wake.follow_up(name, taken, asked_again=self._slots.asked_again(name))
 
     def _deliver(self, lane: LaneName) -> None:
-        with self._hands.on(str(lane), lane.engagement_index) as free:
+        with self._slots.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane, troubled=False) if free else None
         if free:  # it rings for itself until it has nothing more to say
-            for each in self._hands.to_ring(str(lane), lane.engagement_index, more=verdict is not None):
+            for each in self._slots.to_wake(str(lane), lane.engagement_index, more=verdict is not None):
                 self._submit(self._deliver, LaneName.parse(each))
 
     def _probe_failing(self, lane: LaneName) -> None:
@@ -130,7 +130,7 @@ class Runner:
         self._probe(lane, BLOCKED)
 
     def _probe(self, lane: LaneName, trouble: str) -> None:
-        with self._hands.on(str(lane), lane.engagement_index, trouble) as free:
+        with self._slots.on(str(lane), lane.engagement_index, trouble) as free:
             verdict = deliver(self._relay, lane) if free else None
         if verdict is not None:  # it may work again
             self._submit(self._deliver, lane)
@@ -141,7 +141,7 @@ class Runner:
         nightly(self._relay, self._stop.is_set)
 
     def _full_lists(self, _what: str) -> None:
-        with self._hands.on("full lists") as free:
+        with self._slots.on("full lists") as free:
             if free:
                 compare_due(self._relay, self._stop.is_set)
 

@@ -28,11 +28,11 @@ _MOST_LINKS: Final = 40  # as many as Linux follows
 
 
 class Work(NamedTuple):
-    """The outboxes to look at, by those that one may look at in turn; the lanes that have something to say; and the
-    sources whose lists are to be looked at or whose bookings are being weighed again.
+    """The outboxes to look at, by those that one may look at in turn; the lanes that have something to send; and the
+    sources whose lists are to be looked at or whose bookings are being re-evaluated.
 
     `lanes` are those that are known to work. `failing` and `blocked` are a few of those that are not, to be asked about
-    with threads of their own (`relay.flow.hands`).
+    with threads of their own (`relay.flow.slots`).
 
     `troubled` are the outboxes that are noted as not answering, each to be looked at alone, so that no other waits for
     it. Who finds that one answers clears the note, so whoever is sent to look must hear of it. Among them are those of

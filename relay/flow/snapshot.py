@@ -26,7 +26,7 @@ from relay import change
 from relay.booking import Booking
 from relay.change import Change, OutboxRow, Rejected, booking_id_of
 from relay.flow.ground import Ground, ground_in
-from relay.flow.relay import Relay, SourceRoom
+from relay.flow.relay import Relay, SourceContext
 from relay.flow.republish import weigh
 from relay.listing import COLUMNS, Line, ListingError, read_lines
 from relay.snapshot import Comparison, Fate, Known, is_gone, judge, removed, restated
@@ -148,7 +148,7 @@ def _pages(lines: Iterator[Line]) -> Iterator[list[Line]]:
 
 
 def _compare_page(
-    relay: Relay, room: SourceRoom, run: Run, lines: list[Line], taken_at: datetime, judge: Judge
+    relay: Relay, room: SourceContext, run: Run, lines: list[Line], taken_at: datetime, judge: Judge
 ) -> list[Rejection]:
     """Note what the lines mean; those rejected."""
     readings = [(line, _read(line, room)) for line in lines]
@@ -179,12 +179,12 @@ def _compare_page(
     return relay.store.transact(work)
 
 
-def _read(line: Line, room: SourceRoom) -> Change | Rejected:
+def _read(line: Line, room: SourceContext) -> Change | Rejected:
     return Rejected(line.mistake) if line.mistake else change.read(line.row, room.source_systems, room.local_identities)
 
 
 def _apply_page(
-    tx: Transaction, *, room: SourceRoom, ground: Ground, run: Run, after: str, taken_at: datetime
+    tx: Transaction, *, room: SourceContext, ground: Ground, run: Run, after: str, taken_at: datetime
 ) -> tuple[int, int, str | None]:
     """Apply the page after the id `after`: how many were changed, how many not, and the id to go on from, or None."""
     held = sources.hold(tx, room.name)
@@ -209,7 +209,7 @@ class Resolved:
 
 
 def resolve(
-    page: Iterable[Noted], known: Mapping[str, Known], room: SourceRoom, taken_at: datetime, judge: Judge = judge
+    page: Iterable[Noted], known: Mapping[str, Known], room: SourceContext, taken_at: datetime, judge: Judge = judge
 ) -> Resolved:
     """Judge again what was noted of a page of bookings: the outbox has gone on meanwhile."""
     states: list[Booking] = []
@@ -252,7 +252,7 @@ def _pack(row: OutboxRow) -> str:
     return json.dumps({name: text for name in COLUMNS if (text := getattr(row, name))}, ensure_ascii=False)
 
 
-def unpack(noted: Noted, room: SourceRoom) -> Change:
+def unpack(noted: Noted, room: SourceContext) -> Change:
     """What was noted of a listed booking that is to be applied."""
     assert noted.said is not None
     row = OutboxRow(noted.line or 0, operation=change.UPSERT, **json.loads(noted.said))

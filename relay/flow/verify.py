@@ -22,8 +22,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from relay.flow.operations import Request
 from relay.flow.relay import Relay
-from relay.flow.steer import Request
 from relay.index.found import FindError, Found
 from relay.post import ABSENT, UNKNOWN, PostKey, WantedChange
 from relay.store import audit, parked, posts, verification

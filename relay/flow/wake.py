@@ -21,11 +21,11 @@ from relay.database import describe
 from relay.flow.bell import Bell
 from relay.flow.intake import Taken
 from relay.flow.relay import Relay
-from relay.observe.seldom import Seldom
+from relay.observe.throttle import Throttle
 from relay.outbox.wakeup import Ears, PoolerBetweenError, listening
 
 log = logging.getLogger(__name__)
-log.addFilter(Seldom(300.0))
+log.addFilter(Throttle(300.0))
 
 CHECK_SECONDS: Final = 30.0  # how often the server is asked something: a dead connection must not look like a quiet one
 _PATIENCE: Final = 1.0  # how long a thread waits before it looks whether it is to stop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 STATUS: Final = {
-    # ── what is wrong (relay.cli.standing) ──
+    # ── what is wrong (relay.cli.health) ──
     "source {source}: {what}": "källa {source}: {what}",
     "the broker does not answer, so the workers get no work: {text}": (
         "meddelandekön svarar inte, så arbetsprocesserna hör ingenting: {text}"

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
 from relay.identity import mask
-from relay.observe.seldom import Seldom
+from relay.observe.throttle import Throttle
 
 LogFormat = Literal["json", "text"]
 
@@ -45,7 +45,7 @@ CAPPED: Final = (
 )
 
 # All through an outage these would say the same thing, several times a second.
-SELDOM: Final = (
+THROTTLED: Final = (
     "relay.store.transaction",
     "relay.flow.runner",
     "relay.celery_app.tasks",
@@ -86,11 +86,11 @@ def configure(level: str, format: LogFormat, stream: TextIO | None = None) -> No
     root.setLevel(level)
     for name in CAPPED:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    for name in SELDOM:
+    for name in THROTTLED:
         logger = logging.getLogger(name)
-        for earlier in [f for f in logger.filters if isinstance(f, Seldom)]:
+        for earlier in [f for f in logger.filters if isinstance(f, Throttle)]:
             logger.removeFilter(earlier)
-        logger.addFilter(Seldom())
+        logger.addFilter(Throttle())
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread

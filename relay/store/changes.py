@@ -1,4 +1,4 @@
-"""Held changes: what would have changed many posts at once, and waits for somebody's word.
+"""Held changes: what would have changed many posts at once, and waits for an operator's decision.
 
 A change of the lists is held as a whole: the ground that stands goes on standing. A change by the outbox is held by
 booking: what the booking system said is written down, and the posts of these bookings stay as they are.
@@ -159,7 +159,7 @@ def page(tx: Transaction, limit: int, before: int | None, source: str | None, st
 
 
 def waiting(tx: Transaction) -> dict[str, int]:
-    """{source: how many changes wait for somebody's word}; a source without is left out."""
+    """{source: how many changes wait for an operator's decision}; a source without is left out."""
     c = held_change.c
     asked = select(c.source, func.count().label("number")).where(c.status == HELD, c.ended_at.is_(None))
     return {row.source: row.number for row in tx.run(asked.group_by(c.source))}
@@ -183,7 +183,7 @@ def withdraw_lists(tx: Transaction, source: str, but: str | None = None) -> int:
 
 
 def decide(tx: Transaction, change_id: int, status: str, who: str, reason: str) -> None:
-    """Note somebody's word."""
+    """Note an operator's decision."""
     values = {"status": status, "decided_at": tx.now, "decided_by": who[:128], "reason": reason[:500]}
     tx.run(update(held_change).where(held_change.c.id == change_id).values(**values))
 

@@ -20,7 +20,7 @@ HOURLY: Final = timedelta(hours=1) + BOUND  # the turn of every chore but verify
 
 def repair(tx: Transaction, longest_lease: timedelta, longest_pause: timedelta, *, posts_too: bool = False) -> int:
     """Bring times from the future back; how many lanes that were. Posts are looked through where a lane was, or where
-    told to: then all bookings are weighed again too, for some may have been taken for over."""
+    told to: then all bookings are re-evaluated too, for some may have been taken for over."""
     now, late = tx.now, tx.now + BOUND
     well = (lane.c.failures == 0) & lane.c.blocked_code.is_(None)
     repaired = 0

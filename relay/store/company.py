@@ -1,4 +1,4 @@
-"""What a lane can say again: posts that are as they should be, for company, to confirm them, or to refresh them.
+"""What a lane can send again: posts that are as they should be, for company, to confirm them, or to refresh them.
 
 Each question is read from a small index in the order of what was last said: who goes along costs as many rows as go
 along, however many posts stand in the index.
@@ -61,7 +61,7 @@ def number_present(tx: Transaction, lane_id: int) -> int:
 
 
 def hold(tx: Transaction, post_ids: Iterable[int], until: datetime) -> None:
-    """Keep deletes back for company: until then they alone are no reason to take their lane."""
+    """Keep deletes back for others to go with: until then they alone are no reason to take their lane."""
     rows = given(tx.dialect, post.c.id).c
     held = update(post).where(post.c.id == rows.id).values(held_until=until)
     tx.run(held, {"rows": as_json({"id": each} for each in post_ids)})

@@ -98,7 +98,7 @@ def outbox_errors(tx: Transaction) -> Mapping[str, datetime]:
 
 
 def next_checks(tx: Transaction) -> Mapping[str, datetime]:
-    """{source: when a worker is next to look after it}, which it did a minute before that; 1970: none ever did."""
+    """{source: when a worker is next to check it}, which it did a minute before that; 1970: none ever did."""
     return {row.name: row.next_check_at for row in tx.run(select(source.c.name, source.c.next_check_at))}
 
 

@@ -64,7 +64,7 @@ def _standing(tx: Transaction, source_name: str) -> Row[Any] | None:
 
 
 def drop_old(tx: Transaction, before: datetime) -> int:
-    """Forget grounds that were noted before a time, do not stand, and wait for nobody's word."""
+    """Forget grounds that were noted before a time, do not stand, and wait for nobody's decision."""
     stands = exists().where(source.c.name == ground.c.source, source.c.agreed == ground.c.fingerprint)
     waits = exists().where(
         held_change.c.source == ground.c.source,

@@ -2,7 +2,7 @@
 
 worker    one row a process that does the relay's work, for a day: its host, its clock, what its lists say
 ground    what a source's bookings were or are judged by, by fingerprint
-held_change   a change that would have touched many posts at once, and waits for somebody's word; held_booking: the
+held_change   a change that would have touched many posts at once, and waits for a decision; held_booking: the
           bookings it keeps as they were
 index     what the configuration called each index, and which one that is
 audit     who changed what by a command, and why

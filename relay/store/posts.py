@@ -260,7 +260,7 @@ def carried(tx: Transaction, call_id: int, post_ids: Iterable[int]) -> bool:
 def doubt(tx: Transaction, call_id: int, post_ids: str, ended_at: datetime) -> None:
     """Hold the posts of a call that nobody ended in doubt: they count as sent when its lease ended.
 
-    `post_ids` is the JSON the call was opened with. What was said again is not in doubt: the index holds the same,
+    `post_ids` is the JSON the call was opened with. What was sent again is not in doubt: the index holds the same,
     whether the call was applied or not.
     """
     rows = given(tx.dialect, post.c.id, _AGAIN).c

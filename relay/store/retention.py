@@ -66,7 +66,7 @@ def drop_tombstones(tx: Transaction, before: datetime) -> int:
 def drop_absent_posts(tx: Transaction, before: datetime) -> int:
     """Forget posts of which the index holds nothing and has heard nothing since a time.
 
-    A delete that is still to be said again stays, twice as long at most.
+    A delete that is still to be sent again stays, twice as long at most.
 
     A lane with a call out is left alone: what that call does is still to be found out, and since when a post is not
     wanted says nothing of when it was sent, for it is the writer's word.

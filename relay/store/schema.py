@@ -48,7 +48,7 @@ source = Table(
     Column("error_since", Instant),
     Column("snapshot_run", BigInteger, nullable=False, server_default="0"),  # the list that may be applied to it
     Column("retired_at", Instant),  # null: its bookings are published
-    Column("weighed_by", String(32)),  # the ground all its bookings are weighed by (flow.ground); null: by several
+    Column("weighed_by", String(32)),  # the ground all its bookings are evaluated by (flow.ground); null: by several
     Column("weighed_to", String(128)),  # the booking that weighing them again has come to; null: it is done
     Column("seen", String(32)),  # another ground that the last check found, and the next one may begin to weigh by
     Column("next_check_at", Instant, nullable=False, server_default=LONG_AGO),

@@ -1,8 +1,8 @@
-"""Sources: the lock of each one's intake, how its outbox answers, and the ground its bookings are weighed by.
+"""Sources: the lock of each one's intake, how its outbox answers, and the ground its bookings are evaluated by.
 
-`weighed_by` is the fingerprint of a ground (relay.flow.ground): all bookings of the source are weighed by it, or shall
-be when the weighing under way has come to its end (`weighed_to`). Whoever weighs bookings by another one says so with
-`weigh_again`, and then all are weighed again.
+`weighed_by` is the fingerprint of a ground (relay.flow.ground): all bookings of the source are evaluated by it, or
+shall be when the weighing under way has come to its end (`weighed_to`). Who evaluates them by another says so with
+`weigh_again`, and then all are re-evaluated.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _hold(tx: Transaction, name: str, *, skip_locked: bool) -> Held | None:
 
 
 def weighed_by(tx: Transaction, name: str) -> str | None:
-    """The ground that the source's bookings are weighed by, or are to be."""
+    """The ground that the source's bookings are evaluated by, or are to be."""
     found: str | None = tx.run(select(source.c.weighed_by).where(source.c.name == name)).scalar_one_or_none()
     return found
 

@@ -18,7 +18,7 @@ def upsert(
     update: Sequence[Column[Any]],
     also: Mapping[str, object] | None = None,
 ) -> Executable:
-    """Insert the rows; where a row with their `key` stands, set its `update` columns (none: leave it be).
+    """Insert the rows; where a row with their `key` stands, set its `update` columns (none: leave it as it is).
 
     `also` are columns that such a row gets set to a plain value.
     """

@@ -1,4 +1,4 @@
-"""The causes that lie with the surge guard: what a booking should be is known, and waits for somebody's word.
+"""The causes that lie with the surge guard: what a booking should be is known, and waits for an operator's decision.
 
 To add one, write a function that says whether it holds, and put it into `HELD` where it is asked in turn.
 """

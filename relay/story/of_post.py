@@ -221,7 +221,7 @@ def _in_turn(f: Facts, p: Post) -> Cause | None:
 
 
 def said_alone(_f: Facts, p: Post) -> Cause | None:
-    """A post that is as it is wanted, and will be said again: told beside the answer."""
+    """A post that is as it is wanted, and will be sent again: told beside the answer."""
     if p.pending or not p.unconfirmed or p.parked_code is not None or p.lane.say_again_at is None:
         return None
     done = say("deleted") if p.wanted == ABSENT else say("sent")

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
+from relay.cli.health import Facts, Standing, wrong
 from relay.cli.main import cli
-from relay.cli.standing import Facts, Standing, wrong
 from relay.database import connect
 from relay.outbox import ddl
 from relay.store.migrate import upgrade

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.cli.standing import Facts, Standing, troubles
+from relay.cli.health import Facts, Standing, troubles
 from relay.console.advice import ADVICE
 from relay.console.listing import Listing
 from relay.console.lists import LISTS

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from relay.console.actions import DEEDS
 from relay.console.guard import HEADERS
 from relay.console.lists import LISTS
 from relay.console.show import MENU
-from relay.console.steering import DEEDS
 from relay.console.words import is_known, language_of
 from relay.post import DISCARDED
 from relay.sandbox.orders import Order

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import select, text
 
 from relay.database import connect
-from relay.flow.hands import MOMENT_SECONDS, Hands
 from relay.flow.intake import intake
 from relay.flow.relay import Relay
 from relay.flow.runner import Runner
+from relay.flow.slots import MOMENT_SECONDS, Slots
 from relay.outbox.ddl import create
 from relay.sandbox.server import Sandbox
 from relay.settings import parse
@@ -103,15 +103,15 @@ def test_a_dozen_outboxes_that_hang_and_two_that_are_wrong_delay_no_other(tmp_pa
 
 
 def test_outboxes_of_one_server_hold_a_quarter_of_the_threads() -> None:
-    hands = Hands(threads=8, indexes=1)
+    slots = Slots(threads=8, indexes=1)
     with (
-        hands.on_outbox("a", "server") as first,
-        hands.on_outbox("b", "server") as second,
-        hands.on_outbox("c", "server") as third,
-        hands.on_outbox("d", "another") as other,
+        slots.on_outbox("a", "server") as first,
+        slots.on_outbox("b", "server") as second,
+        slots.on_outbox("c", "server") as third,
+        slots.on_outbox("d", "another") as other,
     ):
         assert (first, second, third, other) == (True, True, False, True)
-    with hands.on_outbox("c", "server") as again:
+    with slots.on_outbox("c", "server") as again:
         assert again
 
 
@@ -140,12 +140,12 @@ def test_two_sources_of_one_table_leave_each_other_s_rows_however_it_is_written(
 
 
 def test_an_outbox_waits_a_moment_for_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.flow.hands.MOMENT_SECONDS", 30)  # one in which the other thread surely gets its turn
-    hands = Hands(threads=4, indexes=1)
+    monkeypatch.setattr("relay.flow.slots.MOMENT_SECONDS", 30)  # one in which the other thread surely gets its turn
+    slots = Slots(threads=4, indexes=1)
     begun, go_on = Event(), Event()
 
     def hold() -> None:
-        with hands.on_outbox("a", "server"):
+        with slots.on_outbox("a", "server"):
             begun.set()
             go_on.wait(30)
 
@@ -153,21 +153,21 @@ def test_an_outbox_waits_a_moment_for_its_share(monkeypatch: pytest.MonkeyPatch)
     thread.start()
     assert begun.wait(30)
     Thread(target=go_on.set).start()
-    with hands.on_outbox("b", "server") as free:
+    with slots.on_outbox("b", "server") as free:
         assert free
     thread.join()
 
 
 def test_a_party_that_let_one_wait_in_vain_keeps_no_other_waiting() -> None:
     """Else those of a hundred outboxes on a server that hangs that only wait take all the threads there are."""
-    hands = Hands(threads=4, indexes=1)
-    with hands.on_outbox("a", "server"):
+    slots = Slots(threads=4, indexes=1)
+    with slots.on_outbox("a", "server"):
         began = time.monotonic()
         for n in range(100):
-            with hands.on_outbox(f"b-{n}", "server") as free:
+            with slots.on_outbox(f"b-{n}", "server") as free:
                 assert not free
         assert time.monotonic() - began < 50 * MOMENT_SECONDS  # and not a moment for each of the hundred
-    with hands.on_outbox("b-1", "server") as free:
+    with slots.on_outbox("b-1", "server") as free:
         assert free
 
 
@@ -239,6 +239,6 @@ def test_lanes_that_have_much_to_say_take_turns(tmp_path: Path) -> None:
 
 
 def test_an_outbox_is_read_once_at_a_time() -> None:
-    hands = Hands(threads=8, indexes=1)
-    with hands.on_outbox("a", "server") as first, hands.on_outbox("a", "server") as again:
+    slots = Slots(threads=8, indexes=1)
+    with slots.on_outbox("a", "server") as first, slots.on_outbox("a", "server") as again:
         assert (first, again) == (True, False)

@@ -57,7 +57,7 @@ def test_what_comes_close_together_is_one_ring_more(bell: Bell, rings: Rings) ->
         begun.set()
         go_on.wait(20)
 
-    bell._ring = ring
+    bell._send_due = ring
     bell.ring(["a"])
     assert begun.wait(20)
     for _ in range(100):
@@ -79,12 +79,12 @@ def test_one_that_another_worker_is_at_is_rung_for_a_few_times(bell: Bell, rings
 
 def test_a_ring_that_fails_ends_nothing(bell: Bell, rings: Rings) -> None:
     def fail(names: tuple[str, ...]) -> None:
-        bell._ring = rings
+        bell._send_due = rings
         raise OSError
 
-    bell._ring = fail
+    bell._send_due = fail
     bell.ring(["a"])
-    wait_until(lambda: bell._ring is rings, "the one that fails")
+    wait_until(lambda: bell._send_due is rings, "the one that fails")
     bell.ring(["b"])
     wait_until(lambda: rings.of("b") == 1, "the next one")
 

@@ -104,7 +104,7 @@ def tunnelling(port: int) -> Handler:
 
 
 def forwarding(port: int) -> Handler:
-    """Hands everything on to 127.0.0.1:port, and what comes back."""
+    """Slots everything on to 127.0.0.1:port, and what comes back."""
 
     def handle(peer: socket.socket, number: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as target:

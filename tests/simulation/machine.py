@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import nap
 
-from relay.flow import steer
+from relay.flow import operations
 from relay.flow.delivery import Outgoing
 from relay.flow.hold import approve
-from relay.flow.steer import Request
+from relay.flow.operations import Request
 from relay.index.verdict import Verdict
 from relay.sandbox.collector import Collect
 from relay.sandbox.table import Row
@@ -166,7 +166,7 @@ class Machine(RuleBasedStateMachine):
         there = world.index()
         assert {key: there.get(key) for key in should} == should
         since_ever = Selection(since=START - timedelta(days=1), until=world.now() + timedelta(seconds=1))
-        steer.reassert(world.relay.store, since_ever, OPERATOR)
+        operations.reassert(world.relay.store, since_ever, OPERATOR)
         world.settle()
 
     def _keep_company(self) -> None:

@@ -15,7 +15,7 @@ from itertools import count
 import pytest
 
 from relay.flow.aftermath import lane_after, posts_after
-from relay.flow.hands import BLOCKED, FAILING, Hands
+from relay.flow.slots import BLOCKED, FAILING, Slots
 from relay.index.verdict import Kind, Verdict
 from relay.store import lanes, posts
 from relay.store.lanes import LaneName
@@ -50,7 +50,7 @@ class Region:
     working: int
     reasons: list[tuple[str, float]]
     chance: random.Random = field(default_factory=lambda: random.Random(7))
-    hands: Hands = field(default_factory=lambda: Hands(16, 1))
+    slots: Slots = field(default_factory=lambda: Slots(16, 1))
     waits: list[float] = field(default_factory=list)  # of the working lanes' posts, in seconds
     at: float = 0.0
 
@@ -97,7 +97,7 @@ class Region:
         self._at(self.at + 1, self._look)
 
     def _deliver(self, name: LaneName, trouble: str | None = None) -> None:
-        turn = self.hands.on(str(name), INDEX, trouble)
+        turn = self.slots.on(str(name), INDEX, trouble)
         if not turn.__enter__() or not self._call(name, trouble, lambda: turn.__exit__(None, None, None)):
             turn.__exit__(None, None, None)
 
@@ -127,7 +127,7 @@ class Region:
             if verdict.kind is Kind.ACCEPTED:
                 self.waits += [(now - post.wanted_since).total_seconds() for post in due]
             done()
-            for each in self.hands.to_ring(str(name), INDEX, more=True):
+            for each in self.slots.to_wake(str(name), INDEX, more=True):
                 self._deliver(LaneName.parse(each))
 
         self._at(self.at + lasts, ended)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.flow import recover, steer
-from relay.flow.steer import Request
+from relay.flow import operations, recover
+from relay.flow.operations import Request
 from relay.store.selection import Selection
 from tests.simulation.test_recover import is_suspected, run_recover
 from tests.simulation.world import World
@@ -95,7 +95,7 @@ def test_a_reprocess_before_the_recovery_neither_sends_old_times_nor_stands_in_i
     a_day_until_the_restore(world)
     passes(world, 1)
     calls = world.calls
-    done = steer.reprocess(world.relay.store, steer.to_reprocess(Selection(source="tidbok")), SAID_AGAIN)
+    done = operations.reprocess(world.relay.store, operations.to_reprocess(Selection(source="tidbok")), SAID_AGAIN)
     assert done["matched"] == 3
     passes(world, 10)
     assert world.calls == calls

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.flow import steer
+from relay.flow import operations
 from relay.flow.intake import intake
-from relay.flow.steer import Cancelled, Request
+from relay.flow.operations import Cancelled, Request
 from relay.store import runs, selection
 from relay.store.selection import Selection
 from tests.simulation.test_steered import book, states
@@ -29,7 +29,7 @@ def world(new_world: Callable[..., World]) -> World:
 
 
 def test_a_run_is_listed_until_its_posts_are_sent(world: World) -> None:
-    steer.reprocess(world.relay.store, TIDBOK, BY)
+    operations.reprocess(world.relay.store, TIDBOK, BY)
     ((row, waiting),) = world.relay.store.transact(lambda tx: runs.listed(tx, 9))
     assert (row.who, row.selection, row.matched, row.changed, waiting) == (
         "anna",
@@ -47,7 +47,7 @@ def test_a_run_is_listed_until_its_posts_are_sent(world: World) -> None:
 def test_a_cancelled_run_gives_back_what_was_not_sent_and_nothing_else(world: World) -> None:
     # given a run, of which one post was sent, and the booking of another one changed meanwhile
     calls = world.calls
-    steer.reprocess(world.relay.store, TIDBOK, BY)
+    operations.reprocess(world.relay.store, TIDBOK, BY)
     world.outbox.execute("UPDATE ei_post SET known = wanted, sent_at = ? WHERE id = 1", [world.now().isoformat()])
     book(world, "B1", days=31)
     intake(world.relay, "tidbok")
@@ -66,5 +66,5 @@ def test_a_cancelled_run_gives_back_what_was_not_sent_and_nothing_else(world: Wo
 def test_a_run_that_is_cancelled_while_it_marks_goes_no_further(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "PAGE", 1)
     with pytest.raises(Cancelled):
-        steer.reprocess(world.relay.store, TIDBOK, BY, progress=lambda run, _: runs.cancel(world.relay.store, run))
+        operations.reprocess(world.relay.store, TIDBOK, BY, progress=lambda run, _: runs.cancel(world.relay.store, run))
     assert states(world) == {"indexed": 3}

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from relay.flow import steer
+from relay.flow import operations
+from relay.flow.operations import Request
 from relay.flow.selector import SelectionError
-from relay.flow.steer import Request
 from relay.sandbox.orders import Order
 from relay.store import audit, overview
 from relay.store.selection import Selection
@@ -49,8 +49,8 @@ def test_a_reprocess_gives_back_what_the_index_has_lost(world: World) -> None:
     assert world.index() == {}
 
     # when
-    done = steer.reprocess(world.relay.store, TIDBOK, BY)
-    again = steer.reprocess(world.relay.store, TIDBOK, BY)
+    done = operations.reprocess(world.relay.store, TIDBOK, BY)
+    again = operations.reprocess(world.relay.store, TIDBOK, BY)
 
     # then
     assert done == {"matched": 3, "resent": 3, "waiting": 0, "run": 1}
@@ -64,7 +64,7 @@ def test_a_reprocess_gives_back_what_the_index_has_lost(world: World) -> None:
 
 
 def test_a_dry_run_changes_nothing(world: World) -> None:
-    done = steer.reprocess(world.relay.store, TIDBOK, BY, dry_run=True)
+    done = operations.reprocess(world.relay.store, TIDBOK, BY, dry_run=True)
 
     assert done == {"matched": 3, "resent": 0, "waiting": 0}
     assert not world.is_busy()
@@ -74,12 +74,12 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
 def test_an_empty_selection_is_refused(world: World) -> None:
     for dry_run in (False, True):
         with pytest.raises(SelectionError, match="nothing is selected"):
-            steer.reprocess(world.relay.store, Selection(), BY, dry_run=dry_run)
+            operations.reprocess(world.relay.store, Selection(), BY, dry_run=dry_run)
     assert not world.is_busy()
 
 
 def test_the_audit_log_says_what_was_asked_and_what_came_of_it(world: World) -> None:
-    steer.reprocess(world.relay.store, TIDBOK, BY)
+    operations.reprocess(world.relay.store, TIDBOK, BY)
 
     ended, asked = world.relay.store.transact(lambda tx: audit.latest(tx, 9))
     assert (asked.who, asked.command, asked.reason) == (BY.who, "reprocess", BY.reason)
@@ -92,9 +92,9 @@ def test_deletes_are_sent_again_only_where_absent_posts_are_asked_for(world: Wor
     world.write(operation="remove", booking_id="B0")
     world.settle()
 
-    assert steer.reprocess(world.relay.store, TIDBOK, BY, dry_run=True)["matched"] == 2
+    assert operations.reprocess(world.relay.store, TIDBOK, BY, dry_run=True)["matched"] == 2
     gone = Selection(booking="B0", state=("absent",))
-    assert steer.reprocess(world.relay.store, gone, BY)["resent"] == 1
+    assert operations.reprocess(world.relay.store, gone, BY)["resent"] == 1
     world.advance(SPACING)
     world.settle()
     assert len(world.index()) == 2
@@ -113,7 +113,7 @@ def test_a_retry_sends_what_was_refused(world: World) -> None:
     parked_change(world, "B1")
     world.core.cancel_orders()
 
-    assert steer.retry(world.relay.store, Selection(code="EI004"), BY, bulk=False) == 1
+    assert operations.retry(world.relay.store, Selection(code="EI004"), BY, bulk=False) == 1
     world.settle()
 
     assert states(world) == {"indexed": 3}
@@ -127,13 +127,13 @@ def test_a_discarded_change_leaves_the_index_as_it_is_until_the_booking_changes(
     before = world.calls
 
     # when it is discarded, nothing is sent
-    assert steer.discard(world.relay.store, Selection(booking="B1"), BY) == 1
+    assert operations.discard(world.relay.store, Selection(booking="B1"), BY) == 1
     world.advance(SPACING)
     world.settle()
     assert (world.index(), world.calls, states(world)) == (held, before, {"indexed": 2, "discarded": 1})
 
     # and not by a reprocess of everything either, unless it is asked for by name
-    assert steer.reprocess(world.relay.store, TIDBOK, BY, dry_run=True)["matched"] == 2
+    assert operations.reprocess(world.relay.store, TIDBOK, BY, dry_run=True)["matched"] == 2
 
     # when the booking is removed, the post that the index still holds goes
     world.write(operation="remove", booking_id="B1")
@@ -145,7 +145,7 @@ def test_a_discarded_change_leaves_the_index_as_it_is_until_the_booking_changes(
 def test_a_discarded_post_expires_like_any_other(world: World) -> None:
     """R-22"""
     parked_change(world, "B1")
-    steer.discard(world.relay.store, Selection(booking="B1"), BY)
+    operations.discard(world.relay.store, Selection(booking="B1"), BY)
     world.core.cancel_orders()
 
     world.advance(timedelta(days=41).total_seconds())

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from relay.flow import steer
+from relay.flow import operations
 from relay.flow.intake import intake
+from relay.flow.operations import Request
 from relay.flow.restored import LOST
-from relay.flow.steer import Request
 from relay.sandbox.orders import Order
 from relay.store import lanes, parked, restores
 from relay.store.lanes import LaneName
@@ -159,7 +159,7 @@ def test_a_post_that_is_sent_in_bulk(world: World) -> None:
     for _ in range(3):  # a lone post is said once more
         world.advance(SPACING)
         world.work()
-    steer.reprocess(world.relay.store, Selection(source="tidbok"), BY)
+    operations.reprocess(world.relay.store, Selection(source="tidbok"), BY)
     assert why(world).answer.reason == "bulk"
     assert last_line(world).startswith("It will be in the index by 08:1")
 

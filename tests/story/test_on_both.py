@@ -10,8 +10,8 @@ from sqlalchemy import insert
 from relay.flow.gather import gather
 from relay.flow.inquiry import Found, Inquiry
 from relay.flow.intake import intake
+from relay.flow.operations import Request, reprocess
 from relay.flow.relay import Relay
-from relay.flow.steer import Request, reprocess
 from relay.outbox.table import outbox_table
 from relay.store import condition, rejected, runs, sources
 from relay.store.selection import Selection, listed

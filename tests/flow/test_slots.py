@@ -4,82 +4,82 @@ from __future__ import annotations
 
 import pytest
 
-from relay.flow.hands import BLOCKED, FAILING, Hands
+from relay.flow.slots import BLOCKED, FAILING, Slots
 
 
 def test_one_party_is_worked_on_once_at_a_time() -> None:
     # Given work on a lane, when it is asked for again, then it is refused, and free when the work is done
-    hands = Hands(threads=4, indexes=1)
-    with hands.on("lane", "index") as first, hands.on("lane", "index") as second:
+    slots = Slots(threads=4, indexes=1)
+    with slots.on("lane", "index") as first, slots.on("lane", "index") as second:
         assert (first, second) == (True, False)
-    with hands.on("lane", "index") as third:
+    with slots.on("lane", "index") as third:
         assert third
 
 
 def test_who_was_at_it_is_told_once_that_it_was_asked_for_again() -> None:
-    hands = Hands(threads=4, indexes=1)
-    with hands.on("lane"), hands.on("lane"):
+    slots = Slots(threads=4, indexes=1)
+    with slots.on("lane"), slots.on("lane"):
         pass
-    assert hands.asked_again("lane")
-    assert not hands.asked_again("lane")
+    assert slots.asked_again("lane")
+    assert not slots.asked_again("lane")
 
 
 def test_an_index_that_hangs_leaves_threads_for_the_others() -> None:
     """R-35: a dead addressee does not block calls to other addressees."""
     # Given eight threads and two indexes, and calls to one of them that do not come back
-    hands = Hands(threads=8, indexes=2)
-    held = [hands.on(f"lane {n}", "dead") for n in range(8)]
+    slots = Slots(threads=8, indexes=2)
+    held = [slots.on(f"lane {n}", "dead") for n in range(8)]
     # When it has its share of the threads, then no more are given to it, but to the other index and to intake
     assert [turn.__enter__() for turn in held] == [True] * 2 + [False] * 6
-    with hands.on("other lane", "alive") as other, hands.on("a source") as source:
+    with slots.on("other lane", "alive") as other, slots.on("a source") as source:
         assert (other, source) == (True, True)
     for turn in held:
         turn.__exit__(None, None, None)
-    with hands.on("lane 7", "dead") as again:
+    with slots.on("lane 7", "dead") as again:
         assert again
 
 
 def test_who_was_turned_away_from_an_index_is_told_in_turn() -> None:
-    hands = Hands(threads=2, indexes=1)
-    with hands.on("lane 1", "index"):
+    slots = Slots(threads=2, indexes=1)
+    with slots.on("lane 1", "index"):
         for lane in ("lane 2", "lane 3", "lane 2", "lane 4"):
-            with hands.on(lane, "index") as free:
+            with slots.on(lane, "index") as free:
                 assert not free
-    assert hands.turned_away("index") == "lane 2"
-    with hands.on("lane 3", "index"):
+    assert slots.turned_away("index") == "lane 2"
+    with slots.on("lane 3", "index"):
         pass  # it was begun all the same
-    assert hands.turned_away("another index") is None
-    assert hands.turned_away("index") == "lane 4"
-    assert hands.turned_away("index") is None
+    assert slots.turned_away("another index") is None
+    assert slots.turned_away("index") == "lane 4"
+    assert slots.turned_away("index") is None
 
 
 def test_lanes_that_do_not_work_leave_most_of_the_share_to_those_that_do() -> None:
     """R-33: the hour of a healthy lane is not spent on the calls of a blocked one."""
     # given a share of eight, and more blocked and failing lanes than that, whose calls do not come back
-    hands = Hands(threads=16, indexes=1)
-    blocked = [hands.on(f"blocked {n}", "index", BLOCKED) for n in range(20)]
-    failing = [hands.on(f"failing {n}", "index", FAILING) for n in range(20)]
+    slots = Slots(threads=16, indexes=1)
+    blocked = [slots.on(f"blocked {n}", "index", BLOCKED) for n in range(20)]
+    failing = [slots.on(f"failing {n}", "index", FAILING) for n in range(20)]
     assert sum(turn.__enter__() for turn in blocked) == 2
     assert sum(turn.__enter__() for turn in failing) == 2
     # then the working ones get the rest, and all of it when the others are through
-    working = [hands.on(f"working {n}", "index") for n in range(20)]
+    working = [slots.on(f"working {n}", "index") for n in range(20)]
     assert sum(turn.__enter__() for turn in working) == 4
-    assert hands.turned_away("index") == "working 4"
+    assert slots.turned_away("index") == "working 4"
     for turn in [*working, *blocked, *failing]:
         turn.__exit__(None, None, None)
-    again = [hands.on(f"working {n}", "index") for n in range(20)]
+    again = [slots.on(f"working {n}", "index") for n in range(20)]
     assert sum(turn.__enter__() for turn in again) == 8
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 6])
 def test_a_working_lane_has_a_thread_beside_blocked_ones_however_few_there_are(threads: int) -> None:
-    hands = Hands(threads=threads, indexes=1)
-    held = [hands.on(f"lane {n} {why}", "index", why) for why in (BLOCKED, FAILING) for n in range(9)]
+    slots = Slots(threads=threads, indexes=1)
+    held = [slots.on(f"lane {n} {why}", "index", why) for why in (BLOCKED, FAILING) for n in range(9)]
     assert sum(turn.__enter__() for turn in held) >= 1
-    with hands.on("working", "index") as free:
+    with slots.on("working", "index") as free:
         assert free
 
 
 def test_with_one_thread_an_index_still_gets_it() -> None:
-    with Hands(threads=1, indexes=3).on("lane", "index") as free:
+    with Slots(threads=1, indexes=3).on("lane", "index") as free:
         assert free

@@ -10,7 +10,7 @@ from typing import Final
 PAUSE_SECONDS: Final = 5.0
 
 
-class Seldom(logging.Filter):
+class Throttle(logging.Filter):
     """Lets one record of a kind pass in `seconds`; the next one that passes bears the number of those left out.
 
     A kind is a message before its arguments are put in, and the step it is about. For a logger that says few

@@ -8,7 +8,7 @@ outboxes, however many lie on it. An outbox whose party's share is used waits a 
 milliseconds, and is then dropped too: it comes again at the next tick. A party that let one wait in vain keeps no other
 waiting, until one of its own is done: hundreds of moments a second would be all the threads there are. A lane that is
 turned away because its index's share is used is remembered (`turned_away`), for whoever ends a call to ring for it
-before ringing for itself: else the lanes that came first would keep the share until they have nothing more to say.
+before ringing for itself: else the lanes that came first would keep the share until they have nothing more to send.
 Of an index's share, lanes that are failing or blocked get at most half, and blocked ones at most half of that: however
 many they are and however long their calls hang, lanes that are known to work go on beside them. They are not
 remembered: the schedule asks again.
@@ -31,7 +31,7 @@ BLOCKED: Final = "blocked"
 MOMENT_SECONDS: Final = 0.1  # that an intake waits for its share
 
 
-class Hands:
+class Slots:
     """The work that is being done in this process, by party."""
 
     def __init__(self, threads: int, indexes: int) -> None:
@@ -102,7 +102,7 @@ class Hands:
                 del waits[first]
             return first
 
-    def to_ring(self, what: str, index: str, *, more: bool) -> list[str]:
+    def to_wake(self, what: str, index: str, *, more: bool) -> list[str]:
         """For what whoever has ended `what`, a step on that index, is to ring: for who was turned away, and then for
         itself, where it has `more` to do or was hinted at meanwhile."""
         other = self.turned_away(index)

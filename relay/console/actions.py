@@ -19,7 +19,7 @@ from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import page, problem
-from relay.flow import hold, steer
+from relay.flow import hold, operations
 from relay.identity import mask
 from relay.language.said import quoted
 from relay.store import audit, changes, overview, runs
@@ -126,12 +126,14 @@ def _of_post(desk: Desk, about: str) -> Mapping[str, object]:
 
 
 def _retry(desk: Desk, about: str, who: str, reason: str) -> None:
-    request = steer.Request(who, "console parked retry", reason)
-    steer.retry(desk.store, Selection(keys=(int(about),)), request, bulk=False)
+    request = operations.Request(who, "console parked retry", reason)
+    operations.retry(desk.store, Selection(keys=(int(about),)), request, bulk=False)
 
 
 def _discard(desk: Desk, about: str, who: str, reason: str) -> None:
-    steer.discard(desk.store, Selection(keys=(int(about),)), steer.Request(who, "console parked discard", reason))
+    operations.discard(
+        desk.store, Selection(keys=(int(about),)), operations.Request(who, "console parked discard", reason)
+    )
 
 
 # ── held changes ──

@@ -29,7 +29,7 @@ def longest_stop(indexes: Iterable[EngagementIndex]) -> float:
     return (longest + _AFTER_A_CALL).total_seconds()
 
 
-class Parting:
+class StopDeadline:
     """Watches over one stop of this process, from `begin` to `end`, both safe to call more than once."""
 
     def __init__(self, seconds: float) -> None:
@@ -37,7 +37,7 @@ class Parting:
         self._seconds = seconds
         self._begun = Event()
         self._ended = Event()
-        Thread(target=self._watch, name="parting", daemon=True).start()
+        Thread(target=self._watch, name="stop deadline", daemon=True).start()
 
     def begin(self) -> None:
         """The process was told to stop."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.observe.logging import SELDOM, configure
-from relay.observe.seldom import Seldom
+from relay.observe.logging import THROTTLED, configure
+from relay.observe.throttle import Throttle
 
 
 def record(text: str, *args: object, step: str | None = None) -> Any:
@@ -19,34 +19,34 @@ def record(text: str, *args: object, step: str | None = None) -> Any:
 
 
 def test_the_same_is_said_once_whatever_its_arguments() -> None:
-    seldom = Seldom(60)
-    assert seldom.filter(record("away: %s", "refused"))
-    assert not seldom.filter(record("away: %s", "timed out"))
+    throttle = Throttle(60)
+    assert throttle.filter(record("away: %s", "refused"))
+    assert not throttle.filter(record("away: %s", "timed out"))
 
 
 def test_something_else_is_said_at_once() -> None:
-    seldom = Seldom(60)
-    assert seldom.filter(record("away", step="tick"))
-    assert seldom.filter(record("away", step="deliver"))
-    assert seldom.filter(record("lost", step="tick"))
+    throttle = Throttle(60)
+    assert throttle.filter(record("away", step="tick"))
+    assert throttle.filter(record("away", step="deliver"))
+    assert throttle.filter(record("lost", step="tick"))
 
 
 def test_what_is_said_again_tells_how_often_it_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("relay.observe.seldom.time.monotonic", lambda: now[0])
-    seldom = Seldom(5)
+    monkeypatch.setattr("relay.observe.throttle.time.monotonic", lambda: now[0])
+    throttle = Throttle(5)
     first = record("away")
-    assert seldom.filter(first)
+    assert throttle.filter(first)
     assert not hasattr(first, "left_out")
-    assert not any(seldom.filter(record("away")) for _ in range(3))
+    assert not any(throttle.filter(record("away")) for _ in range(3))
 
     now[0] += 5
     later = record("away")
-    assert seldom.filter(later)
+    assert throttle.filter(later)
     assert later.left_out == 3
 
     now[0] += 5
-    assert seldom.filter(last := record("away"))
+    assert throttle.filter(last := record("away"))
     assert not hasattr(last, "left_out")
 
 
@@ -56,10 +56,10 @@ def test_configuring_twice_does_not_filter_twice() -> None:
     try:
         configure("INFO", "json")
         configure("INFO", "json")
-        for name in SELDOM:
-            assert [type(f) for f in logging.getLogger(name).filters].count(Seldom) == 1
+        for name in THROTTLED:
+            assert [type(f) for f in logging.getLogger(name).filters].count(Throttle) == 1
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-        for name in SELDOM:
+        for name in THROTTLED:
             logging.getLogger(name).filters[:] = []

@@ -17,9 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.cli.changes import change_facts
 from relay.cli.common import open_store
 from relay.cli.found import found_last, list_facts, verified_facts
+from relay.cli.health import Facts, Standing
 from relay.cli.lanes import lane_facts, read_lanes
 from relay.cli.probe import ping_broker, verdict
-from relay.cli.standing import Facts, Standing
 from relay.flow.follow import CHECK
 from relay.flow.relay import Relay
 from relay.identity import mask

@@ -1,4 +1,4 @@
-"""What operators do to many posts at once: send again, retry what is parked, or leave it be.
+"""What operators do to many posts at once: send again, retry what is parked, or leave it as it is.
 
 Each is worked through in pages (`relay.store.selection`), so it can be broken off anywhere and asked for again: what
 is done is done, and is not done twice. Two entries of the audit log frame it: what was asked for, written with the
@@ -86,7 +86,7 @@ def reprocess(
 
 
 def reassert(store: Store, chosen: Selection, request: Request) -> dict[str, int]:
-    """Say again every state that was last sent in a time, deletes included, at R-34's pace: {"matched", "resent",
+    """Send again every state that was last sent in a time, deletes included, at R-34's pace: {"matched", "resent",
     "waiting"}. `waiting` are those that are about to be sent anyway."""
     matched, resent = _change(store, replace(chosen, state=REASSERTED), request, parked.forget, "resent")
     return {"matched": matched, "resent": resent, "waiting": matched - resent}
