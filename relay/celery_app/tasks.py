@@ -55,7 +55,7 @@ _relay = Relay(settings)
 _slots = Slots(settings.worker_threads, len(settings.engagement_index))
 _stopping = False
 _heartbeat = Heartbeat(_relay)
-_wake = Wake(_relay, lambda names: _hint_together(names))
+_wake = Wake(_relay, lambda names: _look_soon(names))
 _deadline: StopDeadline | None = None  # of a worker; whoever only imports the tasks has none
 
 
@@ -88,7 +88,7 @@ def _send(task: Task[Any, Any], *names: object) -> None:
         task.apply_async(tuple(map(str, names)), expires=MESSAGE_SECONDS)
 
 
-def _hint_together(sources: tuple[str, ...]) -> None:
+def _look_soon(sources: tuple[str, ...]) -> None:
     for names in _relay.by_database(sources):
         _send(intake, *names)
 

@@ -59,8 +59,9 @@ _SHARED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an intake did: rows settled, whether more may wait, and the lanes that got something to send; or that another
-    worker was at it."""
+    """What an intake did: rows settled, whether more may wait, and the lanes that got something to send.
+
+    `elsewhere`: another worker was at it."""
 
     rows: int
     more: bool

@@ -88,10 +88,10 @@ class Relay:
         self.may_be_elsewhere = Event()  # set: our database may be on another server than it was (relay.flow.cluster)
         self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
         self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
-        self.rings: set[str] = set()  # sources whose outbox's database tells this process of new rows
+        self.notifies: set[str] = set()  # sources whose outbox's database notifies this process of new rows
         # A clock that is given stands or jumps, and says nothing of how long an outbox has really been quiet.
         bound = settings.quiet_poll_interval if clock is None else settings.poll_interval
-        self.rounds = Rounds(settings.poll_interval, bound, self.rings.__contains__)
+        self.rounds = Rounds(settings.poll_interval, bound, self.notifies.__contains__)
         self._sources = {source.name: source for source in settings.source}
         self._readers: defaultdict[Place, list[Source]] = defaultdict(list)  # the sources of each table, as configured
         for source in settings.source:

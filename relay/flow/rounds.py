@@ -2,8 +2,8 @@
 
 A booking that comes after a silence waits at most a tenth of it, and at most `quiet_poll_interval`: far within
 the hour of R-33 and what the alerts allow. A silence ends with a call of one of the source's lanes, whichever process
-made it, or with the start of this one. An outbox whose database rings (`relay.flow.wake`) is looked at at the bound
-only: that is the net for a ring that was lost.
+made it, or with the start of this one. An outbox whose database notifies (`relay.flow.wake`) is looked at at the bound
+only: that is the net for a notification that was lost.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Rounds:
         self,
         interval: timedelta,
         bound: timedelta,
-        rings: Callable[[str], bool],
+        notifies: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._least = interval.total_seconds()
         self._most = max(min(bound, LONGEST), interval).total_seconds()
-        self._rings = rings
+        self._notifies = notifies
         self._clock = clock
         self._began = self._clock()
         self._looked: dict[str, float] = {}
@@ -40,7 +40,7 @@ class Rounds:
         found = []
         for name, quiet in sources:
             seconds = min(quiet.total_seconds() if quiet is not None else now - self._began, now - self._began)
-            pause = self._most if self._rings(name) else min(seconds / SHARE, self._most)
+            pause = self._most if self._notifies(name) else min(seconds / SHARE, self._most)
             last = self._looked.get(name)
             if last is None or pause <= self._least or now - last >= pause - self._least / 2:
                 self._looked[name] = now

@@ -50,7 +50,7 @@ class Runner:
         self._queued: set[str] = set()  # what is to be begun yet: hinted at again, it is still one step
         self._queueing = Lock()
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="ei-relay")
-        self._wake = Wake(relay, self._rung)
+        self._wake = Wake(relay, self._look_soon)
 
     def stop(self) -> None:
         """Ask the run to end; safe from a signal handler."""
@@ -95,7 +95,7 @@ class Runner:
             if free:
                 follow(self._relay, name)
 
-    def _rung(self, names: tuple[str, ...]) -> None:
+    def _look_soon(self, names: tuple[str, ...]) -> None:
         for together in self._relay.by_database(names):
             self._submit(self._look_at, together)
 
@@ -119,7 +119,7 @@ class Runner:
     def _deliver(self, lane: LaneName) -> None:
         with self._slots.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane, troubled=False) if free else None
-        if free:  # it rings for itself until it has nothing more to say
+        if free:  # it comes again by itself until it has nothing more to send
             for each in self._slots.to_wake(str(lane), lane.engagement_index, more=verdict is not None):
                 self._submit(self._deliver, LaneName.parse(each))
 

@@ -7,7 +7,7 @@ leaves some free for the other indexes and for intake, a database server that ha
 outboxes, however many lie on it. An outbox whose party's share is used waits a moment, for a healthy one is read in
 milliseconds, and is then dropped too: it comes again at the next tick. A party that let one wait in vain keeps no other
 waiting, until one of its own is done: hundreds of moments a second would be all the threads there are. A lane that is
-turned away because its index's share is used is remembered (`turned_away`), for whoever ends a call to ring for it
+turned away because its index's share is used is remembered (`turned_away`), for whoever ends a call to wake it
 before ringing for itself: else the lanes that came first would keep the share until they have nothing more to send.
 Of an index's share, lanes that are failing or blocked get at most half, and blocked ones at most half of that: however
 many they are and however long their calls hang, lanes that are known to work go on beside them. They are not
@@ -103,7 +103,7 @@ class Slots:
             return first
 
     def to_wake(self, what: str, index: str, *, more: bool) -> list[str]:
-        """For what whoever has ended `what`, a step on that index, is to ring: for who was turned away, and then for
+        """For what whoever has ended `what`, a step on that index, is to wake: who was turned away, and then for
         itself, where it has `more` to do or was hinted at meanwhile."""
         other = self.turned_away(index)
         others = [] if other is None else [other]

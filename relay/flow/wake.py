@@ -1,11 +1,11 @@
-"""Hears of new rows as they are committed, where an outbox's database tells of them (`relay.outbox.wakeup`).
+"""Listens for new rows as they are committed, where an outbox's database notifies of them (`relay.outbox.wakeup`).
 
 A thread for each database, with one connection, however many outboxes are in it. It is no more than a quicker way to
-the same look that the schedule takes: a source counts as one that rings (`Relay.rings`), and is polled less often, only
-while somebody listens who knows that its trigger is there. When the connection dies, its sources are polled as ever,
-and listening is tried again; every connection begins with a look, for what was committed before it.
+the same look that the schedule takes: a source counts as one that notifies (`Relay.notifies`), and is polled less
+often, only while somebody listens who knows that its trigger is there. When the connection dies, its sources are polled
+as ever, and listening is tried again; every connection begins with a look, for what was committed before it.
 
-Each process hears for itself. Several workers that look at one outbox at once do no harm: one of them gets its lock.
+Each process listens for itself. Several workers that look at one outbox at once do no harm: one of them gets its lock.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from threading import Event, Thread
 from typing import Final
 
 from relay.database import describe
-from relay.flow.bell import Bell
 from relay.flow.intake import Taken
+from relay.flow.pacing import Pacing
 from relay.flow.relay import Relay
 from relay.observe.throttle import Throttle
-from relay.outbox.wakeup import Ears, PoolerBetweenError, listening
+from relay.outbox.wakeup import Listener, PoolerBetweenError, listening
 
 log = logging.getLogger(__name__)
 log.addFilter(Throttle(300.0))
@@ -31,7 +31,7 @@ CHECK_SECONDS: Final = 30.0  # how often the server is asked something: a dead c
 _PATIENCE: Final = 1.0  # how long a thread waits before it looks whether it is to stop
 _FIRST_REST, _LONGEST_REST = 1.0, 60.0
 _POOLER: Final = (
-    "the database of an outbox is listened to through a pooler, where nothing is heard: "
+    "the database of an outbox is listened to through a pooler, where no notification comes: "
     "set wake_up_url to a direct address of it; until then its outboxes are polled"
 )
 _NO_TRIGGER: Final = (
@@ -41,12 +41,12 @@ _NO_TRIGGER: Final = (
 
 
 class Wake:
-    """All that one process hears with. `ring` looks at the outboxes of these sources now, and must not take long."""
+    """All that one process listens with. `look` looks at the outboxes of these sources now, and must not take long."""
 
-    def __init__(self, relay: Relay, ring: Callable[[tuple[str, ...]], None]) -> None:
+    def __init__(self, relay: Relay, look: Callable[[tuple[str, ...]], None]) -> None:
         self._relay = relay
         self._stop = Event()
-        self.bell = Bell(ring)
+        self.pacing = Pacing(look)
         self._databases = _databases(relay)
         self._threads = [
             Thread(target=self._run, args=(url, names), name="wake-up", daemon=True)
@@ -56,61 +56,61 @@ class Wake:
     def start(self) -> None:
         """Begin to listen; nothing at all where no source is to be listened to."""
         if self._threads:
-            self.bell.start()
+            self.pacing.start()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """Listen no more; returns at once."""
         self._stop.set()
-        self.bell.stop()
+        self.pacing.stop()
 
     def follow_up(self, name: str, taken: Taken, *, asked_again: bool) -> None:
-        """An intake has ended: whoever was rung for meanwhile may have a row that it had read past."""
-        if name not in self._relay.rings:
+        """An intake has ended: a look that was asked for meanwhile may find a row that it had read past."""
+        if name not in self._relay.notifies:
             return
         if taken.elsewhere:
-            self.bell.again(name)
+            self.pacing.again(name)
         else:
-            self.bell.looked_at(name)
+            self.pacing.looked_at(name)
             if asked_again:
-                self.bell.ring([name])
+                self.pacing.ask([name])
 
     def _run(self, url: str, names: list[str]) -> None:
         rest = _FIRST_REST
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                with listening(url) as ears:
-                    self._listen(ears, names)
+                with listening(url) as listener:
+                    self._listen(listener, names)
             except PoolerBetweenError:
                 log.error("%s", _POOLER, extra={"sources": names})
                 rest = _LONGEST_REST
             except Exception as error:  # whatever a driver raises: they are polled meanwhile
-                log.warning("new rows are not heard of, outboxes are polled: %s", describe(error),
+                log.warning("no notification of new rows comes, outboxes are polled: %s", describe(error),
                             extra={"sources": names})  # fmt: skip
                 rest = _FIRST_REST if time.monotonic() - began > _LONGEST_REST else min(rest * 2, _LONGEST_REST)
-            self._relay.rings.difference_update(names)
+            self._relay.notifies.difference_update(names)
             self._stop.wait(rest)
 
-    def _listen(self, ears: Ears, names: list[str]) -> None:
-        self._check(ears, names)
-        self.bell.ring(names)
+    def _listen(self, listener: Listener, names: list[str]) -> None:
+        self._check(listener, names)
+        self.pacing.ask(names)
         checked_at = time.monotonic()
         while not self._stop.is_set():
-            if ears.heard(_PATIENCE):
-                self.bell.ring(names)
+            if listener.notified(_PATIENCE):
+                self.pacing.ask(names)
             if time.monotonic() - checked_at >= CHECK_SECONDS:
-                self._check(ears, names)
+                self._check(listener, names)
                 checked_at = time.monotonic()
 
-    def _check(self, ears: Ears, names: list[str]) -> None:
-        told = ears.told_of([self._relay.outbox_table(name) for name in names])
-        for name, is_told in zip(names, told, strict=True):
-            if is_told:
-                self._relay.rings.add(name)
+    def _check(self, listener: Listener, names: list[str]) -> None:
+        have = listener.have_trigger([self._relay.outbox_table(name) for name in names])
+        for name, has_trigger in zip(names, have, strict=True):
+            if has_trigger:
+                self._relay.notifies.add(name)
             else:
-                self._relay.rings.discard(name)
+                self._relay.notifies.discard(name)
                 log.warning("%s", _NO_TRIGGER, extra={"source": name, "step": name})
 
 

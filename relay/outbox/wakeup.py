@@ -1,6 +1,6 @@
 """The trigger that tells of new rows in an outbox on PostgreSQL, and the connection that hears it.
 
-    the booking system's commit ──NOTIFY──▶ Ears ──▶ a look at the outboxes of that database
+    the booking system's commit ──NOTIFY──▶ Listener ──▶ a look at the outboxes of that database
 
 A notification carries nothing and promises nothing: what is lost is found by the next look. One connection listens for
 all outboxes of a database. Behind a pooler that gives servers away by the transaction it would hear nothing, and nobody
@@ -34,10 +34,10 @@ _ON: Final = text("""
 
 
 class PoolerBetweenError(Exception):
-    """The address leads to a pooler, through which nothing is heard."""
+    """The address leads to a pooler, through which no notification comes."""
 
 
-class Ears:
+class Listener:
     """A connection that listens."""
 
     def __init__(self, connection: Connection) -> None:
@@ -48,25 +48,25 @@ class Ears:
             raise PoolerBetweenError
         connection.exec_driver_sql(f"LISTEN {CHANNEL}")
 
-    def heard(self, seconds: float) -> bool:
+    def notified(self, seconds: float) -> bool:
         """Wait that long for a notification at most; whether there was one. Raises psycopg's errors."""
         return any(True for _ in self._raw.notifies(timeout=seconds, stop_after=1))
 
-    def told_of(self, tables: Sequence[str]) -> list[bool]:
+    def have_trigger(self, tables: Sequence[str]) -> list[bool]:
         """For each of the tables, whether its trigger is there; and a proof that the server still answers."""
         return _are_on(self._connection, tables)
 
 
 @contextmanager
-def listening(url: str) -> Iterator[Ears]:
+def listening(url: str) -> Iterator[Listener]:
     """Listen on the database at `url`, directly. Raises SQLAlchemyError, PoolerBetweenError."""
     engine = connect(url, 1, Bounds(statement=5))
     try:
         with engine.connect() as connection:
             try:
-                yield Ears(connection.execution_options(isolation_level="AUTOCOMMIT"))
+                yield Listener(connection.execution_options(isolation_level="AUTOCOMMIT"))
             finally:
-                connection.invalidate()  # it is of no other use, and what it raised, the pool has not heard
+                connection.invalidate()  # it is of no other use, and what it raised, the pool does not know
     finally:
         engine.dispose()
 

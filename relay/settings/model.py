@@ -290,8 +290,8 @@ class Settings(_Table):
     poll_interval: kinds.PositiveDuration = Field(timedelta(seconds=1), description="How often an outbox is looked at.")
     quiet_poll_interval: kinds.PositiveDuration = Field(
         timedelta(seconds=5),
-        description="How often at least one is that is quiet, or whose database rings (wake_up): after a silence it is "
-        "looked at each tenth of that, so a new booking waits no longer than this. At most 1m.",
+        description="How often at least one is that is quiet, or whose database notifies (wake_up): after a silence it "
+        "is looked at each tenth of that, so a new booking waits no longer than this. At most 1m.",
     )
     worker_threads: kinds.Count = Field(
         16,

@@ -39,8 +39,8 @@ def time() -> Time:
     return Time()
 
 
-def rounds(time: Time, *, bound: float = 5, rings: bool = False) -> Rounds:
-    return Rounds(SECOND, timedelta(seconds=bound), lambda _: rings, time)
+def rounds(time: Time, *, bound: float = 5, notifies: bool = False) -> Rounds:
+    return Rounds(SECOND, timedelta(seconds=bound), lambda _: notifies, time)
 
 
 def test_an_outbox_that_is_in_use_is_looked_at_with_each_tick(time: Time) -> None:
@@ -76,7 +76,7 @@ def test_a_call_ends_the_silence(time: Time) -> None:
 
 
 def test_one_that_rings_is_looked_at_at_the_bound_only(time: Time) -> None:
-    these = rounds(time, rings=True)
+    these = rounds(time, notifies=True)
     assert looks(these, time, 1000.0, 21) == [0, 5, 10, 15, 20]
 
 

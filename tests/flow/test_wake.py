@@ -1,4 +1,4 @@
-"""Rows that are heard of as they are committed: the ring, its pace, and what becomes of it when nobody hears."""
+"""Rows that are notified of as they are committed: how soon, how often, and what happens when nobody listens."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from threading import Event
 import pytest
 from sqlalchemy import text
 
-from relay.flow.bell import TRIES, Bell
 from relay.flow.follow import follow
 from relay.flow.intake import NOTHING, Taken, intake
+from relay.flow.pacing import TRIES, Pacing
 from relay.flow.relay import Relay
 from relay.flow.wake import Wake
 from relay.outbox import ddl
@@ -22,8 +22,8 @@ from tests.waiting import wait_until
 ELSEWHERE = Taken(0, False, frozenset(), elsewhere=True)
 
 
-class Rings:
-    """Whoever is rung for, in order."""
+class Looks:
+    """What was looked at, in order."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, ...]] = []
@@ -32,61 +32,61 @@ class Rings:
         self.heard.append(names)
 
     def of(self, name: str) -> int:
-        """How often one was rung for."""
+        """How often one was looked at."""
         return sum(name in names for names in self.heard)
 
 
 @pytest.fixture
-def rings() -> Rings:
-    return Rings()
+def looks() -> Looks:
+    return Looks()
 
 
 @pytest.fixture
-def bell(rings: Rings) -> Iterator[Bell]:
-    bell = Bell(rings)
-    bell.start()
-    yield bell
-    bell.stop()
+def pacing(looks: Looks) -> Iterator[Pacing]:
+    pacing = Pacing(looks)
+    pacing.start()
+    yield pacing
+    pacing.stop()
 
 
-def test_what_comes_close_together_is_one_ring_more(bell: Bell, rings: Rings) -> None:
+def test_what_comes_close_together_is_one_look_more(pacing: Pacing, looks: Looks) -> None:
     begun, go_on = Event(), Event()
 
-    def ring(names: tuple[str, ...]) -> None:
-        rings(names)
+    def look(names: tuple[str, ...]) -> None:
+        looks(names)
         begun.set()
         go_on.wait(20)
 
-    bell._send_due = ring
-    bell.ring(["a"])
+    pacing._look = look
+    pacing.ask(["a"])
     assert begun.wait(20)
     for _ in range(100):
-        bell.ring(["a", "b"])
+        pacing.ask(["a", "b"])
     go_on.set()
-    wait_until(lambda: len(rings.heard) == 2, "the second ring")
-    assert rings.heard == [("a",), ("a", "b")]
+    wait_until(lambda: len(looks.heard) == 2, "the second look")
+    assert looks.heard == [("a",), ("a", "b")]
 
 
-def test_one_that_another_worker_is_at_is_rung_for_a_few_times(bell: Bell, rings: Rings) -> None:
+def test_one_that_another_worker_is_at_is_looked_at_a_few_times(pacing: Pacing, looks: Looks) -> None:
     for number in range(1, TRIES + 1):
-        bell.again("a")
-        wait_until(lambda number=number: rings.of("a") == number, "the next ring")  # type: ignore[misc]
-    bell.again("a")  # now the schedule's next look has to do
-    bell.ring(["b"])
-    wait_until(lambda: rings.of("b") == 1, "another one's ring")
-    assert rings.of("a") == TRIES
+        pacing.again("a")
+        wait_until(lambda number=number: looks.of("a") == number, "the next look")  # type: ignore[misc]
+    pacing.again("a")  # now the schedule's next look has to do
+    pacing.ask(["b"])
+    wait_until(lambda: looks.of("b") == 1, "another one's look")
+    assert looks.of("a") == TRIES
 
 
-def test_a_ring_that_fails_ends_nothing(bell: Bell, rings: Rings) -> None:
+def test_a_look_that_fails_ends_nothing(pacing: Pacing, looks: Looks) -> None:
     def fail(names: tuple[str, ...]) -> None:
-        bell._send_due = rings
+        pacing._look = looks
         raise OSError
 
-    bell._send_due = fail
-    bell.ring(["a"])
-    wait_until(lambda: bell._send_due is rings, "the one that fails")
-    bell.ring(["b"])
-    wait_until(lambda: rings.of("b") == 1, "the next one")
+    pacing._look = fail
+    pacing.ask(["a"])
+    wait_until(lambda: pacing._look is looks, "the one that fails")
+    pacing.ask(["b"])
+    wait_until(lambda: looks.of("b") == 1, "the next one")
 
 
 @pytest.fixture
@@ -107,8 +107,8 @@ def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def wake(relay: Relay, rings: Rings) -> Iterator[Wake]:
-    wake = Wake(relay, rings)
+def wake(relay: Relay, looks: Looks) -> Iterator[Wake]:
+    wake = Wake(relay, looks)
     wake.start()
     yield wake
     wake.stop()
@@ -119,16 +119,16 @@ def write(relay: Relay, number: int) -> None:
         connection.execute(text(f"INSERT INTO ei_outbox_{number} (operation, booking_id) VALUES ('remove', 'b-1')"))
 
 
-def test_a_commit_rings_for_the_outboxes_of_its_database(wake: Wake, relay: Relay, rings: Rings) -> None:
-    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
-    assert relay.rings == {"s-1"}  # of which the trigger is there; the others are polled as ever
+def test_a_commit_asks_for_the_outboxes_of_its_database(wake: Wake, relay: Relay, looks: Looks) -> None:
+    wait_until(lambda: looks.of("s-1") == 1, "the look that each connection begins with")
+    assert relay.notifies == {"s-1"}  # of which the trigger is there; the others are polled as ever
     write(relay, 1)
-    wait_until(lambda: rings.of("s-1") == 2, "the ring")
-    assert rings.of("s-0") == 0  # nobody asked to listen to it
+    wait_until(lambda: looks.of("s-1") == 2, "the look")
+    assert looks.of("s-0") == 0  # nobody asked to listen to it
 
 
-def test_one_connection_listens_for_all_outboxes_of_a_database(wake: Wake, relay: Relay, rings: Rings) -> None:
-    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+def test_one_connection_listens_for_all_outboxes_of_a_database(wake: Wake, relay: Relay, looks: Looks) -> None:
+    wait_until(lambda: looks.of("s-1") == 1, "the look that each connection begins with")
     with relay.store.engine.connect() as connection:
         ask = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_trigger%'"
         others = connection.execute(text(ask + " AND pid <> pg_backend_pid()")).scalar_one()
@@ -136,11 +136,11 @@ def test_one_connection_listens_for_all_outboxes_of_a_database(wake: Wake, relay
 
 
 def test_a_listener_that_dies_is_polled_for_and_listens_again(
-    wake: Wake, relay: Relay, rings: Rings, monkeypatch: pytest.MonkeyPatch
+    wake: Wake, relay: Relay, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+    wait_until(lambda: looks.of("s-1") == 1, "the look that each connection begins with")
     seen_without = Event()
-    forget = relay.rings.__class__.difference_update
+    forget = relay.notifies.__class__.difference_update
 
     class Watched(set[str]):
         def difference_update(self, *others: object) -> None:
@@ -148,7 +148,7 @@ def test_a_listener_that_dies_is_polled_for_and_listens_again(
             if not self:
                 seen_without.set()
 
-    relay.rings = Watched(relay.rings)
+    relay.notifies = Watched(relay.notifies)
     with relay.store.engine.begin() as connection:
         connection.execute(
             text(
@@ -158,29 +158,29 @@ def test_a_listener_that_dies_is_polled_for_and_listens_again(
         )
     assert seen_without.wait(20)
     write(relay, 1)  # nobody hears of it
-    wait_until(lambda: rings.of("s-1") == 2, "the look that the next connection begins with", 30)
-    assert relay.rings == {"s-1"}
+    wait_until(lambda: looks.of("s-1") == 2, "the look that the next connection begins with", 30)
+    assert relay.notifies == {"s-1"}
 
 
-def test_who_read_past_a_row_is_rung_for_again(wake: Wake, relay: Relay, rings: Rings) -> None:
-    wait_until(lambda: rings.of("s-1") == 1, "the look that each connection begins with")
+def test_who_read_past_a_row_is_looked_at_again(wake: Wake, relay: Relay, looks: Looks) -> None:
+    wait_until(lambda: looks.of("s-1") == 1, "the look that each connection begins with")
     wake.follow_up("s-1", NOTHING, asked_again=True)
-    wait_until(lambda: rings.of("s-1") == 2, "the hint that came meanwhile")
+    wait_until(lambda: looks.of("s-1") == 2, "the wake-up that came meanwhile")
     with relay.store.engine.begin() as connection:
         connection.execute(text("SELECT 1 FROM ei_source WHERE name = 's-1' FOR UPDATE"))
         write(relay, 1)
-        wait_until(lambda: rings.of("s-1") == 3, "the ring of the commit")
+        wait_until(lambda: looks.of("s-1") == 3, "the look after the commit")
         taken = intake(relay, "s-1")
         assert taken == ELSEWHERE
     wake.follow_up("s-1", taken, asked_again=False)
-    wait_until(lambda: rings.of("s-1") == 4, "the ring after another worker was at it")
+    wait_until(lambda: looks.of("s-1") == 4, "the look after another worker was at it")
     assert intake(relay, "s-1").rows == 1
     assert relay.store.transact(lambda tx: sources.failures(tx, "s-1")) == 0
 
 
-def test_of_one_that_is_polled_nothing_follows(wake: Wake, relay: Relay, rings: Rings) -> None:
-    wait_until(lambda: rings.of("s-2") == 1, "the look that each connection begins with")
+def test_of_one_that_is_polled_nothing_follows(wake: Wake, relay: Relay, looks: Looks) -> None:
+    wait_until(lambda: looks.of("s-2") == 1, "the look that each connection begins with")
     wake.follow_up("s-2", ELSEWHERE, asked_again=True)
     write(relay, 1)
-    wait_until(lambda: rings.of("s-1") == 2, "a ring after it")
-    assert rings.of("s-2") == 2
+    wait_until(lambda: looks.of("s-1") == 2, "a look after it")
+    assert looks.of("s-2") == 2

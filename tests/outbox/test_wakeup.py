@@ -42,28 +42,28 @@ def run(engine: Engine, *statements: str) -> None:
 def test_a_committed_row_is_heard_of_and_the_relays_own_marks_are_not(engine: Engine, database_url: str) -> None:
     with listening(database_url) as ears:
         run(engine, ROW)
-        assert ears.heard(FAR)
+        assert ears.notified(FAR)
         run(engine, "UPDATE ei_outbox SET outcome = 'taken'")
-        assert not ears.heard(SOON)
+        assert not ears.notified(SOON)
 
 
 def test_a_transaction_is_heard_of_once_and_one_that_is_rolled_back_never(engine: Engine, database_url: str) -> None:
     with listening(database_url) as ears:
         run(engine, *[ROW] * 20)
-        assert ears.heard(FAR)
-        assert not ears.heard(SOON)
+        assert ears.notified(FAR)
+        assert not ears.notified(SOON)
         with engine.connect() as connection:
             connection.execute(text(ROW))
             connection.rollback()
-        assert not ears.heard(SOON)
+        assert not ears.notified(SOON)
 
 
 def test_whoever_listens_knows_which_tables_tell(engine: Engine, database_url: str) -> None:
     create(engine, "ei_outbox_2")
     with listening(database_url) as ears:
-        assert ears.told_of(["ei_outbox", "ei_outbox_2", "ei_outbox_3"]) == [True, False, False]
+        assert ears.have_trigger(["ei_outbox", "ei_outbox_2", "ei_outbox_3"]) == [True, False, False]
         run(engine, "ALTER TABLE ei_outbox DISABLE TRIGGER ei_outbox_wake_up")
-        assert ears.told_of(["ei_outbox"]) == [False]
+        assert ears.have_trigger(["ei_outbox"]) == [False]
 
 
 def test_the_trigger_is_added_to_a_table_that_is_there_and_only_once(engine: Engine, database_url: str) -> None:
@@ -71,7 +71,7 @@ def test_the_trigger_is_added_to_a_table_that_is_there_and_only_once(engine: Eng
     for _ in range(2):
         assert not create(engine, "ei_outbox_2", wake_up=True)
     with listening(database_url) as ears:
-        assert ears.told_of(["ei_outbox_2"]) == [True]
+        assert ears.have_trigger(["ei_outbox_2"]) == [True]
 
 
 def test_the_printed_sql_runs_for_a_table_in_a_schema(postgres_url: str) -> None:
@@ -82,9 +82,9 @@ def test_the_printed_sql_runs_for_a_table_in_a_schema(postgres_url: str) -> None
     with engine.begin() as connection:
         connection.exec_driver_sql("\n".join(kept).replace("%", "%%"))
     with listening(postgres_url) as ears:
-        assert ears.told_of(["booking.ei_outbox"]) == [True]
+        assert ears.have_trigger(["booking.ei_outbox"]) == [True]
         run(engine, ROW.replace("ei_outbox", "booking.ei_outbox"))
-        assert ears.heard(FAR)
+        assert ears.notified(FAR)
     engine.dispose()
 
 
@@ -99,7 +99,7 @@ def test_a_writer_that_has_the_right_to_insert_alone_needs_no_other(engine: Engi
     try:
         with listening(database_url) as ears:
             run(engine, f"SET LOCAL ROLE {role}", ROW)
-            assert ears.heard(FAR)
+            assert ears.notified(FAR)
     finally:
         run(engine, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
@@ -110,7 +110,7 @@ def test_a_connection_that_the_server_ends_is_told_apart_from_silence(engine: En
         killer = threading.Timer(0.2, run, [engine, ask])
         killer.start()
         with pytest.raises(psycopg.OperationalError):
-            ears.heard(FAR)
+            ears.notified(FAR)
         killer.join()
 
 

@@ -1,8 +1,8 @@
-"""Rings for outboxes that are to be looked at at once: the first time without delay, then a few times a second at most.
+"""Paces the looks that notifications ask for: the first without delay, then a few times a second at most.
 
-A booking system may commit hundreds of times a second; what comes within `PAUSE` of a ring goes with the next one. Who
-was rung for and found the outbox in the hands of another worker is rung for again, since that one may have read just
-before the row was committed: a few times, a little later each time; then the next look of the schedule finds it.
+A booking system may commit hundreds of times a second; what comes within `PAUSE` of a look goes with the next
+one. An outbox that was in the hands of another worker is looked at again, since that one may have read just before the
+row was committed: a few times, a little later each time; then the next look of the schedule finds it.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-PAUSE: Final = 0.05  # seconds between two rings
+PAUSE: Final = 0.05  # seconds between two looks
 TRIES: Final = 5  # of one that another worker is at
 
 
-class Bell:
-    """Calls `ring` with the names of sources, from a thread of its own."""
+class Pacing:
+    """Calls `look` with the names of sources, from a thread of its own."""
 
-    def __init__(self, ring: Callable[[tuple[str, ...]], None]) -> None:
-        self._send_due = ring
-        self._due: dict[str, float] = {}  # {source: when to ring for it}
+    def __init__(self, look: Callable[[tuple[str, ...]], None]) -> None:
+        self._look = look
+        self._due: dict[str, float] = {}  # {source: when to look at it}
         self._tries: dict[str, int] = {}
         self._changed = Condition()
         self._stopped = False
-        self._thread = Thread(target=self._run, name="bell", daemon=True)
+        self._thread = Thread(target=self._run, name="pacing", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ring no more."""
+        """Ask for no more looks."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
-    def ring(self, names: Iterable[str]) -> None:
-        """Ring for these sources as soon as may be; never waits."""
+    def ask(self, names: Iterable[str]) -> None:
+        """Have these sources looked at as soon as may be; never waits."""
         self._set(names, 0.0)
 
     def again(self, name: str) -> None:
-        """Ring for one that another worker is at, in a while."""
+        """Have one that another worker is at looked at in a while."""
         tries = self._tries[name] = self._tries.get(name, 0) + 1
         if tries > TRIES:
             del self._tries[name]
@@ -74,9 +74,9 @@ class Bell:
                 for name in now:
                     del self._due[name]
             try:
-                self._send_due(now)
+                self._look(now)
             except Exception as error:  # the next look of the schedule finds what there is
-                log.info("outboxes could not be rung for: %s", type(error).__name__)
+                log.info("outboxes could not be looked at: %s", type(error).__name__)
             time.sleep(PAUSE)
 
     def _now(self) -> tuple[str, ...]:
