@@ -118,7 +118,8 @@ STORED: Final = {
     "the outbox could not be marked": "utkorgen gick inte att märka",
     "the table {table} is not there": "tabellen {table} finns inte",
     "create it with `ei-relay outbox create`, or by hand as `ei-relay outbox ddl` shows, or set outbox_table": (
-        "skapa den med `ei-relay outbox create`, eller för hand som `ei-relay outbox ddl` visar, eller sätt outbox_table"
+        "skapa den med `ei-relay outbox create`, eller för hand så som `ei-relay outbox ddl` visar, eller ange "
+        "outbox_table"
     ),
     "it lacks the column {columns}": "den saknar kolumnen {columns}",
     "add it as `ei-relay outbox ddl` shows": "lägg till den som `ei-relay outbox ddl` visar",
