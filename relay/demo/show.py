@@ -181,7 +181,9 @@ def report(result: Result) -> list[str]:
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    return ", ".join(
+        f"{number} {name}" for name, number in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    )
 
 
 def _median(ordered: Sequence[float]) -> float:
