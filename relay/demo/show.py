@@ -23,6 +23,7 @@ from relay.flow import operations
 from relay.store.selection import Selection
 from relay.store.verification import RESULTS
 
+_OUTCOMES: Final = "taken duplicate superseded rejected waiting"  # the order in which equal numbers are named
 _LOOK_EVERY: Final = 0.25
 _SETTLED_LOOKS: Final = 3  # in a row, so that nothing was just on its way between two of the questions
 _PATIENCE: Final = 20.0  # seconds after the last row
@@ -161,7 +162,7 @@ def report(result: Result) -> list[str]:
     told = index["notifications_by_kind"]
     lines = [
         ("bookings", f"{result.bookings} in {result.systems} booking systems, {outcomes.total()} outbox rows"),
-        ("outcomes", _counted(outcomes)),
+        ("outcomes", _counted(Counter({name: outcomes[name] for name in sorted(outcomes, key=_OUTCOMES.find)}))),
         ("calls", f"{len(result.calls)}" + (f", of which failed: {_counted(failed)}" if failed else "")),
         ("posts per call", f"{min(sizes)} to {max(sizes)}, on average {sum(sizes) / len(sizes):.1f}" if sizes else "-"),
         ("delay", f"{_median(result.delays):.1f} s p50, {max(result.delays):.1f} s max, from the change to the "
@@ -181,9 +182,8 @@ def report(result: Result) -> list[str]:
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(
-        f"{number} {name}" for name, number in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    )
+    """The most first; of equal numbers, that which came first."""
+    return ", ".join(f"{number} {name}" for name, number in counts.most_common())
 
 
 def _median(ordered: Sequence[float]) -> float:
