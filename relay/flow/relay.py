@@ -194,7 +194,8 @@ class Relay:
         no more than can be looked at together."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for name in names:
-            found[self.settings.outbox_url_of(self._sources[name])].append(name)
+            known = self._sources.get(name)  # one that is not is alone, so that it fails alone
+            found[self.settings.outbox_url_of(known) if known is not None else name].append(name)
         return [tuple(each[at : at + AT_ONCE]) for each in found.values() for at in range(0, len(each), AT_ONCE)]
 
     def party_of(self, name: str) -> str:
