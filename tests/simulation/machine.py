@@ -22,6 +22,7 @@ from relay.flow.delivery import Outgoing
 from relay.flow.hold import approve
 from relay.flow.operations import Request
 from relay.index.verdict import Verdict
+from relay.outbox import reader
 from relay.sandbox.collector import Collect
 from relay.sandbox.table import Row
 from relay.store import changes, lease
@@ -46,7 +47,7 @@ class Machine(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
         self._steady = lease.steady_seconds
-        self._time = nap.time
+        self._times = nap.time, reader.time
         self.rows: list[dict[str, object]] = []
         self.cursed: set[str] = set()
         self.frozen: list[tuple[Outgoing, Verdict | None]] = []
@@ -73,6 +74,8 @@ class Machine(RuleBasedStateMachine):
         )
         # Who waits for the database to take something lets time pass in this world, and none in ours.
         nap.time = SimpleNamespace(sleep=lambda seconds: self.world.advance(seconds))  # type: ignore[assignment]
+        # And rows that are set aside rest by the time of this world.
+        reader.time = SimpleNamespace(monotonic=lambda: self.world.seconds)  # type: ignore[assignment]
         self.work_once()
         self.begun()
 
@@ -99,7 +102,7 @@ class Machine(RuleBasedStateMachine):
         try:
             self._end()
         finally:
-            nap.time = self._time
+            nap.time, reader.time = self._times
             self.world.close()
             lease.steady_seconds = self._steady
             self._folder.cleanup()
