@@ -79,6 +79,8 @@ class Belief(Machine):
         self.frozen.clear()
         self._other_host_is_gone()
         world.fate.countdown = None
+        # What was taken and could not be marked is judged anew, maybe after what was written later.
+        self.judged_blindly |= self._taken_without_a_mark()
         world.restore(copy)
         if self._taken() > taken:
             for _ in range(works):
@@ -91,6 +93,11 @@ class Belief(Machine):
         self.write_list(self.units, UNITS)
         self._other_host_is_gone()
         super().over()
+
+    def _taken_without_a_mark(self) -> bool:
+        taken = {row_id for (row_id,) in self.world.select("SELECT row_id FROM ei_receipt")}
+        asked = "SELECT id FROM ei_outbox WHERE outcome IS NULL"
+        return any(row_id in taken for (row_id,) in self.world.outbox.execute(asked))
 
     def _taken(self) -> int:
         """The rows whose marks tell a database that was restored what it has lost."""
