@@ -96,6 +96,10 @@ class Transport:
             self._post(call, b"", {})
         return call.tls_version or ""
 
+    def status(self, method: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """What the address answers to a request that is no call. Raises NoAnswerError."""
+        return self._post(Call(self._total, lambda _seconds: None), body, headers, method).status
+
     def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[float], None]) -> HttpAnswer:
         """Send the body. Raises NoAnswerError.
 
@@ -105,13 +109,13 @@ class Transport:
         """
         return self._post(Call(self._total, before_first_byte), body, headers)
 
-    def _post(self, call: Call, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    def _post(self, call: Call, body: bytes, headers: Mapping[str, str], method: str = "POST") -> HttpAnswer:
         refusal: Exception
         with call:
             try:
                 manager = self._current()
                 response = manager.request(
-                    "POST",
+                    method,
                     self._url,
                     body=body,
                     headers={"User-Agent": "ei-relay", "Accept-Encoding": "identity", **headers},

@@ -132,7 +132,7 @@ STORY: Final = {
     "row {row} ended {outcome}{why}": "rad {row} fick utfallet {outcome}{why}",
     ": it repeats the event_id of {of}": ": den upprepar event_id från {of}",
     ": a later row had been taken": ": en senare rad hade redan tagits emot",
-    ": row {row}{version} had been taken": ": rad {row}{version} hade redan tagits emot",
+    ": {of}{version} had been taken": ": {of}{version} hade redan tagits emot",
     " with version {version}": " med version {version}",
     "with version {version}": "med version {version}",
     "with version none": "utan version",

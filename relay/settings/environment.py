@@ -175,10 +175,12 @@ def _as_name(spelled: str) -> str:
 def _unknown(variable: str) -> str:
     stem, _, last = variable.rpartition("__")
     table = stem.removeprefix(PREFIX).partition("__")[0].lower()
-    if stem:
-        candidates = [f"{stem}__{key.upper()}" for key in _known_keys(table)] if table in _TABLES else []
+    if stem:  # by its last part alone: the long beginning that it shares with all of them would make any of them near
+        known = [key.upper() for key in _known_keys(table)] if table in _TABLES else []
+        near = [f"{stem}__{key}" for key in get_close_matches(last, known, n=1, cutoff=0.75)]
     else:
-        candidates = [CONFIG_VARIABLE, *(PREFIX + key.upper() for key in _known_keys(""))]
-    near = get_close_matches(variable, candidates, n=1, cutoff=0.85)
+        near = get_close_matches(
+            variable, [CONFIG_VARIABLE, *(PREFIX + key.upper() for key in _known_keys(""))], n=1, cutoff=0.85
+        )
     hint = f"; did you mean {near[0]}?" if near and last else ""
     return f"ignored: no setting has this name{hint}"

@@ -78,7 +78,8 @@ def _why(row: Row) -> Said | None:
             return say(": a later row had been taken")
         case "superseded":
             version = say(" with version {version}", version=row.by_version) if row.by_version is not None else ""
-            return say(": row {row}{version} had been taken", row=row.by_row, version=version)
+            of = say("row {row}", row=row.by_row) if row.by_row else say("a full list")  # NO_ROW: no row said it
+            return say(": {of}{version} had been taken", of=of, version=version)
         case "rejected":
             fields = fields_of(row.reason or "")
             masked = say("; each digit is shown as 9, each letter as A") if "resident_id" in fields else ""

@@ -16,6 +16,7 @@ from relay.database import connect
 from relay.demo.valkey import Valkey
 from relay.index import trial
 from relay.outbox import ddl
+from relay.sandbox.server import Sandbox
 from relay.settings import Settings, parse
 from relay.store.migrate import upgrade
 from tests.index.servers import forwarding, serve
@@ -149,6 +150,19 @@ def test_an_index_without_encryption_answers(tmp_path: Path) -> None:
         outcome = verdict_on("engagement_index.i.url", settings_for(tmp_path, f"http://127.0.0.1:{port}/"))
 
     assert (outcome.ok, outcome.text) == (True, "TCP answers; not encrypted")
+
+
+def test_an_address_with_nothing_behind_it_is_told_of_and_no_call_is_made(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        right, wrong = (
+            verdict_on("engagement_index.i.url", settings_for(tmp_path, url))
+            for url in (sandbox.update_url, f"{sandbox.url}/Update")
+        )
+
+        assert sandbox.core.summary()["calls"] == 0
+    assert (right.ok, right.text) == (True, "TCP answers; not encrypted")
+    assert not wrong.ok
+    assert wrong.text.endswith("set url, with its whole path")
 
 
 def test_an_index_shakes_hands_with_our_certificate(tmp_path: Path, authority: trustme.CA) -> None:

@@ -129,6 +129,16 @@ def test_a_variable_that_means_nothing_is_warned_of(document: Document, variable
     assert (result.document, result.mistakes) == (document, [])
 
 
+def test_a_key_of_a_table_is_likened_to_by_its_own_name_only(document: Document) -> None:
+    table = "EI_RELAY_ENGAGEMENT_INDEX__NATIONAL"
+    result = laid_over(document, **{f"{table}__NOSUCH": "1", f"{table}__KEY_SPASING": "5m"})
+
+    assert {warning.key: warning.expected for warning in result.warnings} == {
+        f"{table}__NOSUCH": "ignored: no setting has this name",
+        f"{table}__KEY_SPASING": f"ignored: no setting has this name; did you mean {table}__KEY_SPACING?",
+    }
+
+
 def test_a_port_that_kubernetes_sets_for_a_service_is_not_taken_for_a_setting(document: Document) -> None:
     result = laid_over(document, EI_RELAY_EXPORTER_PORT="tcp://10.0.0.1:9464")
 

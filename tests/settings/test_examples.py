@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.catalogue import read_care_units, read_test_residents
+from relay.sandbox.contract import MOUNT, UPDATE_PATH
 from relay.settings import Console, EngagementIndex, Region, Retention, Settings, Source, SurgeGuard, load
 
 _FOLDER = Path(__file__).parents[2] / "config"
@@ -16,6 +17,12 @@ _FOLDER = Path(__file__).parents[2] / "config"
 @pytest.mark.parametrize("name", ["example.toml", "minimal.toml"])
 def test_an_example_loads(name: str) -> None:
     assert load(str(_FOLDER / name), environ={}).environment == "qa"
+
+
+def test_the_least_example_finds_the_sandbox_as_it_starts_by_itself() -> None:
+    least = load(str(_FOLDER / "minimal.toml"), environ={})
+
+    assert least.engagement_index["practice"].url == f"http://localhost:8088{MOUNT}{UPDATE_PATH}"
 
 
 def test_the_full_example_is_full_and_shows_the_defaults() -> None:

@@ -9,6 +9,7 @@ from relay.flow.inquiry import Found
 from relay.flow.relay import Relay
 from relay.store import sources
 from relay.story.story import tell
+from tests.simulation.test_snapshot import Site, booked
 from tests.simulation.world import World
 from tests.story.asking import ask, book, last_line, why
 
@@ -157,3 +158,13 @@ def test_a_row_that_is_superseded_by_a_later_booking(world: World) -> None:
     world.settle()
     assert last_line(world) == "It is in the index."
     assert any("row 2 ended superseded: row 1 with version 9 had been taken" in e.text for e in why(world).events)
+
+
+def test_a_row_that_is_superseded_by_a_full_list_is_not_said_to_be_by_a_row(world: World) -> None:
+    site = Site(world)
+    site.change(booked("B1", version=9), told=False)
+    site.take_over(site.export())
+    book(world, version=5)
+    world.settle()
+    assert last_line(world) == "It is in the index."
+    assert any(e.text.endswith("superseded: a full list with version 9 had been taken") for e in why(world).events)
