@@ -7,6 +7,7 @@ some that look alike, else by their number. Texts that must be kept as they are,
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from psycopg.types.string import StrDumperUnknown
@@ -44,6 +45,14 @@ def in_characters_of(encoding: str, text: str) -> str:
     codec = _CODECS.get(encoding, "ascii")
     kept = "".join(c if not lacks(encoding, c) else c.translate(ALIKE) for c in text)
     return kept.encode(codec, "backslashreplace").decode(codec)
+
+
+def in_json_of(encoding: str, text: str) -> str:
+    """The same for a text that is JSON, which stays JSON: a quotation mark that takes a curly one's place ends no
+    string, and a character's number is no escape that the database would read as that character."""
+    if not lacks(encoding, text):
+        return text
+    return "".join(json.dumps(in_characters_of(encoding, c))[1:-1] if lacks(encoding, c) else c for c in text)
 
 
 def write_in_its_characters(raw: Any) -> None:

@@ -24,6 +24,7 @@ from functools import partial
 from typing import Final
 
 from relay.booking import Booking, Withheld, expiry, wanted_post
+from relay.catalogue import CatalogueError
 from relay.change import Change
 from relay.flow import snapshot as lists
 from relay.flow.ground import Ground, ground_in
@@ -127,8 +128,12 @@ def compare(
             run, comparison = lists.compare_lines(relay, name, lines, taken_at, reject, go_on, judge=_judge)
     except ListingError as error:
         raise NotCompared(str(error)) from None
-    plan = _go_through(relay, run, taken_at, None, is_stopping)
-    return Found(run, taken_at, comparison, plan, _held_back(relay, name, plan), reasons)
+    try:
+        plan = _go_through(relay, run, taken_at, None, is_stopping)
+        return Found(run, taken_at, comparison, plan, _held_back(relay, name, plan), reasons)
+    except (NotCompared, CatalogueError):  # what was read names residents, and would keep the next one waiting
+        lists.forget(relay, run)
+        raise
 
 
 def apply(

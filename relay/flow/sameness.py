@@ -34,7 +34,8 @@ def is_to_be_asked(relay: Relay, name: str) -> bool:
     mine, others = relay.identities.get(name), [relay.identities.get(other) for other in before]
     if mine is None or mine in others or not all(others):
         return True
-    relay.alone[name] = float("inf")
+    if all(relay.identities.get(other) for other in relay.may_be_read_after(name)):
+        relay.alone[name] = float("inf")  # else intake goes on asking: it may have to leave rows to one of those
     return False
 
 

@@ -103,10 +103,7 @@ class OutboxReader:
         """
         with reading(self.engine) as connection:
             questions = self._questions(connection)
-            now = time.monotonic()
-            if self._after is not None and now >= self._back_at:
-                self._after = None
-            past = self._past(now)
+            past = self._past(time.monotonic())
             try:
                 found = connection.execute(questions.unread.where(*past).limit(limit)).all()
             except Exception as error:
@@ -128,6 +125,8 @@ class OutboxReader:
     def _past(self, now: float) -> list[ColumnElement[bool]]:
         """The conditions that leave out what is passed over; none as a rule."""
         past: list[ColumnElement[bool]] = []
+        if now >= self._back_at:
+            self._after = None
         if self._after is not None:
             past.append(self._table.c.id > bindparam(None, self._after))
         if aside := [row_id for row_id, until in self._aside.items() if until > now]:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from relay.database import describe, reading
-from relay.narrow import encoding_of
+from relay.narrow import encoding_of, in_json_of
 
 T = TypeVar("T")
 Moment = datetime | ColumnElement[datetime]  # a time, or the clock's own within a statement
@@ -49,6 +49,7 @@ class DatabaseClock:
         return value
 
 
+_ROWS: Final = "rows"  # the parameter that is JSON (`relay.store.rows`)
 _NOW: Final = select(func.clock_timestamp())
 _INSTANT: Final = DateTime(timezone=True)
 
@@ -68,6 +69,8 @@ class Transaction:
 
     def run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """Execute one statement."""
+        if self.encoding is not None and parameters and isinstance(rows := parameters.get(_ROWS), str):
+            parameters = {**parameters, _ROWS: in_json_of(self.encoding, rows)}
         result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from relay.database import connect
 from relay.flow import full_list, hold
@@ -21,6 +21,7 @@ from relay.outbox.ddl import create
 from relay.settings import parse
 from relay.snapshot import Fate
 from relay.store import audit, changes, notes
+from relay.store.schema import snapshot
 from relay.story.story import as_text, tell
 from tests.clock import SetClock
 from tests.flow.test_snapshot import wanted
@@ -389,3 +390,15 @@ def test_the_story_of_a_booking_says_that_a_list_said_it(relay: Relay, vendor: V
     assert "though it is not on the booking system's full list of bookings" in story("b-001").splitlines()[-1]
     assert "as a full list said" in story("new")
     assert "as row 30 said" in story("b-029")
+
+
+@pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+def test_what_was_read_of_a_list_goes_when_it_ends_before_it_was_gone_through(relay: Relay, vendor: Vendor) -> None:
+    """And the next one who compares need not wait until it counts as left behind."""
+    vendor.has(*ids(3))
+    stops = iter([False, True])
+    with pytest.raises(NotCompared, match="stops"):
+        full_list.compare(relay, SOURCE, is_stopping=lambda: next(stops))
+
+    assert relay.store.transact(lambda tx: tx.run(select(snapshot)).all()) == []
+    full_list.forget(relay, full_list.compare(relay, SOURCE))

@@ -152,6 +152,20 @@ def test_a_table_that_is_locked_blinds_nobody(relay: Relay) -> None:
         assert tick(relay) == ["s-6"]
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_row_that_somebody_held_is_read_again_soon(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no other row comes that would have its outbox read."""
+    write(relay, 5)
+    with relay.store.engine.begin() as connection:
+        connection.execute(text(f"SELECT id FROM {table_of(5)} FOR UPDATE"))
+        assert tick(relay) == ["s-5"]
+        assert tick(relay) == []
+
+    monkeypatch.setattr(relay.source("s-5").reader, "_back_at", 0.0)  # some seconds later
+    assert tick(relay) == ["s-5"]
+    assert outcomes(relay, 5) == ["taken"]
+
+
 def test_what_a_table_of_another_owner_refuses_is_its_own_trouble(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,3 +151,24 @@ def test_one_that_does_not_answer_is_asked_once_for_which_table_it_is(engine: En
         put(engine, **LATER)
         assert intake(relay, "first").rows == 1
     relay.close()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_one_that_did_not_answer_at_first_is_left_its_rows_when_it_does(
+    engine: Engine, alias: str, tmp_path: Path
+) -> None:
+    """Also by a source before which all have said by then which table they read."""
+    url = engine.url.render_as_string(hide_password=False)
+    others = source("other", url, outbox_table="another_outbox")
+    relay = relay_of(tmp_path, others, source("first", url), source("second", alias))
+    relay.asked["second"] = None  # its address led nowhere when it was asked
+    for name in ("other", "first"):
+        intake(relay, name)
+    relay.alone.clear()  # some seconds later
+    sameness.is_to_be_asked(relay, "first")
+    intake(relay, "second")
+
+    theirs = put(engine, **LATER, source_system="SE1-second")
+    assert intake(relay, "first").rows == 0
+    assert outcomes(engine) == {theirs: (None, None)}
+    relay.close()

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from relay.change import UNREADABLE, Rejected, read
 from relay.database import connect
 from relay.demo.postgres import Postgres
 from relay.outbox.ddl import create
 from relay.outbox.reader import OutboxReader, Settled
+from relay.store import posts
+from relay.store.posts import Sent
+from relay.store.schema import post
 from tests.made import SYSTEMS
 from tests.outbox.contract.site import LATER, SOURCE, relay_of, take_all, trouble
 from tests.outbox.written import AT, RIGHT, outcomes, put
@@ -141,3 +144,24 @@ def test_values_that_the_database_cannot_give_out_spoil_their_rows_alone(
         take_all(relay)
     assert len(statements) == 1
     relay.close()
+
+
+@pytest.mark.parametrize("old_engine", ["LATIN1"], indirect=True)
+def test_what_an_index_says_is_kept_in_the_characters_of_the_relay_s_own_database(
+    old_engine: Engine, tmp_path: Path
+) -> None:
+    """Or its refusal could never be written down, and the post would be sent and refused for ever."""
+    outbox = connect(f"sqlite:///{tmp_path / 'outbox.db'}")
+    create(outbox)
+    put(outbox, **LATER)
+    relay = relay_of(outbox, tmp_path, old_engine.url.render_as_string(hide_password=False))
+    take_all(relay)
+    sent = relay.store.transact(lambda tx: tx.run(select(post.c.id, post.c.wanted)).one())
+    said = Sent(sent.id, None, None, parked_code="EI002", parked_text="ogiltigt “å” → \\ \N{GRINNING FACE}", refused=1)
+
+    relay.store.transact(lambda tx: posts.record(tx, 1, [said], {sent.id: sent.wanted}))
+
+    kept = relay.store.transact(lambda tx: tx.run(select(post.c.parked_text)).scalar_one())
+    assert kept == r'ogiltigt "å" \u2192 \ \U0001f600'
+    relay.close()
+    outbox.dispose()
