@@ -154,10 +154,11 @@ def test_a_question_costs_the_same_at_ten_million_posts_as_at_ten_thousand(
     print(asked, few, many, sep="\n  ")
 
     # A thousand times as many posts: another plan over the same few rows may cost more, one that grows would cost a
-    # thousand times as much. The trees are higher by a level or two.
+    # thousand times as much. The trees are higher by a level or two; and rows that are far apart in the table are far
+    # apart in its visibility map too, so that some cost a page of it each.
     assert whole_tables(many) == []
     assert many.rows <= 3 * few.rows
-    assert many.pages <= 3 * few.pages + 20
+    assert many.pages <= 3 * few.pages + 20 + many.rows // 4
 
 
 @pytest.mark.heavy
