@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Event, Thread
 from typing import Final
 
@@ -74,7 +74,7 @@ class Wake:
         else:
             self.pacing.looked_at(name)
             if asked_again:
-                self.pacing.ask([name])
+                self._ask([name])
 
     def _run(self, url: str, names: list[str]) -> None:
         rest = _FIRST_REST
@@ -95,14 +95,18 @@ class Wake:
 
     def _listen(self, listener: Listener, names: list[str]) -> None:
         self._check(listener, names)
-        self.pacing.ask(names)
+        self._ask(names)
         checked_at = time.monotonic()
         while not self._stop.is_set():
             if listener.notified(_PATIENCE):
-                self.pacing.ask(names)
+                self._ask(names)
             if time.monotonic() - checked_at >= CHECK_SECONDS:
                 self._check(listener, names)
                 checked_at = time.monotonic()
+
+    def _ask(self, names: Iterable[str]) -> None:
+        """But for those that did not answer: they rest, and the schedule says until when."""
+        self.pacing.ask([name for name in names if name not in self._relay.doubtful])
 
     def _check(self, listener: Listener, names: list[str]) -> None:
         have = listener.have_trigger([self._relay.outbox_table(name) for name in names])

@@ -184,3 +184,22 @@ def test_of_one_that_is_polled_nothing_follows(wake: Wake, relay: Relay, looks: 
     write(relay, 1)
     wait_until(lambda: looks.of("s-1") == 2, "a look after it")
     assert looks.of("s-2") == 2
+
+
+def test_one_that_does_not_answer_rests_whoever_commits(wake: Wake, relay: Relay, looks: Looks) -> None:
+    """Else a busy booking system's commits would have it tried, and its trouble logged, twenty times a second."""
+    wait_until(lambda: looks.of("s-1") == 1, "the look that each connection begins with")
+    rename = "ALTER TABLE ei_outbox_1 RENAME COLUMN {} TO {}"
+    with relay.store.engine.begin() as connection:
+        connection.execute(text(rename.format("kind", "other")))
+    intake(relay, "s-1")
+    write(relay, 1)
+    wait_until(lambda: looks.of("s-2") == 2, "the look of what else is in that database")
+    wake.follow_up("s-1", NOTHING, asked_again=True)
+    assert looks.of("s-1") == 1
+
+    with relay.store.engine.begin() as connection:
+        connection.execute(text(rename.format("other", "kind")))
+    assert intake(relay, "s-1").rows == 1
+    write(relay, 1)
+    wait_until(lambda: looks.of("s-1") == 2, "the look after it answers again")
