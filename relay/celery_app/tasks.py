@@ -140,7 +140,7 @@ def units(*sources: str) -> None:
 def intake(*sources: str) -> None:
     """Take a batch from each of these sources' outboxes that has rows, then send messages for their lanes.
 
-    Those of one database are looked at together. Where many have rows, other hands take some.
+    Those of one database are looked at together. Where many have rows, other workers take some.
     """
     failures: list[Exception] = []
     for source in chain(*map(_with_rows, _relay.by_database(sources))):
