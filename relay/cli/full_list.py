@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import click
@@ -77,10 +76,6 @@ def query(
         raise click.ClickException(str(error)) from None
     finally:
         relay.close()
-
-
-def _some(rejections: list[Rejection]) -> Callable[[Rejection], object]:
-    return lambda each: rejections.append(each) if len(rejections) < SHOWN else None
 
 
 def _wants(found: Found, yes: bool) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from threading import Lock
 from typing import Final
@@ -13,8 +12,6 @@ from relay.console.advice import ADVICE, Advice
 from relay.flow.relay import Relay
 from relay.language.said import Said
 from relay.onboarding.look import units_in_use
-
-log = logging.getLogger(__name__)
 
 FRESH_SECONDS: Final = 2.0
 UNITS_SECONDS: Final = 600.0
