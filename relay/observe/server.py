@@ -10,7 +10,6 @@ oldest that has not said yet what it wants.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import time
@@ -27,8 +26,6 @@ from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app, multip
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-
-log = logging.getLogger(__name__)
 
 Check = Callable[[], str | None]
 

@@ -6,15 +6,12 @@ be given out spoils its own row. It comes as a row whose value says that it was 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from relay.outbox.refusals import OF_ROWS, kind_of
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 _FAILURES: Final = 100  # of one read; the rows behind come at the next
 
