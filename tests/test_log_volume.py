@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from relay.database import reading
-from relay.flow.intake import BATCH
+from relay.flow.intake.step import BATCH
 from tests.test_statement_counts import Site
 from tests.test_statement_counts import site as site
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import event, insert
 
-from relay.flow.delivery import deliver
-from relay.flow.intake import BATCH, intake
+from relay.flow.delivery.step import deliver
+from relay.flow.intake.step import BATCH, intake
 from relay.flow.relay import Relay
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
 from relay.outbox import ddl
 from relay.outbox.table import outbox_table
 from relay.sandbox.server import Sandbox

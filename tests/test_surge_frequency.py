@@ -40,7 +40,7 @@ def asked(a_day: float, random: Random, *, ill: float, days: int = DAYS, guard: 
             hour = Hour.of(text, now)
             hour.saw(some(random, each) + gone, gone)
             taken = hour.gone_within + gone
-            # as `relay.flow.hold` decides
+            # as `relay.flow.intake.hold` decides
             if hour.mostly_takes_away and taken >= guard.least and guard.stops(taken, present + hour.gone_within):
                 questions += 1
             else:

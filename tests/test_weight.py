@@ -23,7 +23,7 @@ DATABASE = {"psycopg", "relay.store.schema", "sqlalchemy", "ctypes"}
     [
         ("relay.cli.main", set()),
         ("relay.cli.status", {*DATABASE, "prometheus_client"}),
-        ("relay.flow.intake", {*DATABASE, "prometheus_client"}),
+        ("relay.flow.intake.step", {*DATABASE, "prometheus_client"}),
         ("relay.cli.run", {*DATABASE, "prometheus_client"}),  # until it calls an index
         ("relay.index.client", {"lxml"}),  # and then: not zeep, but for a WSDL of one's own
         ("workers", {"celery", "redis"}),  # all that beat is

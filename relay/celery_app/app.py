@@ -19,7 +19,7 @@ from relay.broker.address import address_of
 from relay.broker.messages import Reader
 from relay.broker.transport import READER, register
 from relay.celery_app.pulse import Pulse
-from relay.flow.chores import EVERY
+from relay.flow.schedule.chores import EVERY
 from relay.observe.logging import configure
 from relay.settings import Settings, SettingsError, format_duration, load
 

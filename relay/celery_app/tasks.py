@@ -25,23 +25,23 @@ from kombu.exceptions import KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.celery_app.app import MESSAGE_SECONDS, app, settings
-from relay.flow.delivery import deliver as deliver_step
-from relay.flow.follow import follow, follow_all
-from relay.flow.heartbeat import Heartbeat
-from relay.flow.intake import intake as intake_step
-from relay.flow.look import Looked, look
-from relay.flow.nightly_lists import compare_due
-from relay.flow.oddities import look_due
-from relay.flow.operations import Cancelled, Request
-from relay.flow.operations import reprocess as reprocess_step
+from relay.flow.actions.operations import Cancelled, Request
+from relay.flow.actions.operations import reprocess as reprocess_step
+from relay.flow.actions.selector import selection
+from relay.flow.delivery.step import deliver as deliver_step
+from relay.flow.intake.step import intake as intake_step
+from relay.flow.maintenance.nightly_lists import compare_due
+from relay.flow.maintenance.oddities import look_due
+from relay.flow.maintenance.retention import prune as prune_step
+from relay.flow.maintenance.verify import nightly
+from relay.flow.process.heartbeat import Heartbeat
+from relay.flow.process.stop_deadline import StopDeadline, longest_stop
+from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
-from relay.flow.retention import prune as prune_step
-from relay.flow.schedule import TOGETHER, due_work
-from relay.flow.selector import selection
-from relay.flow.slots import BLOCKED, FAILING, Slots
-from relay.flow.stop_deadline import StopDeadline, longest_stop
-from relay.flow.verify import nightly
-from relay.flow.wake import Wake
+from relay.flow.schedule.due import TOGETHER, due_work
+from relay.flow.schedule.look import Looked, look
+from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
+from relay.flow.schedule.wake import Wake
 from relay.observe import progress
 from relay.outbox.trouble import in_general
 from relay.store.lanes import LaneName

@@ -10,8 +10,8 @@ import click
 
 from relay.cli.common import table
 from relay.difference import Difference, Tally
-from relay.flow import republish
-from relay.flow.republish import GroundChanged
+from relay.flow.publishing import republish
+from relay.flow.publishing.republish import GroundChanged
 from relay.identity import mask
 from relay.store import bookings
 from relay.store.transaction import Store, Transaction

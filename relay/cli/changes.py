@@ -20,7 +20,7 @@ from relay.cli.common import (
     table,
     who,
 )
-from relay.flow import hold
+from relay.flow.intake import hold
 from relay.flow.relay import Relay
 from relay.store import changes as change_store
 from relay.store.transaction import Store

@@ -8,11 +8,11 @@ import click
 
 from relay.catalogue import CatalogueError
 from relay.cli.common import as_json, json_option, no_such_source, reason_option, settings, who
-from relay.flow import full_list
-from relay.flow.full_list import Found, NotCompared, Plan
-from relay.flow.nightly_lists import figures, keep
+from relay.flow.actions.snapshot import Rejection
+from relay.flow.maintenance import full_list
+from relay.flow.maintenance.full_list import Found, NotCompared, Plan
+from relay.flow.maintenance.nightly_lists import figures, keep
 from relay.flow.relay import Relay
-from relay.flow.snapshot import Rejection
 from relay.identity import mask
 from relay.snapshot import Fate, implausible
 from relay.store.snapshots import RunIsOver

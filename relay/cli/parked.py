@@ -23,8 +23,8 @@ from relay.cli.common import (
 )
 from relay.cli.posts import in_a_cell, post_facts
 from relay.cli.selecting import selected, selecting
-from relay.flow import operations
-from relay.flow.operations import Request
+from relay.flow.actions import operations
+from relay.flow.actions.operations import Request
 from relay.identity import mask
 from relay.store import overview
 from relay.store import parked as store_parked

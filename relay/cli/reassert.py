@@ -10,8 +10,8 @@ import click
 
 from relay.cli.common import as_json, json_option, nothing_matched, open_store, said, settings, table, who
 from relay.cli.selecting import selected
-from relay.flow import operations
-from relay.flow.operations import REASSERTED, Request
+from relay.flow.actions import operations
+from relay.flow.actions.operations import REASSERTED, Request
 from relay.settings import EngagementIndex
 from relay.store.selection import count_by_lane
 

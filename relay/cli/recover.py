@@ -10,11 +10,11 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli.common import as_json, chosen_sources, json_option, prepared, said, settings, who
-from relay.flow import recover as flow
-from relay.flow.operations import Request
-from relay.flow.recover import Found, NothingKnownError
+from relay.flow.actions import recover as flow
+from relay.flow.actions.operations import Request
+from relay.flow.actions.recover import Found, NothingKnownError
+from relay.flow.actions.selector import SelectionError, instant
 from relay.flow.relay import Relay
-from relay.flow.selector import SelectionError, instant
 from relay.outbox.trouble import explain
 from relay.settings import Settings
 from relay.store import restores

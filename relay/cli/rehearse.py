@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.catalogue import read_test_residents
 from relay.cli.common import Seconds, as_json, chosen_sources, json_option, open_store, settings, table, who
 from relay.database import connect, describe
-from relay.flow import hold
-from relay.flow.policies import PolicyFiles
+from relay.flow.intake import hold
+from relay.flow.publishing.policies import PolicyFiles
 from relay.onboarding import look, process
 from relay.onboarding.document import DocumentError, markdown
 from relay.onboarding.document import write as write_document

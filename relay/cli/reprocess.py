@@ -24,9 +24,9 @@ from relay.cli.common import (
 )
 from relay.cli.estimate import estimate_of, in_words
 from relay.cli.selecting import selected, selecting
-from relay.flow import operations
-from relay.flow.operations import Cancelled, Request
-from relay.flow.selector import SelectionError
+from relay.flow.actions import operations
+from relay.flow.actions.operations import Cancelled, Request
+from relay.flow.actions.selector import SelectionError
 from relay.settings import Settings
 from relay.store import audit, runs
 from relay.store.selection import BIGGEST_KEY, STATES, Selection, count

@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Row
 
 from relay.cli.common import demand_source, json_option, nothing_matched, open_store, settings, show_list
-from relay.flow.selector import SelectionError, instant
+from relay.flow.actions.selector import SelectionError, instant
 from relay.identity import mask
 from relay.store import rejected
 from relay.story.words import HOW_TO_WRITE, fields_of

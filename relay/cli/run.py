@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from relay.cli.common import settings
-from relay.flow.heartbeat import Heartbeat
+from relay.flow.process.heartbeat import Heartbeat
+from relay.flow.process.runner import Runner
+from relay.flow.process.stop_deadline import StopDeadline, longest_stop
 from relay.flow.relay import Relay
-from relay.flow.runner import Runner
-from relay.flow.stop_deadline import StopDeadline, longest_stop
 from relay.observe import systemd
 from relay.observe.memory import few_arenas
 from relay.observe.progress import serve_own_metrics

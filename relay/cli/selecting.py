@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from relay.flow.selector import SelectionError, selection
+from relay.flow.actions.selector import SelectionError, selection
 from relay.store.selection import Selection
 
 _OPTIONS = (

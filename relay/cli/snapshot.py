@@ -15,9 +15,9 @@ import click
 from relay.catalogue import CatalogueError
 from relay.cli.common import as_json, json_option, no_such_source, reason_option, settings, who
 from relay.cli.full_list import query
-from relay.flow import snapshot as flow
+from relay.flow.actions import snapshot as flow
+from relay.flow.actions.snapshot import Applied, Progress, Rejection
 from relay.flow.relay import Relay
-from relay.flow.snapshot import Applied, Progress, Rejection
 from relay.listing import ListingError
 from relay.snapshot import Comparison, Fate, refusal
 from relay.store.snapshots import Run, RunIsOver

@@ -20,9 +20,9 @@ from relay.cli.common import (
     show_list,
     who,
 )
-from relay.flow import move as move_flow
-from relay.flow import republish
-from relay.flow.ground import Ground, agree, retired
+from relay.flow.actions import move as move_flow
+from relay.flow.publishing import republish
+from relay.flow.publishing.ground import Ground, agree, retired
 from relay.flow.relay import Relay
 from relay.store import audit, overview
 from relay.store import lanes as lane_store

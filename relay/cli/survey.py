@@ -20,7 +20,7 @@ from relay.cli.found import found_last, list_facts, verified_facts
 from relay.cli.health import Facts, Standing
 from relay.cli.lanes import lane_facts, read_lanes
 from relay.cli.probe import ping_broker, verdict
-from relay.flow.follow import CHECK
+from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.index.certificate import validity

@@ -11,9 +11,9 @@ from relay.catalogue import CareUnit, read_care_units
 from relay.cli import bulk
 from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, show_list, who
 from relay.difference import Tally
-from relay.flow import republish
-from relay.flow.ground import Ground, agree
-from relay.flow.policies import PolicyFiles
+from relay.flow.publishing import republish
+from relay.flow.publishing.ground import Ground, agree
+from relay.flow.publishing.policies import PolicyFiles
 from relay.identity import mask
 from relay.settings import ALL, Source
 from relay.store import audit, sources

@@ -8,10 +8,10 @@ from typing import Final
 import click
 
 from relay.cli.common import as_json, json_option, nothing_matched, prepared, said, settings, table, who
-from relay.flow import verify as flow
-from relay.flow.operations import Request
+from relay.flow.actions.operations import Request
+from relay.flow.maintenance import verify as flow
+from relay.flow.maintenance.verify import Difference
 from relay.flow.relay import Relay
-from relay.flow.verify import Difference
 from relay.identity import mask
 from relay.index.found import FindError
 from relay.post import ABSENT, UNKNOWN

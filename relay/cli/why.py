@@ -7,8 +7,8 @@ from typing import NoReturn
 import click
 
 from relay.cli.common import NOTHING_MATCHED, as_json, json_option, no_such_source, nothing_matched, said, settings, who
-from relay.flow.gather import gather
-from relay.flow.inquiry import Inquiry
+from relay.flow.inquiry.found import Inquiry
+from relay.flow.inquiry.gather import gather
 from relay.flow.relay import Relay
 from relay.identity import IdentityError, parse_resident_id
 from relay.language.said import ENGLISH, SWEDISH

@@ -19,7 +19,8 @@ from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import page, problem
-from relay.flow import hold, operations
+from relay.flow.actions import operations
+from relay.flow.intake import hold
 from relay.identity import mask
 from relay.language.said import quoted
 from relay.store import audit, changes, overview, runs

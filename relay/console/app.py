@@ -29,8 +29,8 @@ from relay.console.icon import ICON
 from relay.console.listing import Listing, Page
 from relay.console.lists import LISTS
 from relay.console.show import link, page, problem
+from relay.flow.actions.selector import SelectionError
 from relay.flow.relay import Relay
-from relay.flow.selector import SelectionError
 from relay.language.said import quoted
 from relay.outbox.trouble import in_general
 from relay.store.migrate import DatabaseNotReady

@@ -13,8 +13,8 @@ from relay.console.actions import DEEDS
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import link, page, problem
-from relay.flow.gather import gather
-from relay.flow.inquiry import Inquiry
+from relay.flow.inquiry.found import Inquiry
+from relay.flow.inquiry.gather import gather
 from relay.identity import mask
 from relay.store import audit
 from relay.store import bookings as booking_store

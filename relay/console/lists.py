@@ -20,7 +20,7 @@ from relay.cli.units import unit_facts
 from relay.cli.workers import worker_facts
 from relay.console.desk import Desk
 from relay.console.listing import Asked, Filter, Listing, Page
-from relay.flow.selector import SelectionError, instant, selection
+from relay.flow.actions.selector import SelectionError, instant, selection
 from relay.index.verdict import Kind
 from relay.language.said import Both, quoted, say
 from relay.onboarding import look, process, steps

@@ -14,8 +14,8 @@ from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import page, problem
-from relay.flow import operations
-from relay.flow.selector import SelectionError, selection
+from relay.flow.actions import operations
+from relay.flow.actions.selector import SelectionError, selection
 from relay.language.said import quoted
 from relay.store.selection import STATES, Selection, count
 

@@ -19,7 +19,7 @@ from relay.demo.screen import Moment, Screen
 from relay.demo.stage import Stage
 from relay.demo.story import FORGETS_AT, OUTAGE_AT, tell
 from relay.demo.watch import SeenCall, Watch
-from relay.flow import operations
+from relay.flow.actions import operations
 from relay.store.selection import Selection
 from relay.store.verification import RESULTS
 

@@ -28,9 +28,9 @@ from relay.demo.postgres import Postgres
 from relay.demo.processes import Process, StartFailed, undisturbed_at_the_end
 from relay.demo.throwaway import NoBinariesError
 from relay.demo.valkey import Valkey
-from relay.flow.heartbeat import Heartbeat
+from relay.flow.process.heartbeat import Heartbeat
+from relay.flow.process.runner import Runner
 from relay.flow.relay import Relay
-from relay.flow.runner import Runner
 from relay.observe.logging import configure
 from relay.observe.progress import serve_own_metrics
 from relay.outbox.ddl import create as create_outbox

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from relay.exporter.census import Census
 from relay.exporter.round import Round
-from relay.flow.follow import CHECK
+from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
 from relay.store import aside, changes, figures, notes, restores, verification, workers

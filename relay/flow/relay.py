@@ -25,11 +25,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine, event, make_url
 
 from relay.database import connect
-from relay.flow.clockwatch import ClockWatch
-from relay.flow.load import FRESH
-from relay.flow.policies import PolicyFiles
-from relay.flow.rounds import Rounds
-from relay.flow.spool import Spool, write_down
+from relay.flow.delivery.load import FRESH
+from relay.flow.delivery.spool import Spool, write_down
+from relay.flow.maintenance.clockwatch import ClockWatch
+from relay.flow.publishing.policies import PolicyFiles
+from relay.flow.schedule.rounds import Rounds
 from relay.index.endpoint import Endpoint
 from relay.longlived import spare
 from relay.outbox.reader import OutboxReader
@@ -85,7 +85,8 @@ class Relay:
         self.identities: dict[str, str | None] = {}  # {source: which table it reads}, as last heard
         self.asked: dict[str, str | None] = {}  # which table a source reads, where another one has asked for it
         self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
-        self.may_be_elsewhere = Event()  # set: our database may be on another server than it was (relay.flow.cluster)
+        # Set: our database may be on another server than it was (relay.flow.maintenance.cluster).
+        self.may_be_elsewhere = Event()
         self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
         self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
         self.notifies: set[str] = set()  # sources whose outbox's database notifies this process of new rows
@@ -119,8 +120,9 @@ class Relay:
 
     @contextmanager
     def on_time(self, tx: Transaction) -> Iterator[None]:
-        """What is decided within goes by a time that is not ahead of what can be believed (`relay.flow.clockwatch`).
-        What is written down of leases and sends does not: there the later time is the safe one."""
+        """What is decided within goes by a time that is not ahead of what can be believed
+        (`relay.flow.maintenance.clockwatch`). What is written down of leases and sends does not: there the later time
+        is the safe one."""
         now = tx.now
         if self.watch is not None:
             tx.now = self.watch.not_ahead(now)

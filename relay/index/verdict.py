@@ -79,8 +79,8 @@ class Verdict:
     `in_doubt`: the posts' state in the index is not known afterwards. `retry_after` is what the peer asked
     for, at most LONGEST_PAUSE, and only with TEMPORARY. `detail` is one more masked line: the producer's status and
     the exception first. `likeness` is the same for answers that may turn out to mean more when they come again and
-    again for the same posts (`relay.flow.repeats`), and "" for all others. `narrowed`: a CONTENT that was found in that
-    way, so that its posts count as sent and its lane rests.
+    again for the same posts (`relay.flow.delivery.repeats`), and "" for all others. `narrowed`: a CONTENT that was
+    found in that way, so that its posts count as sent and its lane rests.
     """
 
     kind: Kind
@@ -147,7 +147,8 @@ TABLE: Final[Mapping[str, Meaning]] = {
     "VP014": _CONFIGURATION,  # routing loop
     "VP015": _CONFIGURATION,  # malformed call
     "VP016": _CONFIGURATION,  # the producer answered 403
-    # Faults without a code; those that come again and again for the same posts are narrowed (`relay.flow.repeats`)
+    # Faults without a code; those that come again and again for the same posts are narrowed
+    # (`relay.flow.delivery.repeats`)
     faults.NO_ANSWER: _TEMPORARY,
     faults.BROKER: _TEMPORARY,
     faults.HEADER: _CONFIGURATION,

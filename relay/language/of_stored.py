@@ -77,7 +77,7 @@ STORED: Final = {
     "not published: booking_id or data_controller has characters that the index cannot store": (
         "inte publicerad: booking_id eller data_controller har tecken som indexet inte kan lagra"
     ),
-    # ── why a change is held (relay.flow.hold, relay.flow.follow) ──
+    # ── why a change is held (relay.flow.intake.hold, relay.flow.publishing.follow) ──
     "{gone} posts of {present} would be removed or moved at once, after {within} within the hour; {most} may without "
     "asking": (
         "{gone} av {present} poster skulle tas bort eller flyttas på en gång, efter {within} den senaste timmen; "
@@ -98,7 +98,7 @@ STORED: Final = {
         "indexet kan inte skilja den från posten för bokning {booking} på enhet {unit}: nycklarnas fält, skrivna efter "
         "varandra, blir samma text; den sänds när den posten är borta"
     ),
-    # ── a restored database (relay.flow.restored, relay.flow.recover) ──
+    # ── a restored database (relay.flow.intake.restored, relay.flow.actions.recover) ──
     "its outbox has rows that were taken, and this database knows nothing of it: it was restored, or lost its last "
     "transactions; or another relay marks the same table. Nothing is sent of this source until `{command}`": (
         "dess utkorg har rader som är mottagna och som den här databasen inte vet något om: den har återställts eller "
@@ -113,7 +113,7 @@ STORED: Final = {
     "it is being recovered: `ei-relay recover` has begun and not ended": (
         "den läses om: `ei-relay recover` har börjat och inte slutat"
     ),
-    # ── outboxes and lists (relay.flow.intake, relay.outbox.refusals, relay.catalogue) ──
+    # ── outboxes and lists (relay.flow.intake.step, relay.outbox.refusals, relay.catalogue) ──
     "the outbox could not be read": "utkorgen gick inte att läsa",
     "the outbox could not be marked": "utkorgen gick inte att märka",
     "the table {table} is not there": "tabellen {table} finns inte",
@@ -175,7 +175,7 @@ STORED: Final = {
     ),
     "expected UTF-8 (in Excel: save as CSV UTF-8)": "väntade UTF-8 (i Excel: spara som CSV UTF-8)",
     "unknown column {column};": "okänd kolumn {column};",
-    # ── what is asked for (relay.flow.selector, relay.console.lists) ──
+    # ── what is asked for (relay.flow.actions.selector, relay.console.lists) ──
     "{name}: expected a whole number": "{name}: väntade ett heltal",
     "state: expected one of {states}": "läge: väntade ett av {states}",
     "the unit is no HSA-id": "enheten är inget HSA-id",
@@ -201,7 +201,7 @@ STORED: Final = {
     "failed on {date}:": "misslyckades {date}:",
     # ── calls ──
     "the worker never came back": "arbetsprocessen kom aldrig tillbaka",
-    # ── why a row's post stays as it was (relay.flow.hold) ──
+    # ── why a row's post stays as it was (relay.flow.intake.hold) ──
     "held by the surge guard, change {change}: its post stays as it was; see `ei-relay changes show": (
         "stoppad av massändringsspärren, ändring {change}: dess post är kvar som den var; se `ei-relay changes show"
     ),

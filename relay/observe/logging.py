@@ -47,7 +47,7 @@ CAPPED: Final = (
 # All through an outage these would say the same thing, several times a second.
 THROTTLED: Final = (
     "relay.store.transaction",
-    "relay.flow.runner",
+    "relay.flow.process.runner",
     "relay.celery_app.tasks",
     "relay.broker.transport",
     "celery.beat",

@@ -27,7 +27,7 @@ from relay.store.upsert import upsert
 LISTS: Final = "lists"
 REMOVALS: Final = "removals"
 ARRIVALS: Final = "arrivals"
-COMPARED: Final = "full list"  # found by comparing with the booking system's own tables (relay.flow.full_list)
+COMPARED: Final = "full list"  # found in the booking system's own tables (relay.flow.maintenance.full_list)
 HELD, APPROVED, REJECTED, WITHDRAWN = "held", "approved", "rejected", "withdrawn"
 COUNTS: Final = ("removed", "moved", "created", "changed")
 

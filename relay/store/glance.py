@@ -1,6 +1,6 @@
 """One statement that says whether there is anything to do at all: what a tick with nothing to do costs.
 
-The steps that follow are asked one by one, in a transaction (`relay.flow.schedule`), and only where the glance saw
+The steps that follow are asked one by one, in a transaction (`relay.flow.schedule.due`), and only where the glance saw
 something of theirs. What appears in between is seen by the next glance.
 """
 

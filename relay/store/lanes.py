@@ -86,7 +86,7 @@ class Due(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a lane remembers of answers that may mean more when they come again (`relay.flow.repeats`)."""
+    """What a lane remembers of answers that may mean more when they come again (`relay.flow.delivery.repeats`)."""
 
     like: str | None = None  # the last such answer
     times: int = 0  # how many of its like in a row

@@ -7,7 +7,7 @@ held_change   a change that would have touched many posts at once, and waits for
 index     what the configuration called each index, and which one that is
 audit     who changed what by a command, and why
 run       a mass resend by a command: how far it has come, and whether it was cancelled
-verification  what the last comparison with an index found, where the index may be asked (relay.flow.verify)
+verification  what the last comparison with an index found, where the index may be asked (relay.flow.maintenance.verify)
 chore     what is done now and then by one worker: when it is next due
 note      what was last found of something, for whoever asks; the next finding takes its place
 onboarding  what was said, seen and ordered on a source's way to being connected; only added to

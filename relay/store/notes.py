@@ -15,10 +15,11 @@ from relay.store.rows import as_json, given_select
 from relay.store.transaction import Transaction
 from relay.store.upsert import upsert
 
-FULL_LIST: Final = "full list"  # of a source: the last comparison (relay.flow.full_list)
+FULL_LIST: Final = "full list"  # of a source: the last comparison (relay.flow.maintenance.full_list)
 
-CLUSTER: Final = "cluster"  # of "": the server that the relay's own database was last seen on (relay.flow.cluster)
-ODD: Final = "odd values"  # of a source's last outbox rows (relay.flow.oddities)
+# Of "": the server that the relay's own database was last seen on (relay.flow.maintenance.cluster).
+CLUSTER: Final = "cluster"
+ODD: Final = "odd values"  # of a source's last outbox rows (relay.flow.maintenance.oddities)
 
 
 class Note(NamedTuple):

@@ -87,7 +87,8 @@ lane = Table(
     Column("say_again_at", Instant),  # when to look at its unconfirmed posts; null: it has none
     Column("next_refresh_at", Instant),  # when it may say again what the index has; null: never yet
     Column("last_success_at", Instant),
-    # The last answer that may mean more when it comes again (relay.flow.repeats): what it is like, how many in a row,
+    # The last answer that may mean more when it comes again (relay.flow.delivery.repeats): what it is
+    # like, how many in a row,
     Column("fault_like", String(40)),
     Column("fault_count", Integer, nullable=False, server_default="0"),
     Column("fault_since", Instant),  # the first one's time,

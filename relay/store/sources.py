@@ -1,8 +1,8 @@
 """Sources: the lock of each one's intake, how its outbox answers, and the ground its bookings are evaluated by.
 
-`weighed_by` is the fingerprint of a ground (relay.flow.ground): all bookings of the source are evaluated by it, or
-shall be when the weighing under way has come to its end (`weighed_to`). Who evaluates them by another says so with
-`weigh_again`, and then all are re-evaluated.
+`weighed_by` is the fingerprint of a ground (relay.flow.publishing.ground): all bookings of the source are evaluated by
+it, or shall be when the weighing under way has come to its end (`weighed_to`). Who evaluates them by another says so
+with `weigh_again`, and then all are re-evaluated.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from relay.flow.delivery import deliver
-from relay.flow.intake import intake
+from relay.flow.delivery.step import deliver
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
 from relay.outbox import ddl
 from relay.settings import load
 from relay.store.migrate import upgrade

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Engine, event
 
-from relay.flow.delivery import deliver
-from relay.flow.intake import intake
+from relay.flow.delivery.step import deliver
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.index.verdict import Verdict
 from relay.settings import Settings

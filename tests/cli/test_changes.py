@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from relay.cli.changes import changes
 from relay.cli.status import status
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox import ddl
 from relay.settings import load

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from relay.cli.main import cli
 from relay.database import connect
-from relay.flow.nightly_lists import compare_now
+from relay.flow.maintenance.nightly_lists import compare_now
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
 from relay.settings import load

@@ -277,6 +277,6 @@ def test_long_work_is_not_silent(run: Run, site: FlowSite, monkeypatch: pytest.M
     for booking in ("b-1", "b-2", "b-3"):
         site.insert(booking)
     site.take_in()
-    monkeypatch.setattr("relay.flow.republish.PAGE", 1)
+    monkeypatch.setattr("relay.flow.publishing.republish.PAGE", 1)
     monkeypatch.setattr("relay.cli.bulk.QUIET_SECONDS", 0.0)
     assert "tidbok: 2 of 3 bookings after 0 s" in run("units", "apply", "--dry-run").stderr

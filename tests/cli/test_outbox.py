@@ -10,7 +10,7 @@ from sqlalchemy import text
 from relay.cli.common import settings
 from relay.cli.outbox import outbox
 from relay.database import connect
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
 from relay.store import restores

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from relay.cli.audit import audit
 from relay.cli.recover import recover
 from relay.cli.status import status
-from relay.flow.delivery import begin
-from relay.flow.intake import intake
+from relay.flow.delivery.step import begin
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox import ddl
 from relay.settings import load

@@ -14,7 +14,7 @@ from relay.cli.sources import sources
 from relay.cli.status import status
 from relay.cli.units import units
 from relay.difference import Tally
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox import ddl
 from relay.settings import load

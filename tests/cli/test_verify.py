@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from relay.cli.main import cli
 from relay.exporter.families import Families
 from relay.exporter.looks import Looks
-from relay.flow.delivery import deliver
-from relay.flow.verify import nightly
+from relay.flow.delivery.step import deliver
+from relay.flow.maintenance.verify import nightly
 from relay.index.client import IndexClient
 from relay.post import ABSENT, Transaction
 from relay.sandbox.server import Sandbox

@@ -12,9 +12,9 @@ from sqlalchemy import event, insert, text, update
 
 from relay.database import connect
 from relay.exporter.families import LANE_STATES
-from relay.flow.follow import CHECK
-from relay.flow.intake import intake
-from relay.flow.nightly_lists import compare_now
+from relay.flow.intake.step import intake
+from relay.flow.maintenance.nightly_lists import compare_now
+from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
 from relay.store import lanes, sources, workers

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relay.flow.intake import Taken, intake
+from relay.flow.intake.step import Taken, intake
 from relay.flow.relay import Relay
 from relay.outbox import ddl
 from relay.settings import load

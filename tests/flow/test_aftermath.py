@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.flow.aftermath import lane_after, posts_after
+from relay.flow.delivery.aftermath import lane_after, posts_after
 from relay.index.verdict import Kind, Verdict
 from relay.post import ABSENT, UNKNOWN
 from relay.store.posts import DuePost, Sent

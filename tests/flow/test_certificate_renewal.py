@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relay.flow.delivery import deliver
-from relay.flow.schedule import due_work
+from relay.flow.delivery.step import deliver
+from relay.flow.schedule.due import due_work
 from relay.index.verdict import Kind
 from relay.sandbox.server import Sandbox
 from tests.flow.site import LANE, FlowSite

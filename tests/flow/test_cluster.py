@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from relay.demo.postgres import Postgres
-from relay.flow.delivery import begin
-from relay.flow.intake import intake
+from relay.flow.delivery.step import begin
+from relay.flow.intake.restored import EVERY_SECONDS
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
-from relay.flow.restored import EVERY_SECONDS
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
 from relay.outbox.ddl import create
 from relay.settings import parse
 from relay.store import lease, notes, restores

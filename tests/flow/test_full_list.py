@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import select, text
 
 from relay.database import connect
-from relay.flow import full_list, hold
-from relay.flow.full_list import NotCompared
-from relay.flow.gather import gather
-from relay.flow.inquiry import Inquiry
-from relay.flow.intake import intake
-from relay.flow.nightly_lists import compare_due, compare_now
+from relay.flow.inquiry.found import Inquiry
+from relay.flow.inquiry.gather import gather
+from relay.flow.intake import hold
+from relay.flow.intake.step import intake
+from relay.flow.maintenance import full_list
+from relay.flow.maintenance.full_list import NotCompared
+from relay.flow.maintenance.nightly_lists import compare_due, compare_now
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
 from relay.settings import parse

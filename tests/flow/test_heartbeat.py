@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay import __version__
-from relay.flow.heartbeat import Heartbeat
+from relay.flow.process.heartbeat import Heartbeat
 from relay.store import workers
 from tests.flow.site import FlowSite
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.flow.delivery import deliver
+from relay.flow.delivery.step import deliver
 from relay.observe.logging import formatter
 from tests.flow.site import LANE, FlowSite
 from tests.index.servers import answering, fault, http, serve, update_response

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select
 
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
 from relay.store import bookings, overview

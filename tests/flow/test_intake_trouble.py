@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Engine, Row, text
 
 from relay.database import connect
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
 from relay.observe import metrics
 from relay.outbox.ddl import create
 from relay.settings import Settings, parse

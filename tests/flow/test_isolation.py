@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import select, text
 
 from relay.database import connect
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
+from relay.flow.process.runner import Runner
 from relay.flow.relay import Relay
-from relay.flow.runner import Runner
-from relay.flow.slots import MOMENT_SECONDS, Slots
+from relay.flow.schedule.slots import MOMENT_SECONDS, Slots
 from relay.outbox.ddl import create
 from relay.sandbox.server import Sandbox
 from relay.settings import parse
@@ -140,7 +140,8 @@ def test_two_sources_of_one_table_leave_each_other_s_rows_however_it_is_written(
 
 
 def test_an_outbox_waits_a_moment_for_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.flow.slots.MOMENT_SECONDS", 30)  # one in which the other thread surely gets its turn
+    # given a moment in which the other thread surely gets its turn
+    monkeypatch.setattr("relay.flow.schedule.slots.MOMENT_SECONDS", 30)
     slots = Slots(threads=4, indexes=1)
     begun, go_on = Event(), Event()
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, text
 
-from relay.flow.cluster import watch
-from relay.flow.follow import follow, follow_all
-from relay.flow.intake import intake
-from relay.flow.look import look
+from relay.flow.intake.step import intake
+from relay.flow.maintenance.cluster import watch
+from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
+from relay.flow.schedule.look import look
 from relay.outbox import ddl
 from relay.outbox.table import outbox_table
 from relay.outbox.waiting import which_wait

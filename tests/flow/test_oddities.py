@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from relay.flow.oddities import EVERY, look_due
+from relay.flow.maintenance.oddities import EVERY, look_due
 from relay.flow.relay import Relay
 from relay.store import notes
 from tests.clock import SetClock

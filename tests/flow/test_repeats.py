@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.flow.aftermath import lane_after, posts_after
-from relay.flow.delivery import deliver
+from relay.flow.delivery.aftermath import lane_after, posts_after
+from relay.flow.delivery.repeats import FEW, LIMIT_LASTS, LONE, SMALL, most_posts, reconsider
+from relay.flow.delivery.step import deliver
 from relay.flow.relay import Relay
-from relay.flow.repeats import FEW, LIMIT_LASTS, LONE, SMALL, most_posts, reconsider
 from relay.index.verdict import Kind, Verdict
 from relay.post import ABSENT, UNKNOWN
 from relay.settings import load

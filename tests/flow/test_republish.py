@@ -8,9 +8,9 @@ import pytest
 
 from relay.booking import Policy
 from relay.catalogue import CareUnit
-from relay.flow import move as move_flow
-from relay.flow.ground import Ground, ground_in, retired
-from relay.flow.republish import GroundChanged, plan, republish, republish_all, weigh
+from relay.flow.actions import move as move_flow
+from relay.flow.publishing.ground import Ground, ground_in, retired
+from relay.flow.publishing.republish import GroundChanged, plan, republish, republish_all, weigh
 from relay.store import bookings, sources
 from relay.store.lanes import LaneName
 from relay.store.sources import Held
@@ -29,7 +29,7 @@ ROW_STATEMENTS = 1  # how far it has come
 @pytest.fixture
 def many(store: Store, lane_ids: dict[LaneName, int], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two and a half pages of bookings, in the second lane the odd ones, and a removed one; their ids in order."""
-    monkeypatch.setattr("relay.flow.republish.PAGE", 10)
+    monkeypatch.setattr("relay.flow.publishing.republish.PAGE", 10)
     ids = [f"b-{number:02}" for number in range(25)]
     made = [replace(booking(details(), i), source_system=(SYSTEM, OTHER_SYSTEM)[n % 2]) for n, i in enumerate(ids)]
     store.transact(lambda tx: bookings.save(tx, SOURCE, [*made, booking(None, "b-99")]))
@@ -102,7 +102,7 @@ def test_another_index_moves_nothing_where_it_has_no_lane(store: Store, many: li
 def test_a_page_is_a_bounded_number_of_statements(
     store: Store, many: list[str], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr("relay.flow.republish.PAGE", number)
+    monkeypatch.setattr("relay.flow.publishing.republish.PAGE", number)
     begin(store, EVERYWHERE)
     with recorded(store.engine) as statements:
         republish(store, EVERYWHERE, "")

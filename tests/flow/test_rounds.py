@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.flow.rounds import Rounds
+from relay.flow.schedule.rounds import Rounds
 
 SECOND = timedelta(seconds=1)
 

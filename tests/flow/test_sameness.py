@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from relay.database import connect
-from relay.flow import sameness
-from relay.flow.intake import intake
+from relay.flow.intake import sameness
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
 from relay.outbox.identity import identity

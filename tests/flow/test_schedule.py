@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from relay.flow.relay import Relay
-from relay.flow.schedule import TOGETHER, certificates_changed_at, due_work, in_turns
+from relay.flow.schedule.due import TOGETHER, certificates_changed_at, due_work, in_turns
 from relay.outbox.waiting import AT_ONCE
 from relay.settings import EngagementIndex, parse
 from relay.store import lanes

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.flow.selector import SelectionError, selection
+from relay.flow.actions.selector import SelectionError, selection
 from relay.store.selection import Selection
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

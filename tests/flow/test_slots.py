@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.flow.slots import BLOCKED, FAILING, Slots
+from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
 
 
 def test_one_party_is_worked_on_once_at_a_time() -> None:

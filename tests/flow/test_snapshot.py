@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from relay.flow import snapshot as flow
-from relay.flow.intake import intake
+from relay.flow.actions import snapshot as flow
+from relay.flow.actions.snapshot import Applied, Rejection
+from relay.flow.intake.step import intake
+from relay.flow.maintenance.retention import ABANDONED, prune
 from relay.flow.relay import Relay
-from relay.flow.retention import ABANDONED, prune
-from relay.flow.snapshot import Applied, Rejection
 from relay.listing import ListingError
 from relay.outbox.table import outbox_table
 from relay.snapshot import Comparison, Fate

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from relay.flow.delivery import Outgoing, answer_of, begin, record
+from relay.flow.delivery.repeats import LIMIT_LASTS
+from relay.flow.delivery.spool import MOST, KeptAnswer, Spool
+from relay.flow.delivery.step import Outgoing, answer_of, begin, record
 from relay.flow.relay import Relay
-from relay.flow.repeats import LIMIT_LASTS
-from relay.flow.schedule import due_work
-from relay.flow.spool import MOST, KeptAnswer, Spool
+from relay.flow.schedule.due import due_work
 from relay.index.verdict import Kind, Verdict
 from relay.post import ABSENT
 from relay.settings.spool import spool_folder

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from relay.database import connect
-from relay.flow.intake import intake
+from relay.flow.intake.restored import EVERY_SECONDS
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
-from relay.flow.restored import EVERY_SECONDS
 from relay.outbox.ddl import create
 from relay.settings import parse
 from relay.store import overview, restores

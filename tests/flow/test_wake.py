@@ -8,11 +8,11 @@ from threading import Event
 import pytest
 from sqlalchemy import text
 
-from relay.flow.follow import follow
-from relay.flow.intake import NOTHING, Taken, intake
-from relay.flow.pacing import TRIES, Pacing
+from relay.flow.intake.step import NOTHING, Taken, intake
+from relay.flow.publishing.follow import follow
 from relay.flow.relay import Relay
-from relay.flow.wake import Wake
+from relay.flow.schedule.pacing import TRIES, Pacing
+from relay.flow.schedule.wake import Wake
 from relay.outbox import ddl
 from relay.settings import parse
 from relay.store import sources

@@ -14,8 +14,8 @@ import pytest
 from relay import booking
 from relay.booking import Withheld
 from relay.change import OutboxRow, Rejected, read
-from relay.flow import restored
-from relay.flow.follow import BACK_AND_FORTH
+from relay.flow.intake import restored
+from relay.flow.publishing.follow import BACK_AND_FORTH
 from relay.language.of_status import STATUS
 from relay.language.of_stored import STORED
 from relay.language.of_story import STORY

@@ -248,7 +248,7 @@ def test_no_correlation_id_is_masked(format: LogFormat) -> None:
     ids = [str(uuid.UUID(int=number * 0x5DEECE66D5DEECE66D5DEECE66D % 2**128, version=4)) for number in range(10_000)]
     assert sum(mask(each) != each for each in ids) > 5  # as free text they would be
     stream = written(format)
-    logger = logging.getLogger("relay.flow.delivery")
+    logger = logging.getLogger("relay.flow.delivery.step")
     for each in ids:
         logger.info("call ended", extra={"correlation_id": each})
     assert [each in line for each, line in zip(ids, stream.getvalue().splitlines(), strict=True)] == [True] * len(ids)

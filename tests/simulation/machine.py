@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import nap
 
-from relay.flow import operations
-from relay.flow.delivery import Outgoing
-from relay.flow.hold import approve
-from relay.flow.operations import Request
+from relay.flow.actions import operations
+from relay.flow.actions.operations import Request
+from relay.flow.delivery.step import Outgoing
+from relay.flow.intake.hold import approve
 from relay.index.verdict import Verdict
 from relay.outbox import reader
 from relay.sandbox.collector import Collect

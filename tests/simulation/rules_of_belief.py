@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from relay.flow import recover
-from relay.flow.heartbeat import Heartbeat
+from relay.flow.actions import recover
+from relay.flow.process.heartbeat import Heartbeat
 from relay.flow.relay import Relay
 from tests.simulation.machine import OPERATOR, UNITS, Machine
 

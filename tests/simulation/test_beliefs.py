@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from relay.flow.clockwatch import ClockWatch
-from relay.flow.heartbeat import Heartbeat
-from relay.flow.hold import approve, reject
+from relay.flow.intake.hold import approve, reject
+from relay.flow.maintenance.clockwatch import ClockWatch
+from relay.flow.process.heartbeat import Heartbeat
 from relay.flow.relay import Relay
 from relay.store import changes
 from tests.simulation.world import SPACING, World

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.flow import move as move_flow
-from relay.flow import republish
-from relay.flow.ground import retired
+from relay.flow.actions import move as move_flow
+from relay.flow.publishing import republish
+from relay.flow.publishing.ground import retired
 from relay.store import sources
 from tests.simulation.test_lists import NORTH, bookings, minutes
 from tests.simulation.world import SPACING, START, SYSTEMS, World
@@ -134,7 +134,7 @@ def test_a_retired_source_has_its_posts_removed_and_stays_away(new_world: NewWor
 
 def test_a_new_hsa_id_moves_the_posts(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """R-10: delete under the old id and create under the new, though the old one is no longer configured."""
-    monkeypatch.setattr("relay.flow.republish.PAGE", 2)
+    monkeypatch.setattr("relay.flow.publishing.republish.PAGE", 2)
     world = new_world(source_systems=[OLD])
     book(world, "B-1", "B-2", "B-3", "B-4")
     world.write(operation="remove", booking_id="B-4")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.flow.intake import intake
-from relay.flow.retention import prune
+from relay.flow.intake.step import intake
+from relay.flow.maintenance.retention import prune
 from relay.store.lanes import LaneName
 from tests.simulation.test_lists import OTHER, TOLVAN, minutes
 from tests.simulation.world import SPACING, World

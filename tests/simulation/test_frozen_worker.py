@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.flow.delivery import Outgoing
-from relay.flow.intake import intake
+from relay.flow.delivery.step import Outgoing
+from relay.flow.intake.step import intake
 from relay.post import UNKNOWN
 from relay.store.lanes import LaneName
 from tests.simulation.bookings import expected

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from relay.flow import full_list
-from relay.flow.full_list import NotCompared
+from relay.flow.maintenance import full_list
+from relay.flow.maintenance.full_list import NotCompared
 from tests.simulation.bookings import expected
 from tests.simulation.world import SYSTEMS, Crash, World
 

@@ -191,7 +191,7 @@ def test_a_worker_that_dies_while_weighing_goes_on_where_it_was(
     new_world: NewWorld, units: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given many bookings of an inactive unit, and pages of ten
-    monkeypatch.setattr("relay.flow.republish.PAGE", 10)
+    monkeypatch.setattr("relay.flow.publishing.republish.PAGE", 10)
     world = new_world(care_units=str(units))
     for number in range(35):
         book(world, f"B-{number:02}", care_unit=SOUTH)

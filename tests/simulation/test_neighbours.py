@@ -14,8 +14,8 @@ from itertools import count
 
 import pytest
 
-from relay.flow.aftermath import lane_after, posts_after
-from relay.flow.slots import BLOCKED, FAILING, Slots
+from relay.flow.delivery.aftermath import lane_after, posts_after
+from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
 from relay.index.verdict import Kind, Verdict
 from relay.store import lanes, posts
 from relay.store.lanes import LaneName

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from relay.flow import recover
-from relay.flow.operations import Request
+from relay.flow.actions import recover
+from relay.flow.actions.operations import Request
 from relay.store import restores
 from tests.simulation.bookings import expected
 from tests.simulation.world import SPACING, SYSTEMS, World

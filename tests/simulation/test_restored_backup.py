@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.flow import operations, recover
-from relay.flow.operations import Request
+from relay.flow.actions import operations, recover
+from relay.flow.actions.operations import Request
 from relay.store.selection import Selection
 from tests.simulation.test_recover import is_suspected, run_recover
 from tests.simulation.world import World

@@ -13,9 +13,9 @@ from datetime import timedelta
 
 import pytest
 
-from relay.flow.operations import Request, discard, reprocess
-from relay.flow.retention import prune
-from relay.flow.snapshot import compare
+from relay.flow.actions.operations import Request, discard, reprocess
+from relay.flow.actions.snapshot import compare
+from relay.flow.maintenance.retention import prune
 from relay.sandbox.orders import Order
 from relay.settings import Retention, Settings
 from relay.store import figures

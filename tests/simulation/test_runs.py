@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.flow import operations
-from relay.flow.intake import intake
-from relay.flow.operations import Cancelled, Request
+from relay.flow.actions import operations
+from relay.flow.actions.operations import Cancelled, Request
+from relay.flow.intake.step import intake
 from relay.store import runs, selection
 from relay.store.selection import Selection
 from tests.simulation.test_steered import book, states

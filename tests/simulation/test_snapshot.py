@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.flow import snapshot as flow
-from relay.flow.snapshot import Applied
+from relay.flow.actions import snapshot as flow
+from relay.flow.actions.snapshot import Applied
 from relay.snapshot import Comparison, Fate
 from relay.store import lease
 from relay.store.snapshots import Overtaken, Run

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from relay.flow import operations
-from relay.flow.operations import Request
-from relay.flow.selector import SelectionError
+from relay.flow.actions import operations
+from relay.flow.actions.operations import Request
+from relay.flow.actions.selector import SelectionError
 from relay.sandbox.orders import Order
 from relay.store import audit, overview
 from relay.store.selection import Selection

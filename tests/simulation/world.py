@@ -19,12 +19,12 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, event
 
 from relay.database import connect
-from relay.flow.clockwatch import ClockWatch
-from relay.flow.delivery import Outgoing, begin, deliver, give_back, record, send
-from relay.flow.follow import follow, follow_all
-from relay.flow.intake import intake
+from relay.flow.delivery.step import Outgoing, begin, deliver, give_back, record, send
+from relay.flow.intake.step import intake
+from relay.flow.maintenance.clockwatch import ClockWatch
+from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
 from relay.index.transport import HttpAnswer, NoAnswerError
 from relay.index.verdict import Failure, Verdict
 from relay.outbox import ddl

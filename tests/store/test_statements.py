@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from relay.flow.delivery import begin
-from relay.flow.intake import intake
+from relay.flow.delivery.step import begin
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
-from relay.flow.schedule import due_work
+from relay.flow.schedule.due import due_work
 from tests.clock import SetClock
 from tests.made import RESIDENT, UNIT
 from tests.outbox.written import outcomes, put

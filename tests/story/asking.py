@@ -6,8 +6,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from relay.flow.gather import gather
-from relay.flow.inquiry import Inquiry
+from relay.flow.inquiry.found import Inquiry
+from relay.flow.inquiry.gather import gather
 from relay.language.said import SWEDISH
 from relay.story.story import Story, as_text, tell
 from tests.simulation.world import World

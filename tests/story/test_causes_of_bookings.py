@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from relay.flow.retention import prune
+from relay.flow.maintenance.retention import prune
 from relay.store import sources
 from tests.simulation.world import SPACING, World
 from tests.story.asking import UNIT, book, last_line, why

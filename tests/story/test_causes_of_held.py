@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from relay.flow import hold
+from relay.flow.intake import hold
 from relay.store import changes
 from tests.simulation.world import SPACING, World
 from tests.story.asking import UNIT, book, last_line, why

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from relay.flow import operations
-from relay.flow.intake import intake
-from relay.flow.operations import Request
-from relay.flow.restored import LOST
+from relay.flow.actions import operations
+from relay.flow.actions.operations import Request
+from relay.flow.intake.restored import LOST
+from relay.flow.intake.step import intake
 from relay.sandbox.orders import Order
 from relay.store import lanes, parked, restores
 from relay.store.lanes import LaneName

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relay.flow.gather import gather
-from relay.flow.inquiry import Found
+from relay.flow.inquiry.found import Found
+from relay.flow.inquiry.gather import gather
 from relay.flow.relay import Relay
 from relay.store import sources
 from relay.story.story import tell

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from relay.flow.gather import gather
-from relay.flow.inquiry import Found, Inquiry
-from relay.flow.intake import intake
-from relay.flow.operations import Request, reprocess
+from relay.flow.actions.operations import Request, reprocess
+from relay.flow.inquiry.found import Found, Inquiry
+from relay.flow.inquiry.gather import gather
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox.table import outbox_table
 from relay.store import condition, rejected, runs, sources

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.settings import parse
 from relay.store import overview

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from relay import database
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.sessions import Bounds
 from tests.chaos.proxy import FaultProxy

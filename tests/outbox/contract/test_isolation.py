@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.change import READ_AT_MOST, Rejected, read
-from relay.flow.intake import intake
+from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
 from relay.outbox import reader as reading
 from relay.outbox.inspect import look

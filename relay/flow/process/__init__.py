@@ -1,0 +1,1 @@
+"""The process: everything in one, its heartbeat, and its end."""

@@ -1,0 +1,158 @@
+"""The ground: all that decides which posts a source's bookings should have, but the bookings and the time.
+
+A worker's files make a ground, but bookings are judged by the one that *stands*: it was agreed on
+(`relay.flow.publishing.follow`) and is kept in the database, so that all workers judge by the same, whatever their own
+files say. A ground has a fingerprint; the source's row says which one stands and by which its bookings are weighed
+(`relay.store.sources`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from threading import Lock
+from typing import Any, Final
+
+from relay.booking import Policy
+from relay.store import changes, grounds, sources
+from relay.store.sources import Held
+from relay.store.transaction import Transaction
+
+RULES: Final = 2  # raised when the same lists and bookings come to mean other posts, so that all are evaluated again
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a source's bookings are judged by. `fingerprint`: 32 hex digits, the same for what decides the same."""
+
+    source: str
+    policy: Policy
+    engagement_index: str
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", blake2b(f"{RULES} {self.text()}".encode(), digest_size=16).hexdigest())
+
+    def text(self) -> str:
+        """All of it, as `from_text` reads it."""
+        p = self.policy
+        said = (
+            self.engagement_index,
+            p.data_controller,
+            p.retired,
+            p.local_identities.pattern if p.local_identities is not None else None,
+            sorted(p.residents) if p.residents is not None else None,
+            sorted((name, u.active, u.data_controller) for name, u in p.units.items()) if p.units is not None else None,
+        )
+        return json.dumps(said)
+
+    def only_adds_to(self, other: Ground) -> bool:
+        """Whether every booking that `other` gives a post gets the same one here: then nothing can go by it."""
+        mine, theirs = self.policy, other.policy
+        same = (self.engagement_index, mine.data_controller, mine.retired, _pattern(mine)) == (
+            other.engagement_index, theirs.data_controller, theirs.retired, _pattern(theirs),
+        )  # fmt: skip
+        return same and _all_residents(mine, theirs) and _all_units(mine, theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    active: bool
+    data_controller: str | None
+
+
+def from_text(source: str, text: str) -> Ground:
+    """The ground that `Ground.text` was written of."""
+    index, controller, is_retired, pattern, residents, units = json.loads(text)
+    policy = Policy(
+        data_controller=controller,
+        units={name: _Unit(active, of) for name, active, of in units} if units is not None else None,
+        residents=frozenset(residents) if residents is not None else None,
+        local_identities=re.compile(pattern) if pattern is not None else None,
+        retired=is_retired,
+    )
+    return Ground(source, policy, index)
+
+
+def retired(source: str) -> Ground:
+    """The ground of a source that has left, whether or not it still is in the configuration: no booking has a post."""
+    return Ground(source, Policy(data_controller="", retired=True), engagement_index="")
+
+
+def ground_in(tx: Transaction, found: Ground, held: Held) -> Ground:
+    """What bookings are judged by in this transaction, which holds their source; `found` is what our files say.
+
+    Where they say something else than what stands, a check of the lists is asked for. Where the other bookings are
+    weighed by something else they will all be re-evaluated.
+    """
+    judges = _standing(tx, found, held)
+    if judges.fingerprint != found.fingerprint and not held.retired and held.seen != found.fingerprint:
+        sources.check_soon(tx, found.source)
+    if held.weighed_by not in (None, judges.fingerprint):
+        sources.weigh_again(tx, found.source)
+    return judges
+
+
+def agree(tx: Transaction, ground: Ground) -> None:
+    """Let `ground` stand, and have all bookings of its source weighed by it where they are not yet."""
+    grounds.note(tx, ground.source, ground.fingerprint, ground.text())
+    grounds.agree(tx, ground.source, ground.fingerprint)
+    changes.withdraw_lists(tx, ground.source)
+    if sources.weighed_by(tx, ground.source) != ground.fingerprint:
+        sources.begin_weighing(tx, ground.source, ground.fingerprint)
+
+
+def _standing(tx: Transaction, found: Ground, held: Held) -> Ground:
+    if held.retired:
+        return retired(found.source)
+    if held.agreed in (None, found.fingerprint):
+        return found
+    assert held.agreed is not None
+    return kept(tx, found.source, held.agreed) or found
+
+
+def kept(tx: Transaction, source: str, fingerprint: str) -> Ground | None:
+    """The ground of that fingerprint as the database keeps it; None where it does not."""
+    key = (source, fingerprint)
+    with _lock:
+        if key in _kept:
+            return _kept[key]
+    text = grounds.said(tx, source, fingerprint)
+    if text is None:
+        return None
+    ground = from_text(source, text)
+    with _lock:
+        _kept[key] = ground
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return ground
+
+
+_MOST_KEPT: Final = 64  # some hundred kilobytes each, at most
+_kept: OrderedDict[tuple[str, str], Ground] = OrderedDict()  # a fingerprint's ground never changes
+_lock = Lock()
+
+
+def _pattern(policy: Policy) -> str | None:
+    return policy.local_identities.pattern if policy.local_identities is not None else None
+
+
+def _all_residents(mine: Policy, theirs: Policy) -> bool:
+    if mine.residents is None:
+        return True
+    return theirs.residents is not None and theirs.residents <= mine.residents
+
+
+def _all_units(mine: Policy, theirs: Policy) -> bool:
+    if mine.units is None:
+        return theirs.units is None or all(u.data_controller is None for u in theirs.units.values() if u.active)
+    if theirs.units is None:
+        return False
+    return all(_facts(mine.units.get(name)) == _facts(unit) for name, unit in theirs.units.items() if unit.active)
+
+
+def _facts(unit: Any) -> tuple[bool, str | None] | None:
+    return (unit.active, unit.data_controller) if unit is not None else None
