@@ -124,7 +124,7 @@ def _send_due() -> None:
 @app.task(name="workers.units")
 @_step
 def units(*sources: str) -> None:
-    """Look whether these sources' lists have changed; where they have, weigh its bookings again for a while."""
+    """Look whether these sources' lists have changed; where they have, re-evaluate its bookings for a while."""
     if len(sources) > 1:
         for each in follow_all(_relay, sources):
             _send(units, each)

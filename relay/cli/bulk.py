@@ -11,7 +11,7 @@ import click
 from relay.cli.common import table
 from relay.difference import Difference, Tally
 from relay.flow.publishing import republish
-from relay.flow.publishing.republish import GroundChanged
+from relay.flow.publishing.republish import RulesChanged
 from relay.identity import mask
 from relay.store import bookings
 from relay.store.transaction import Store, Transaction
@@ -82,7 +82,7 @@ def do(
     store.transact(begin)
     try:
         return in_words(show(told(store, source, pages())))
-    except GroundChanged as error:
+    except RulesChanged as error:
         raise click.ClickException(f"{error}; see `ei-relay status`") from None
 
 

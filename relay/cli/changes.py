@@ -68,8 +68,8 @@ def approve(number: int, reason: str, json_: bool) -> None:
     """Have a held change done, as bulk. Done again it does what is left."""
     relay = prepared(settings())
     row = _open(relay.store, number)
-    ground = relay.source(row.source).policies.ground() if row.source in relay.source_names else None
-    done = hold.approve(relay.store, number, ground, who(), reason)
+    rules = relay.source(row.source).policies.rules() if row.source in relay.source_names else None
+    done = hold.approve(relay.store, number, rules, who(), reason)
     _tell(relay, number, json_, f"{done} bookings are followed now; what differs is sent in bulk"
           if row.kind != change_store.LISTS else "the workers re-evaluate the source's bookings now")  # fmt: skip
 

@@ -126,7 +126,7 @@ def release(loaded: Settings, store: Store, source: Source, prefix: str) -> None
             continue
         held = store.transact(lambda tx, id_=change.id: changes.bookings_of(tx, id_, _MANY))  # type: ignore[misc]
         if held and all(booking.startswith(prefix) for booking in held):
-            hold.approve(store, change.id, PolicyFiles(loaded, source).ground(), who(), "a rehearsal ends")
+            hold.approve(store, change.id, PolicyFiles(loaded, source).rules(), who(), "a rehearsal ends")
 
 
 def _plan(loaded: Settings, source: Source, resident: str | None, units: tuple[str, ...], batch: int) -> Plan:

@@ -22,7 +22,7 @@ from relay.cli.common import (
 )
 from relay.flow.actions import move as move_flow
 from relay.flow.publishing import republish
-from relay.flow.publishing.ground import Ground, agree, retired
+from relay.flow.publishing.rules import PublishingRules, agree, retired
 from relay.flow.relay import Relay
 from relay.store import audit, overview
 from relay.store import lanes as lane_store
@@ -75,8 +75,8 @@ def restore(name: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Undo `retire`: have the bookings of a source published again, as bulk; shows first what will happen."""
     _need_reason(reason, dry_run)
     relay = prepared(settings())
-    ground = _configured(relay, name)
-    _carry_out(relay, ground, "sources restore", name, reason, yes, dry_run, now_retired=False)
+    rules = _configured(relay, name)
+    _carry_out(relay, rules, "sources restore", name, reason, yes, dry_run, now_retired=False)
 
 
 @sources.command()
@@ -95,7 +95,7 @@ def move(name: str, old: str, new: str, reason: str | None, yes: bool, dry_run: 
     """
     _need_reason(reason, dry_run)
     relay = prepared(settings())
-    ground = _configured(relay, name)
+    rules = _configured(relay, name)
     systems = relay.source(name).source_systems
     if new.upper() not in systems:
         raise click.UsageError(f"--to: expected one of the source's source_systems: {', '.join(systems.values())}")
@@ -109,7 +109,7 @@ def move(name: str, old: str, new: str, reason: str | None, yes: bool, dry_run: 
     old = min(meant, key=lambda system: (system != old, system == new))
     if old == new:
         raise click.UsageError("--from and --to are the same")
-    plan = bulk.show(bulk.told(relay.store, name, move_flow.plan(relay.store, ground, old, new)))
+    plan = bulk.show(bulk.told(relay.store, name, move_flow.plan(relay.store, rules, old, new)))
     bulk.tell_plan(name, plan)
     if dry_run:
         return
@@ -118,7 +118,7 @@ def move(name: str, old: str, new: str, reason: str | None, yes: bool, dry_run: 
     def begin(tx: Transaction) -> None:
         audit.note(tx, who(), "sources move", f"{name} {old} to {new}: {bulk.in_words(plan)}", reason)
 
-    done = bulk.do(relay.store, name, begin, partial(move_flow.move, relay.store, ground, old, new))
+    done = bulk.do(relay.store, name, begin, partial(move_flow.move, relay.store, rules, old, new))
     click.echo(f"{name}: done, {done}; they are sent in bulk")
 
 
@@ -130,7 +130,7 @@ def _need_reason(reason: str | None, dry_run: bool) -> None:
 
 def _carry_out(
     relay: Relay,
-    ground: Ground,
+    rules: PublishingRules,
     command: str,
     name: str,
     reason: str | None,
@@ -139,7 +139,7 @@ def _carry_out(
     *,
     now_retired: bool,
 ) -> None:
-    plan = bulk.show(bulk.told(relay.store, name, republish.plan(relay.store, ground)))
+    plan = bulk.show(bulk.told(relay.store, name, republish.plan(relay.store, rules)))
     bulk.tell_plan(name, plan)
     if dry_run:
         return
@@ -149,11 +149,11 @@ def _carry_out(
         source_store.hold(tx, name)
         source_store.retire(tx, name, retired=now_retired)
         if not now_retired:
-            agree(tx, ground)
-        source_store.begin_weighing(tx, name, ground.fingerprint)
+            agree(tx, rules)
+        source_store.begin_reevaluation(tx, name, rules.fingerprint)
         audit.note(tx, who(), command, f"{name}: {bulk.in_words(plan)}", reason)
 
-    done = bulk.do(relay.store, name, begin, partial(republish.republish_all, relay.store, ground))
+    done = bulk.do(relay.store, name, begin, partial(republish.republish_all, relay.store, rules))
     click.echo(f"{name}: done, {done}; they are sent in bulk")
 
 
@@ -161,11 +161,11 @@ def _demand(relay: Relay, name: str) -> None:
     demand_source(relay.settings, relay.store, name)
 
 
-def _configured(relay: Relay, name: str) -> Ground:
+def _configured(relay: Relay, name: str) -> PublishingRules:
     if name not in relay.source_names:
         demand_source(relay.settings, relay.store, name)
         nothing_matched(f"{name} is not in the configuration; see `ei-relay sources list`")
-    return relay.source(name).policies.ground()
+    return relay.source(name).policies.rules()
 
 
 def _facts(row: Row[Any], states: list[tuple[str, str, int]], configured: set[str]) -> dict[str, object]:

@@ -12,8 +12,8 @@ from relay.cli import bulk
 from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, show_list, who
 from relay.difference import Tally
 from relay.flow.publishing import republish
-from relay.flow.publishing.ground import Ground, agree
 from relay.flow.publishing.policies import PolicyFiles
+from relay.flow.publishing.rules import PublishingRules, agree
 from relay.identity import mask
 from relay.settings import ALL, Source
 from relay.store import audit, sources
@@ -74,12 +74,10 @@ def apply(only: str | None, dry_run: bool, yes: bool, reason: str | None, json_:
     """
     loaded = settings()
     chosen = chosen_sources(loaded, only)
-    grounds = [PolicyFiles(loaded, source).ground() for source in chosen]
+    all_rules = [PolicyFiles(loaded, source).rules() for source in chosen]
     store = prepared(loaded).store
-    present = [ground for ground in grounds if not _is_retired(store, ground)]
-    plans = {
-        ground.source: bulk.show(bulk.told(store, ground.source, republish.plan(store, ground))) for ground in present
-    }
+    present = [rules for rules in all_rules if not _is_retired(store, rules)]
+    plans = {rules.source: bulk.show(bulk.told(store, rules.source, republish.plan(store, rules))) for rules in present}
     if json_:
         click.echo(as_json([{"source": name, "units": bulk.facts(plan)} for name, plan in plans.items()]))
     else:
@@ -88,29 +86,29 @@ def apply(only: str | None, dry_run: bool, yes: bool, reason: str | None, json_:
     if dry_run:
         return
     bulk.agree(yes or not any(plans.values()))
-    for ground in present:
+    for rules in present:
         done = bulk.do(
             store,
-            ground.source,
-            _begin(ground, plans[ground.source], reason),
-            partial(republish.republish_all, store, ground),
+            rules.source,
+            _begin(rules, plans[rules.source], reason),
+            partial(republish.republish_all, store, rules),
         )
-        click.echo(f"{ground.source}: done, {done}; they are sent in bulk", err=json_)
+        click.echo(f"{rules.source}: done, {done}; they are sent in bulk", err=json_)
 
 
-def _is_retired(store: Store, ground: Ground) -> bool:
-    held = store.transact(lambda tx: sources.hold(tx, ground.source))
+def _is_retired(store: Store, rules: PublishingRules) -> bool:
+    held = store.transact(lambda tx: sources.hold(tx, rules.source))
     if held is not None and held.retired:
-        click.echo(f"{ground.source} is retired: it has no posts", err=True)
+        click.echo(f"{rules.source} is retired: it has no posts", err=True)
         return True
     return False
 
 
-def _begin(ground: Ground, plan: dict[str, Tally], reason: str | None) -> Callable[[Transaction], None]:
+def _begin(rules: PublishingRules, plan: dict[str, Tally], reason: str | None) -> Callable[[Transaction], None]:
     def begin(tx: Transaction) -> None:
-        sources.hold(tx, ground.source)
-        agree(tx, ground)
-        sources.begin_weighing(tx, ground.source, ground.fingerprint)
-        audit.note(tx, who(), "units apply", f"{ground.source}: {bulk.in_words(plan)}", reason)
+        sources.hold(tx, rules.source)
+        agree(tx, rules)
+        sources.begin_reevaluation(tx, rules.source, rules.fingerprint)
+        audit.note(tx, who(), "units apply", f"{rules.source}: {bulk.in_words(plan)}", reason)
 
     return begin

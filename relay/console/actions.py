@@ -159,8 +159,8 @@ def _approve(desk: Desk, about: str, who: str, reason: str) -> None:
     row = desk.store.transact(lambda tx: changes.by_id(tx, int(about)))
     assert row is not None
     configured = row.source in desk.relay.source_names
-    ground = desk.relay.source(row.source).policies.ground() if configured else None
-    hold.approve(desk.store, int(about), ground, who, reason)
+    rules = desk.relay.source(row.source).policies.rules() if configured else None
+    hold.approve(desk.store, int(about), rules, who, reason)
 
 
 def _reject(desk: Desk, about: str, who: str, reason: str) -> None:

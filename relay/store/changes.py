@@ -1,6 +1,6 @@
 """Held changes: what would have changed many posts at once, and waits for an operator's decision.
 
-A change of the lists is held as a whole: the ground that stands goes on standing. A change by the outbox is held by
+A change of the lists is held as a whole: the rules in force stay so. A change by the outbox is held by
 booking: what the booking system said is written down, and the posts of these bookings stay as they are.
 
     held ──approve──▶ approved    done as bulk
@@ -40,12 +40,12 @@ def hold(
     why: str,
     *,
     counts: Mapping[str, int],
-    ground: str | None = None,
+    rules: str | None = None,
     details: str | None = None,
 ) -> int:
     """Note a change that is held from now on; its id."""
     values = {
-        "source": source, "kind": kind, "status": HELD, "ground": ground, "held_at": tx.now, "grown_at": tx.now,
+        "source": source, "kind": kind, "status": HELD, "ground": rules, "held_at": tx.now, "grown_at": tx.now,
         "present": present, "why": why[:500], "details": details, **counts,
     }  # fmt: skip
     change_id: int = tx.run(insert(held_change).values(**values).returning(held_change.c.id)).scalar_one()
@@ -165,15 +165,15 @@ def waiting(tx: Transaction) -> dict[str, int]:
     return {row.source: row.number for row in tx.run(asked.group_by(c.source))}
 
 
-def of_ground(tx: Transaction, source: str, ground: str) -> Row[Any] | None:
-    """The change of the lists to that ground which is held, or was rejected and not followed since."""
+def of_rules(tx: Transaction, source: str, rules: str) -> Row[Any] | None:
+    """The change of the lists to those rules which is held, or was rejected and not followed since."""
     c = held_change.c
-    asked = select(held_change).where(c.source == source, c.kind == LISTS, c.ground == ground, c.ended_at.is_(None))
+    asked = select(held_change).where(c.source == source, c.kind == LISTS, c.ground == rules, c.ended_at.is_(None))
     return tx.run(asked.order_by(c.id).limit(1)).one_or_none()
 
 
 def withdraw_lists(tx: Transaction, source: str, but: str | None = None) -> int:
-    """End the held and rejected changes of the lists, but one to the ground `but`: the lists are others now."""
+    """End the held and rejected changes of the lists, but one to the rules `but`: the lists are others now."""
     c = held_change.c
     mine = (c.source == source) & (c.kind == LISTS) & c.ended_at.is_(None)
     if but is not None:

@@ -31,7 +31,7 @@ class SourceSeen(NamedTuple):
     name: str
     look: bool  # at its outbox
     troubled: bool  # its outbox is noted as not answering
-    check: bool  # its lists, or go on with a weighing
+    check: bool  # its lists, or go on with a re-evaluation
     compare: bool  # its marks: they were not for so long that nothing is sent of it
     last_call_at: datetime | None  # the end of the last call of its lanes, as far as one is noted
 

@@ -1,7 +1,9 @@
 """The tables beside the way of a booking: what is held back, what was decided and by whom, who is at work.
 
 worker    one row a process that does the relay's work, for a day: its host, its clock, what its lists say
-ground    what a source's bookings were or are judged by, by fingerprint
+publishing_rules  what a source's bookings were or are evaluated by, by fingerprint. This table, a column of
+          `held_change` and two of `source` keep older names (`ground`, `weighed_…`): in a rolling upgrade workers of
+          the version before read and write them
 held_change   a change that would have touched many posts at once, and waits for a decision; held_booking: the
           bookings it keeps as they were
 index     what the configuration called each index, and which one that is
@@ -28,17 +30,17 @@ worker = Table(
     Column("started_at", Instant, nullable=False),  # by the database's clock, as all times here
     Column("seen_at", Instant, nullable=False),
     Column("clock_offset_ms", BigInteger),  # the worker's own clock less the database's; null: not compared
-    Column("lists", Text),  # JSON {source: fingerprint of the ground that its files make}
+    Column("lists", Text),  # JSON {source: fingerprint of the publishing rules that its files make}
 )
 
-ground = Table(
+publishing_rules = Table(
     "ei_ground",
     metadata,
     Column("source", String(64), primary_key=True),
     Column("fingerprint", String(32), primary_key=True),
     Column("said", Text, nullable=False),  # JSON; all that the fingerprint was made of
     Column("noted_at", Instant, nullable=False),
-    Column("agreed_at", Instant),  # when it last became the one that stands; null: never
+    Column("agreed_at", Instant),  # when it last came into force; null: never
     Column("returns", Integer, nullable=False, server_default="0"),  # times in a row it came back within a day
 )
 
@@ -49,7 +51,7 @@ held_change = Table(
     Column("source", String(64), nullable=False),
     Column("kind", String(20), nullable=False),  # lists, removals, arrivals
     Column("status", String(20), nullable=False),  # held, approved, rejected, withdrawn
-    Column("ground", String(32)),  # of lists: what would be followed
+    Column("ground", String(32)),  # of lists: the publishing rules that would be followed
     Column("held_at", Instant, nullable=False),
     Column("grown_at", Instant, nullable=False),
     Column("present", BigInteger, nullable=False),  # the source's present posts when it was held

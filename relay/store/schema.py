@@ -48,12 +48,12 @@ source = Table(
     Column("error_since", Instant),
     Column("snapshot_run", BigInteger, nullable=False, server_default="0"),  # the list that may be applied to it
     Column("retired_at", Instant),  # null: its bookings are published
-    Column("weighed_by", String(32)),  # the ground all its bookings are evaluated by (flow.ground); null: by several
-    Column("weighed_to", String(128)),  # the booking that weighing them again has come to; null: it is done
-    Column("seen", String(32)),  # another ground that the last check found, and the next one may begin to weigh by
+    Column("weighed_by", String(32)),  # the publishing rules all its bookings are evaluated by; null: by several
+    Column("weighed_to", String(128)),  # the booking that re-evaluating them has come to; null: it is done
+    Column("seen", String(32)),  # other rules that the last check found, and the next one may put in force
     Column("next_check_at", Instant, nullable=False, server_default=LONG_AGO),
     Column("policy_error", String(500)),  # why its lists cannot be read; null: they can
-    Column("agreed", String(32)),  # the ground that stands (`ground`): what its bookings are judged by; null: none yet
+    Column("agreed", String(32)),  # the publishing rules in force; null: none yet
     Column("surge", Text),  # JSON; the posts that were removed and made within the last hour (relay.surge)
     Column("outbox_identity", String(64)),  # which table its outbox is, as its database says; null: not known
     Column("ids_restarted_at", Instant),  # when a row was last taken as newer though its id is lower

@@ -1,8 +1,8 @@
-"""Sources: the lock of each one's intake, how its outbox answers, and the ground its bookings are evaluated by.
+"""Sources: the lock of each one's intake, how its outbox answers, and by which publishing rules it is evaluated.
 
-`weighed_by` is the fingerprint of a ground (relay.flow.publishing.ground): all bookings of the source are evaluated by
-it, or shall be when the weighing under way has come to its end (`weighed_to`). Who evaluates them by another says so
-with `weigh_again`, and then all are re-evaluated.
+The column `weighed_by` is the fingerprint of publishing rules (relay.flow.publishing.rules): all bookings of the source
+are evaluated by these, or will be at the end of the re-evaluation under way (`weighed_to`). Who evaluates some by
+others says so with `reevaluate_again`, and then all are re-evaluated.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def ensure(tx: Transaction, names: Iterable[str]) -> None:
 class Held(NamedTuple):
     """What a source's row says while it is held."""
 
-    weighed_by: str | None
-    weighed_to: str | None
+    evaluated_by: str | None
+    evaluated_to: str | None  # the booking that a re-evaluation has come to
     seen: str | None
     next_check_at: datetime
     retired: bool
-    agreed: str | None = None  # the ground that stands
+    agreed: str | None = None  # the publishing rules in force
     surge: str | None = None  # what the last hour has brought (relay.surge)
     holds: bool = False  # whether posts of some bookings are kept as they are (relay.store.changes)
 
@@ -63,26 +63,26 @@ def _hold(tx: Transaction, name: str, *, skip_locked: bool) -> Held | None:
     )  # fmt: skip
 
 
-def weighed_by(tx: Transaction, name: str) -> str | None:
-    """The ground that the source's bookings are evaluated by, or are to be."""
+def evaluated_by(tx: Transaction, name: str) -> str | None:
+    """The publishing rules that the source's bookings are evaluated by, or are to be."""
     found: str | None = tx.run(select(source.c.weighed_by).where(source.c.name == name)).scalar_one_or_none()
     return found
 
 
-def begin_weighing(tx: Transaction, name: str, ground: str) -> None:
-    """Have all bookings of a source weighed by `ground`, from the first on."""
-    _set(tx, name, weighed_by=ground, weighed_to="", seen=None)
+def begin_reevaluation(tx: Transaction, name: str, rules: str) -> None:
+    """Have all bookings of a source re-evaluated by `rules`, from the first on."""
+    _set(tx, name, weighed_by=rules, weighed_to="", seen=None)
 
 
-def weigh_again(tx: Transaction, name: str) -> None:
-    """Note that some bookings of a source are weighed by another ground than the rest."""
+def reevaluate_again(tx: Transaction, name: str) -> None:
+    """Note that some bookings of a source are evaluated by other rules than the rest."""
     _set(tx, name, weighed_by=None, weighed_to=None)
 
 
-def weighed(tx: Transaction, name: str, ground: str, after: str, to: str | None) -> None:
-    """Note that a weighing has come from the booking `after` to `to` (None: the end); nothing, where somebody else
-    was quicker or another ground came up."""
-    mine = (source.c.name == name) & (source.c.weighed_by == ground) & (source.c.weighed_to == after)
+def reevaluated(tx: Transaction, name: str, rules: str, after: str, to: str | None) -> None:
+    """Note that a re-evaluation has come from the booking `after` to `to` (None: the end); nothing, where somebody
+    else was quicker or other rules came into force."""
+    mine = (source.c.name == name) & (source.c.weighed_by == rules) & (source.c.weighed_to == after)
     tx.run(update(source).where(mine).values(weighed_to=to))
 
 
@@ -101,8 +101,8 @@ def checked(tx: Transaction, name: str, seen: str | None, error: str | None, nex
 
 
 def checked_alike(tx: Transaction, found: Mapping[str, str], again: timedelta) -> set[str]:
-    """Note that the lists of these sources were found to make such grounds; the sources for which that was all there
-    is to do: the ground stands, all bookings are weighed by it, and no change of it is held.
+    """Note that the lists of these sources were found to say these rules; the sources for which that was all there is
+    to do: the rules are in force, all bookings are evaluated by them, and no change of them is held.
 
     A source that somebody is at is passed by, so that no other is kept waiting for it.
     """
@@ -117,7 +117,7 @@ def checked_alike(tx: Transaction, found: Mapping[str, str], again: timedelta) -
     )  # fmt: skip
     names = select(c.name).where(calm).with_for_update(skip_locked=True, of=looked_at)
     noted = update(source).where(source.c.name.in_(names)).values(next_check_at=tx.now + again)
-    rows = as_json({"name": name, "agreed": ground} for name, ground in found.items())
+    rows = as_json({"name": name, "agreed": rules} for name, rules in found.items())
     return set(tx.run(noted.returning(source.c.name), {"rows": rows}).scalars())
 
 

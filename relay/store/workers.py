@@ -1,7 +1,8 @@
 """Workers: every process that does the relay's work reports itself a few times a minute.
 
-A row says where it runs, since when, how far its clock is from the database's, and what ground its files make of each
-source (`relay.flow.publishing.ground`). It is a report and no lease: nothing waits for a worker that has gone silent.
+A row says where it runs, since when, how far its clock is from the database's, and what publishing rules its files make
+of each source (`relay.flow.publishing.rules`). It is a report and no lease: nothing waits for a worker that has gone
+silent.
 """
 
 from __future__ import annotations

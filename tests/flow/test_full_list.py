@@ -218,7 +218,7 @@ def test_more_removals_than_may_go_are_held_and_the_rest_is_done(relay: Relay, v
     assert compare_now(relay, SOURCE)
     assert relay.store.transact(lambda tx: changes.still_held(tx, change.id)) == 7
     # Approved, the others go
-    hold.approve(relay.store, change.id, relay.source(SOURCE).policies.ground(), "eva", "they did close")
+    hold.approve(relay.store, change.id, relay.source(SOURCE).policies.rules(), "eva", "they did close")
     assert presents(relay) == {*ids(22, 8), "b-000", "new"}
     assert relay.store.transact(changes.every) == []
 

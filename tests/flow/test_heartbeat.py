@@ -36,7 +36,7 @@ def test_a_process_reports_its_host_its_version_its_clock_and_its_lists(site: Fl
     assert row.version == __version__
     assert row.started_at <= row.seen_at
     assert 3_590_000 < row.clock_offset_ms < 3_610_000
-    assert workers.lists_of(row) == {"tidbok": site.relay.source("tidbok").policies.ground().fingerprint}
+    assert workers.lists_of(row) == {"tidbok": site.relay.source("tidbok").policies.rules().fingerprint}
     assert json.loads(row.lists)
 
 

@@ -9,8 +9,8 @@ import pytest
 from relay.booking import Policy
 from relay.catalogue import CareUnit
 from relay.flow.actions import move as move_flow
-from relay.flow.publishing.ground import Ground, ground_in, retired
-from relay.flow.publishing.republish import GroundChanged, plan, republish, republish_all, weigh
+from relay.flow.publishing.republish import RulesChanged, plan, reevaluate, republish, republish_all
+from relay.flow.publishing.rules import PublishingRules, retired, rules_in_force
 from relay.store import bookings, sources
 from relay.store.lanes import LaneName
 from relay.store.sources import Held
@@ -20,9 +20,9 @@ from tests.statements import recorded
 from tests.store.conftest import SOURCE
 from tests.store.steps import rows
 
-EVERYWHERE = Ground(SOURCE, Policy(CONTROLLER), "national")
-NOWHERE = Ground(SOURCE, Policy(CONTROLLER, units={}), "national")
-PAGE_STATEMENTS = 6  # lanes, ground, bookings, held ones, posts, what is wanted; the clock of these tests costs none
+EVERYWHERE = PublishingRules(SOURCE, Policy(CONTROLLER), "national")
+NOWHERE = PublishingRules(SOURCE, Policy(CONTROLLER, units={}), "national")
+PAGE_STATEMENTS = 6  # lanes, rules, bookings, held ones, posts, what is wanted; the clock of these tests costs none
 ROW_STATEMENTS = 1  # how far it has come
 
 
@@ -37,8 +37,8 @@ def many(store: Store, lane_ids: dict[LaneName, int], monkeypatch: pytest.Monkey
     return ids
 
 
-def begin(store: Store, ground: Ground) -> None:
-    store.transact(lambda tx: sources.begin_weighing(tx, SOURCE, ground.fingerprint))
+def begin(store: Store, rules: PublishingRules) -> None:
+    store.transact(lambda tx: sources.begin_reevaluation(tx, SOURCE, rules.fingerprint))
 
 
 def held(store: Store) -> Held:
@@ -53,42 +53,42 @@ def wanted(store: Store) -> list[str]:
 
 def test_all_pages_are_gone_through_and_the_row_says_so(store: Store, many: list[str]) -> None:
     begin(store, EVERYWHERE)
-    assert (held(store).weighed_by, held(store).weighed_to) == (EVERYWHERE.fingerprint, "")
+    assert (held(store).evaluated_by, held(store).evaluated_to) == (EVERYWHERE.fingerprint, "")
     pages = list(republish_all(store, EVERYWHERE))
     assert [page.total.created for page in pages] == [10, 10, 5]
     assert wanted(store) == many
     assert all(row.bulk for row in rows(store))
-    assert (held(store).weighed_by, held(store).weighed_to) == (EVERYWHERE.fingerprint, None)
+    assert (held(store).evaluated_by, held(store).evaluated_to) == (EVERYWHERE.fingerprint, None)
 
 
 def test_a_plan_says_the_same_and_changes_nothing(store: Store, many: list[str]) -> None:
     assert [page.units[UNIT].created for page in plan(store, EVERYWHERE)] == [10, 10, 5]
     assert rows(store) == []
-    assert held(store).weighed_by is None
+    assert held(store).evaluated_by is None
 
 
 def test_a_page_done_twice_changes_nothing_the_second_time(store: Store, many: list[str]) -> None:
     begin(store, EVERYWHERE)
     _, to = republish(store, EVERYWHERE, "")
-    assert (to, held(store).weighed_to) == ("b-09", "b-09")
+    assert (to, held(store).evaluated_to) == ("b-09", "b-09")
     again, to = republish(store, EVERYWHERE, "")
     assert not again.changes
-    assert (to, held(store).weighed_to) == ("b-09", "b-09")
+    assert (to, held(store).evaluated_to) == ("b-09", "b-09")
 
 
-def test_a_page_by_another_ground_is_refused(store: Store, many: list[str]) -> None:
+def test_a_page_by_other_rules_is_refused(store: Store, many: list[str]) -> None:
     begin(store, EVERYWHERE)
-    with pytest.raises(GroundChanged, match="the bookings of tidbok-nord are being re-evaluated by other lists"):
+    with pytest.raises(RulesChanged, match="the bookings of tidbok-nord are being re-evaluated by other lists"):
         republish(store, NOWHERE, "")
     assert rows(store) == []
 
 
-@pytest.mark.parametrize("ground", [NOWHERE, retired(SOURCE)])
-def test_what_is_no_longer_published_is_removed(store: Store, many: list[str], ground: Ground) -> None:
+@pytest.mark.parametrize("rules", [NOWHERE, retired(SOURCE)])
+def test_what_is_no_longer_published_is_removed(store: Store, many: list[str], rules: PublishingRules) -> None:
     begin(store, EVERYWHERE)
     list(republish_all(store, EVERYWHERE))
-    begin(store, ground)
-    assert sum(page.total.removed for page in republish_all(store, ground)) == len(many)
+    begin(store, rules)
+    assert sum(page.total.removed for page in republish_all(store, rules)) == len(many)
     assert wanted(store) == []
 
 
@@ -109,13 +109,13 @@ def test_a_page_is_a_bounded_number_of_statements(
     assert len(statements) == PAGE_STATEMENTS + ROW_STATEMENTS
 
 
-def test_bookings_weighed_in_a_transaction_of_the_caller(store: Store, many: list[str]) -> None:
+def test_bookings_reevaluated_in_a_transaction_of_the_caller(store: Store, many: list[str]) -> None:
     def work(tx: Transaction) -> int:
         source = sources.hold(tx, SOURCE)
         assert source is not None
         removed = booking(None, "b-00")
         bookings.save(tx, SOURCE, [removed])
-        return len(weigh(tx, ground_in(tx, EVERYWHERE, source), [removed]).changes)
+        return len(reevaluate(tx, rules_in_force(tx, EVERYWHERE, source), [removed]).changes)
 
     begin(store, EVERYWHERE)
     list(republish_all(store, EVERYWHERE))
@@ -123,26 +123,26 @@ def test_bookings_weighed_in_a_transaction_of_the_caller(store: Store, many: lis
     assert wanted(store) == many[1:]
 
 
-def test_who_weighs_by_another_ground_has_all_weighed_again(store: Store, lane_ids: dict[LaneName, int]) -> None:
+def test_who_evaluates_by_other_rules_has_all_reevaluated(store: Store, lane_ids: dict[LaneName, int]) -> None:
     begin(store, EVERYWHERE)
 
-    def ground(tx: Transaction) -> Ground:
+    def rules(tx: Transaction) -> PublishingRules:
         source = sources.hold(tx, SOURCE)
         assert source is not None
-        return ground_in(tx, NOWHERE, source)
+        return rules_in_force(tx, NOWHERE, source)
 
-    assert store.transact(ground) == NOWHERE
-    assert (held(store).weighed_by, held(store).weighed_to) == (None, None)
+    assert store.transact(rules) == NOWHERE
+    assert (held(store).evaluated_by, held(store).evaluated_to) == (None, None)
 
 
-def test_a_retired_source_is_weighed_as_such(store: Store, lane_ids: dict[LaneName, int]) -> None:
-    def ground(tx: Transaction) -> Ground:
+def test_a_retired_source_is_evaluated_as_such(store: Store, lane_ids: dict[LaneName, int]) -> None:
+    def rules(tx: Transaction) -> PublishingRules:
         sources.retire(tx, SOURCE, retired=True)
         source = sources.hold(tx, SOURCE)
         assert source is not None
-        return ground_in(tx, EVERYWHERE, source)
+        return rules_in_force(tx, EVERYWHERE, source)
 
-    assert store.transact(ground).policy.retired
+    assert store.transact(rules).policy.retired
 
 
 def test_bookings_are_moved_to_another_system(store: Store, many: list[str]) -> None:
@@ -153,12 +153,12 @@ def test_bookings_are_moved_to_another_system(store: Store, many: list[str]) -> 
     assert sum(page.total.moved for page in pages) == 12
     assert wanted(store) == many
     assert {row.lane_id for row in rows(store) if row.wanted} == {1}
-    assert held(store).weighed_by == EVERYWHERE.fingerprint
+    assert held(store).evaluated_by == EVERYWHERE.fingerprint
 
 
 def test_a_fingerprint_is_of_what_decides() -> None:
     def of(**policy: object) -> str:
-        return Ground(SOURCE, Policy(**({"data_controller": CONTROLLER} | policy)), "national").fingerprint
+        return PublishingRules(SOURCE, Policy(**({"data_controller": CONTROLLER} | policy)), "national").fingerprint
 
     north, south = CareUnit("NORTH", name="Norr"), CareUnit("SOUTH", active=False)
     assert of(units={"NORTH": north, "SOUTH": south}) == of(units={"SOUTH": south, "NORTH": replace(north, name="x")})

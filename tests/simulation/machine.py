@@ -1,4 +1,4 @@
-"""The state machine's ground: a world of one booking system, what was written in it, and how it must end.
+"""What the state machine stands on: a world of one booking system, what was written in it, and how it must end.
 
 Rules are mixed in (`rules_of_*`), so that whatever may happen meets whatever else may. Here is what they share.
 """
@@ -147,12 +147,12 @@ class Machine(RuleBasedStateMachine):
                 self.world.work()
                 self.world.advance(45)
             self.world.settle()
-            store, ground = self.world.relay.store, self.world.relay.source("tidbok").policies.ground()
+            store, rules = self.world.relay.store, self.world.relay.source("tidbok").policies.rules()
             waiting = store.transact(lambda tx: [each for each in changes.every(tx) if each.status == changes.HELD])
             if not waiting:
                 return
             for change in waiting:
-                approve(store, change.id, ground, "anna", "it is meant")
+                approve(store, change.id, rules, "anna", "it is meant")
         raise AssertionError("there is always another change to approve")
 
     def _heal(self) -> None:

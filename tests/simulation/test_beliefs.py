@@ -108,7 +108,7 @@ def test_a_held_change_of_the_lists_is_done_when_it_is_approved(world: World, un
     write_units(units, [f"U-{number}" for number in range(20)])
     minutes(world, 3)
     (change,) = held(world)
-    approve(world.relay.store, change.id, world.relay.source("tidbok").policies.ground(), "me", "units were closed")
+    approve(world.relay.store, change.id, world.relay.source("tidbok").policies.rules(), "me", "units were closed")
     minutes(world, SPACING / 60 + 2)
     assert len(shown(world)) == 200
     assert held(world) == []
@@ -200,7 +200,7 @@ def test_mass_cancellations_are_held_and_what_is_single_goes_on(world: World) ->
     assert shown(world) == {f"B-{number}" for number in range(400) if number != 350} | {"B-new"}
     assert {content for key, content in world.index().items() if key[2] == "B-5"} == {"20261225100000"}
     # When it is approved, the other 299 are removed, as bulk
-    assert approve(world.relay.store, change.id, world.relay.source("tidbok").policies.ground(), "me", "true") == 299
+    assert approve(world.relay.store, change.id, world.relay.source("tidbok").policies.rules(), "me", "true") == 299
     minutes(world, SPACING / 60 + 2)
     assert shown(world) == {f"B-{number}" for number in range(300, 400) if number != 350} | {"B-new", "B-5"}
     assert held(world) == []
@@ -285,7 +285,7 @@ def test_a_test_run_in_one_second_is_held_and_comes_when_it_is_approved(new_worl
     assert shown(world) == set()
     (change,) = held(world)
     assert (change.kind, change.created) == ("arrivals", 150)
-    approve(world.relay.store, change.id, world.relay.source("tidbok").policies.ground(), "anna", "a vaccination")
+    approve(world.relay.store, change.id, world.relay.source("tidbok").policies.rules(), "anna", "a vaccination")
     minutes(world, 5)
     assert len(shown(world)) == 150
 

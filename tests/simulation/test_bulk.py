@@ -10,7 +10,7 @@ import pytest
 
 from relay.flow.actions import move as move_flow
 from relay.flow.publishing import republish
-from relay.flow.publishing.ground import retired
+from relay.flow.publishing.rules import retired
 from relay.store import sources
 from tests.simulation.test_lists import NORTH, bookings, minutes
 from tests.simulation.world import SPACING, START, SYSTEMS, World
@@ -102,11 +102,11 @@ def test_a_change_of_a_booking_that_waits_in_bulk_goes_live(resend: World) -> No
 
 
 def retire(world: World) -> None:
-    ground = retired("tidbok")
+    rules = retired("tidbok")
 
     def begin(tx) -> None:  # type: ignore[no-untyped-def]
         sources.retire(tx, "tidbok", retired=True)
-        sources.begin_weighing(tx, "tidbok", ground.fingerprint)
+        sources.begin_reevaluation(tx, "tidbok", rules.fingerprint)
 
     world.relay.store.transact(begin)
 
@@ -141,17 +141,17 @@ def test_a_new_hsa_id_moves_the_posts(new_world: NewWorld, monkeypatch: pytest.M
     minutes(world, SPACING / 60 + 3)
     # When the source is given the new one only, and its bookings are moved
     world.reconfigure(source_systems=[NEW])
-    ground = world.relay.source("tidbok").policies.ground()
-    planned = list(move_flow.plan(world.relay.store, ground, OLD, NEW))
+    rules = world.relay.source("tidbok").policies.rules()
+    planned = list(move_flow.plan(world.relay.store, rules, OLD, NEW))
     assert sum(page.total.moved for page in planned) == 3
     assert {key[3] for key in world.index()} == {OLD}
-    done = list(move_flow.move(world.relay.store, ground, OLD, NEW))
+    done = list(move_flow.move(world.relay.store, rules, OLD, NEW))
     assert sum(page.total.moved for page in done) == 3
     minutes(world, 1)
     # Then each has its post under the new one, and none under the old
     assert {(key[2], key[3]) for key in world.index()} == {("B-1", NEW), ("B-2", NEW), ("B-3", NEW)}
     # And doing it again does nothing
-    assert not any(page.changes for page in move_flow.move(world.relay.store, ground, OLD, NEW))
+    assert not any(page.changes for page in move_flow.move(world.relay.store, rules, OLD, NEW))
     assert world.core.breaches() == []
 
 
@@ -168,10 +168,10 @@ def test_a_source_system_that_is_no_longer_configured_still_loses_what_has_passe
     assert bookings(world) == set()
 
 
-def test_a_page_weighed_by_another_ground_is_not_written(new_world: NewWorld) -> None:
+def test_a_page_evaluated_by_other_rules_is_not_written(new_world: NewWorld) -> None:
     world = new_world()
     book(world, "B-1")
     minutes(world, 3)
-    with pytest.raises(republish.GroundChanged):
+    with pytest.raises(republish.RulesChanged):
         republish.republish(world.relay.store, retired("tidbok"), "")
     assert bookings(world) == {"B-1"}

@@ -187,7 +187,7 @@ def test_a_list_that_was_never_right_leaves_rows_unread(new_world: NewWorld, tmp
     assert bookings(world) == {"B-1"}
 
 
-def test_a_worker_that_dies_while_weighing_goes_on_where_it_was(
+def test_a_worker_that_dies_while_reevaluating_goes_on_where_it_was(
     new_world: NewWorld, units: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given many bookings of an inactive unit, and pages of ten

@@ -52,7 +52,7 @@ def test_a_held_removal_that_was_rejected(world: World) -> None:
 
 def test_a_held_removal_that_was_approved(world: World) -> None:
     held_removals(world)
-    hold.approve(world.relay.store, 1, world.relay.source("tidbok").policies.ground(), "anna", "the clinic closed")
+    hold.approve(world.relay.store, 1, world.relay.source("tidbok").policies.rules(), "anna", "the clinic closed")
     assert why(world).answer.reason == "cancelled"
     assert last_line(world).startswith("It is in the index and will be gone by 08:")
 

@@ -28,7 +28,7 @@ from relay.change import Change, Rejected, booking_id_of, event_id_of
 from relay.flow.actions.operations import Request
 from relay.flow.intake import restored
 from relay.flow.intake.hold import HELD
-from relay.flow.publishing.ground import Ground, ground_in
+from relay.flow.publishing.rules import PublishingRules, rules_in_force
 from relay.flow.relay import Relay, SourceContext
 from relay.outbox import settled
 from relay.outbox.settled import SettledRow
@@ -131,22 +131,22 @@ def _spacing(relay: Relay) -> timedelta:
 
 def _pages(relay: Relay, name: str, since: datetime, *, write: bool) -> Iterator[Found]:
     room = relay.source(name)
-    ground = room.policies.ground()
+    rules = room.policies.rules()
     odd: set[str] = set()
     for rows in settled.pages(room.reader, since):
-        work: Callable[[Transaction], Found] = partial(_page, room=room, found=ground, rows=rows, odd=odd, write=write)
+        work: Callable[[Transaction], Found] = partial(_page, room=room, found=rules, rows=rows, odd=odd, write=write)
         yield relay.store.transact(work) if rows else Found()
 
 
 def _page(
-    tx: Transaction, *, room: SourceContext, found: Ground, rows: list[SettledRow], odd: set[str], write: bool
+    tx: Transaction, *, room: SourceContext, found: PublishingRules, rows: list[SettledRow], odd: set[str], write: bool
 ) -> Found:
     """A page: some ten statements, however many rows. `odd`: the bookings of which a row before was lost."""
-    ground = found
+    rules = found
     if write:
         held = sources.hold(tx, room.name)
         assert held is not None, "prepared"
-        ground = ground_in(tx, found, held)
+        rules = rules_in_force(tx, found, held)
     names = lanes.of_source(tx, room.name, hold=write)
     every = [(each, change.read(each.row, room.source_systems, room.local_identities)) for each in rows]
     counts, lost = _apart(tx, room.name, rows)
@@ -159,14 +159,14 @@ def _page(
     systems = {id_: name.source_system for name, id_ in names.items()}
     standing = posts.of_bookings(tx, systems, now_known)
     kept = changes.held_among(tx, room.name, now_known) - changed.keys()
-    here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == ground.engagement_index}
-    todo, keys = [], dict.fromkeys(_asked_for(taken, names, (ground, found)), False)
+    here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == rules.engagement_index}
+    todo, keys = [], dict.fromkeys(_asked_for(taken, names, (rules, found)), False)
     for booking_id, booking in now_known.items():
         mine = standing.get(booking_id, [])
         keys |= {(p.lane_id, p.key): p.wanted != ABSENT for p in mine if p.is_shown or p.wanted != ABSENT}
         if booking_id in kept:
             continue
-        wanted = wanted_post(booking, ground.policy, tx.now)
+        wanted = wanted_post(booking, rules.policy, tx.now)
         post = None if isinstance(wanted, Withheld) else wanted
         does = reconcile(mine, post, here, tx.now, unpark=booking_id in changed)
         keys |= {(c.lane_id, c.key): c.wanted != ABSENT for c in does}
@@ -232,18 +232,18 @@ def _fold(known: dict[str, Booking], lost: Iterable[Change], now: datetime) -> d
 
 
 def _asked_for(
-    taken: Iterable[tuple[SettledRow, Change]], names: dict[LaneName, int], grounds: tuple[Ground, ...]
+    taken: Iterable[tuple[SettledRow, Change]], names: dict[LaneName, int], candidates: tuple[PublishingRules, ...]
 ) -> Iterator[tuple[int, PostKey]]:
     """The keys, with their lanes, that the rows asked for when they were taken, or may have since."""
-    distinct = {ground.fingerprint: ground for ground in grounds}.values()
+    distinct = {rules.fingerprint: rules for rules in candidates}.values()
     for each, what in taken:
         if each.outcome != TAKEN or what.details is None:
             continue
         booking = Booking(what.booking_id, what.row_id, what.version, what.version, what.source_system, what.details)
-        for ground in distinct:
-            policy = _then(ground.policy, what, was_published=each.reason is None or each.reason.startswith(HELD))
+        for rules in distinct:
+            policy = _then(rules.policy, what, was_published=each.reason is None or each.reason.startswith(HELD))
             wanted = wanted_post(booking, policy, _ALWAYS)
-            lane = names.get(LaneName(ground.engagement_index, what.source_system))
+            lane = names.get(LaneName(rules.engagement_index, what.source_system))
             if not isinstance(wanted, Withheld) and lane is not None:
                 yield lane, wanted.key
 

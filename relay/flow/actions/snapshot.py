@@ -25,8 +25,8 @@ from typing import BinaryIO, Final
 from relay import change
 from relay.booking import Booking
 from relay.change import Change, OutboxRow, Rejected, booking_id_of
-from relay.flow.publishing.ground import Ground, ground_in
-from relay.flow.publishing.republish import weigh
+from relay.flow.publishing.republish import reevaluate
+from relay.flow.publishing.rules import PublishingRules, rules_in_force
 from relay.flow.relay import Relay, SourceContext
 from relay.listing import COLUMNS, Line, ListingError, read_lines
 from relay.snapshot import Comparison, Fate, Known, is_gone, judge, removed, restated
@@ -126,8 +126,8 @@ def apply(
     after: str | None = ""
     while after is not None:
         started = time.monotonic()
-        ground = room.policies.ground()
-        work = partial(_apply_page, room=room, ground=ground, run=run, after=after, taken_at=taken_at)
+        rules = room.policies.rules()
+        work = partial(_apply_page, room=room, rules=rules, run=run, after=after, taken_at=taken_at)
         did, left, after = relay.store.transact(work)
         changed += did
         newer += left
@@ -184,17 +184,17 @@ def _read(line: Line, room: SourceContext) -> Change | Rejected:
 
 
 def _apply_page(
-    tx: Transaction, *, room: SourceContext, ground: Ground, run: Run, after: str, taken_at: datetime
+    tx: Transaction, *, room: SourceContext, rules: PublishingRules, run: Run, after: str, taken_at: datetime
 ) -> tuple[int, int, str | None]:
     """Apply the page after the id `after`: how many were changed, how many not, and the id to go on from, or None."""
     held = sources.hold(tx, room.name)
     assert held is not None, "the run was begun on its row"
-    ground = ground_in(tx, ground, held)
+    rules = rules_in_force(tx, rules, held)
     snapshots.see_that_it_is_ours(tx, run)
     page = snapshots.page(tx, run, after, PAGE)
     does = resolve(page, bookings.load_known(tx, room.name, [noted.booking_id for noted in page]), room, taken_at)
     save(tx, held, room.name, does, taken_at)
-    weigh(tx, ground, does.states)
+    reevaluate(tx, rules, does.states)
     left = len(page) - len(does.states) - sum(map(len, does.versioned.values()))
     return len(does.states), left, page[-1].booking_id if len(page) == PAGE else None
 

@@ -20,7 +20,7 @@ from relay.flow.inquiry.found import Found
 from relay.flow.inquiry.posts_seen import posts_seen
 from relay.flow.inquiry.rows_seen import Seen, look
 from relay.flow.publishing.follow import CHECK
-from relay.flow.publishing.ground import Ground
+from relay.flow.publishing.rules import PublishingRules
 from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.outbox.inspect import RowFacts
@@ -35,11 +35,11 @@ from relay.wallclock import WallClockError, parse_instant
 def gather(relay: Relay, found: Found) -> Facts:
     """All that is known of one booking. Raises SQLAlchemyError where the relay's own database does not answer."""
     seen = look(relay, found.source, booking_id=found.booking_id)
-    ground, lists, trouble = _ground(relay, found.source)
-    return relay.store.transact(lambda tx: _told(tx, relay, found, seen, ground, lists, trouble))
+    rules, lists, trouble = _rules(relay, found.source)
+    return relay.store.transact(lambda tx: _told(tx, relay, found, seen, rules, lists, trouble))
 
 
-def _ground(relay: Relay, name: str) -> tuple[Ground | None, dict[str, Any], str | None]:
+def _rules(relay: Relay, name: str) -> tuple[PublishingRules | None, dict[str, Any], str | None]:
     """What decides over the source's bookings, where its lists are from, and why they cannot be read."""
     configured = next((source for source in relay.settings.source if source.name == name), None)
     if configured is None:
@@ -51,7 +51,7 @@ def _ground(relay: Relay, name: str) -> tuple[Ground | None, dict[str, Any], str
         residents = configured.test_residents
         lists |= {"residents": str(residents), "residents_at": _written_at(residents)}
     try:
-        return relay.source(name).policies.ground(), lists, None
+        return relay.source(name).policies.rules(), lists, None
     except CatalogueError as error:
         return None, lists, str(error)
 
@@ -68,14 +68,14 @@ def _told(
     relay: Relay,
     found: Found,
     seen: Seen,
-    ground: Ground | None,
+    rules: PublishingRules | None,
     lists: dict[str, Any],
     trouble: str | None,
 ) -> Facts:
     known = story.sources(tx).get(found.source)
     row = story.row_of_booking(tx, found.source, found.booking_id)
     booking = bookings.load(tx, found.source, [found.booking_id]).get(found.booking_id)
-    policy = ground.policy if ground is not None else None
+    policy = rules.policy if rules is not None else None
     retired = known is not None and known.retired_at is not None
     if retired:
         policy = Policy(data_controller="", retired=True)
@@ -99,7 +99,7 @@ def _told(
         decided=policy is not None or coming is None or coming.details is None,
         lists=Lists(unit_listed=listed, **lists),
         held=_held(changes.of_booking(tx, found.source, found.booking_id)),
-        held_lists=_held(changes.of_ground(tx, found.source, ground.fingerprint)) if ground is not None else None,
+        held_lists=_held(changes.of_rules(tx, found.source, rules.fingerprint)) if rules is not None else None,
         posts=posts_seen(tx, relay, found.source, found.booking_id, wanted),
         pace=Pace(poll_interval=max(relay.settings.poll_interval, relay.settings.quiet_poll_interval)),
     )

@@ -13,8 +13,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from relay.flow.publishing.ground import Ground, agree, ground_in, kept
-from relay.flow.publishing.republish import PAGE, weigh
+from relay.flow.publishing.republish import PAGE, reevaluate
+from relay.flow.publishing.rules import PublishingRules, agree, kept, rules_in_force
 from relay.post import ABSENT, StandingPost, WantedChange
 from relay.store import audit, bookings, changes, posts, sources
 from relay.store.sources import Held
@@ -109,7 +109,7 @@ def _note(
     return dict.fromkeys(ids, number)
 
 
-def approve(store: Store, change_id: int, found: Ground | None, who: str, reason: str) -> int:
+def approve(store: Store, change_id: int, found: PublishingRules | None, who: str, reason: str) -> int:
     """Do what a change holds, as bulk; how many bookings that were. Done again it does what is left.
 
     A change of the lists is done by the workers: here it comes to stand. `found` is what our files say of the source;
@@ -136,29 +136,29 @@ def _approved(tx: Transaction, *, change_id: int, who: str, reason: str) -> str 
     audit.note(tx, who, "changes approve", f"{change_id} of {change.source}: {change.why}"[:255], reason)
     if change.kind != changes.LISTS:
         return str(change.source)
-    ground = kept(tx, change.source, change.ground)
-    assert ground is not None, "it was kept when the change was held"
+    rules = kept(tx, change.source, change.ground)
+    assert rules is not None, "it was kept when the change was held"
     changes.end(tx, change_id)
-    agree(tx, ground)
+    agree(tx, rules)
     sources.check_soon(tx, change.source)
     return None
 
 
-def _let_go(tx: Transaction, *, change_id: int, source: str, found: Ground | None) -> int:
+def _let_go(tx: Transaction, *, change_id: int, source: str, found: PublishingRules | None) -> int:
     held = sources.hold(tx, source)
     assert held is not None
     ids = changes.bookings_of(tx, change_id, PAGE)
     changes.release(tx, source, ids)
     known = bookings.load(tx, source, ids)
-    ground = _ground(tx, source, held, found)
-    if ground is not None:
-        weigh(tx, ground, known.values())
+    rules = _rules(tx, source, held, found)
+    if rules is not None:
+        reevaluate(tx, rules, known.values())
     return len(ids)
 
 
-def _ground(tx: Transaction, source: str, held: Held, found: Ground | None) -> Ground | None:
+def _rules(tx: Transaction, source: str, held: Held, found: PublishingRules | None) -> PublishingRules | None:
     if found is not None:
-        return ground_in(tx, found, held)
+        return rules_in_force(tx, found, held)
     return kept(tx, source, held.agreed) if held.agreed is not None else None
 
 

@@ -31,7 +31,7 @@ from relay.database import describe
 from relay.flow.intake import aside, restored
 from relay.flow.intake.hold import hold_back, reason
 from relay.flow.intake.sameness import note_identity, other_reader
-from relay.flow.publishing.ground import Ground, ground_in
+from relay.flow.publishing.rules import PublishingRules, rules_in_force
 from relay.flow.relay import Relay, SourceContext
 from relay.narrow import lacks
 from relay.observe import metrics
@@ -76,7 +76,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
     """Take one batch from a source's outbox. An outbox that fails costs its source a rest, and nobody else."""
     try:
         room = relay.source(source_name)
-        ground = room.policies.ground()
+        rules = room.policies.rules()
     except CatalogueError as error:
         _leave_alone(relay, source_name, str(error))
         return NOTHING
@@ -102,7 +102,7 @@ def intake(relay: Relay, source_name: str) -> Taken:
         _answers(relay, source_name)
         return NOTHING
     try:
-        done = _settled(relay, room, ground, rows)
+        done = _settled(relay, room, rules, rows)
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere
@@ -129,12 +129,12 @@ def intake(relay: Relay, source_name: str) -> Taken:
 _Done = tuple[Settlement, frozenset[LaneName], datetime]
 
 
-def _settled(relay: Relay, room: SourceContext, ground: Ground, rows: list[OutboxRow]) -> _Done | None:
+def _settled(relay: Relay, room: SourceContext, rules: PublishingRules, rows: list[OutboxRow]) -> _Done | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
 
     def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
         with relay.on_time(tx):
-            return _settle(room, ground, rows, relay.guard, tx, at_once=at_once)
+            return _settle(room, rules, rows, relay.guard, tx, at_once=at_once)
 
     try:
         return relay.store.transact(work)
@@ -144,13 +144,19 @@ def _settled(relay: Relay, room: SourceContext, ground: Ground, rows: list[Outbo
 
 
 def _settle(
-    room: SourceContext, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction, *, at_once: bool = True
+    room: SourceContext,
+    rules: PublishingRules,
+    rows: list[OutboxRow],
+    guard: Guard,
+    tx: Transaction,
+    *,
+    at_once: bool = True,
 ) -> _Done | None:
     """Settle the rows. With `at_once` what is new is written as such, without a look whether it is there already."""
     held = sources.lock(tx, room.name)
     if held is None:
         return None
-    ground = ground_in(tx, ground, held)
+    rules = rules_in_force(tx, rules, held)
     readings = [Reading(row, change.read(row, room.source_systems, room.local_identities)) for row in rows]
     if (encoding := tx.encoding) is not None:  # not UTF-8
         readings = [reading if (why := _lacking(reading.row, encoding)) is None else Reading(reading.row, why)
@@ -163,13 +169,13 @@ def _settle(
         earlier,
         receipts.events_taken(tx, room.name, event_ids) if event_ids else {},
         known,
-        lambda booking: wanted_post(booking, ground.policy, tx.now),
+        lambda booking: wanted_post(booking, rules.policy, tx.now),
         tx.now,
     )
     there = known if at_once else settlement.changed
     bookings.add(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ not in there])
     bookings.save(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ in there])
-    touched, kept = _want(tx, ground, settlement, held, guard, at_once=at_once)
+    touched, kept = _want(tx, rules, settlement, held, guard, at_once=at_once)
     _say_held(settlement, kept)
     fresh = [_keepable(tx, receipt) for receipt in settlement.fresh] if tx.encoding is not None else settlement.fresh
     receipts.add_new(tx, room.name, [receipt for receipt in fresh if at_once and receipt.row_id not in earlier])
@@ -209,7 +215,7 @@ def _say_held(settlement: Settlement, kept: Mapping[str, int]) -> None:
 
 
 def _want(
-    tx: Transaction, ground: Ground, settlement: Settlement, held: Held, guard: Guard, *, at_once: bool
+    tx: Transaction, rules: PublishingRules, settlement: Settlement, held: Held, guard: Guard, *, at_once: bool
 ) -> tuple[frozenset[LaneName], Mapping[str, int]]:
     """Bring what is wanted of the changed bookings' posts in line; the lanes where something changed, and the bookings
     that are kept back, each with the number of the change.
@@ -220,10 +226,10 @@ def _want(
     if not settlement.changed:
         return frozenset(), {}
     if held.holds:
-        changes.release(tx, ground.source, settlement.changed)  # whatever kept them back, this is a newer word
-    names = lanes.of_source(tx, ground.source)
+        changes.release(tx, rules.source, settlement.changed)  # whatever kept them back, this is a newer word
+    names = lanes.of_source(tx, rules.source)
     lane_ids = {
-        name.source_system: id_ for name, id_ in names.items() if name.engagement_index == ground.engagement_index
+        name.source_system: id_ for name, id_ in names.items() if name.engagement_index == rules.engagement_index
     }
     systems = {id_: name.source_system for name, id_ in names.items()}
     standing = posts.of_bookings(tx, systems, settlement.changed)
@@ -231,7 +237,7 @@ def _want(
     for booking_id, (_, wanted, since) in settlement.changed.items():
         wanted_now = None if isinstance(wanted, Withheld) else wanted
         todo[booking_id] = reconcile(standing.get(booking_id, ()), wanted_now, lane_ids, since)
-    kept = hold_back(tx, held, ground.source, guard, standing, todo, systems)
+    kept = hold_back(tx, held, rules.source, guard, standing, todo, systems)
     does = [change for booking_id, each in todo.items() if booking_id not in kept for change in each]
     posts.want_new(tx, [change for change in does if at_once and change.key.booking_id not in standing])
     posts.want(tx, [change for change in does if not at_once or change.key.booking_id in standing])

@@ -29,7 +29,7 @@ from relay.change import Change
 from relay.flow.actions import snapshot as lists
 from relay.flow.actions.snapshot import PAGE, Rejection
 from relay.flow.intake.hold import effects
-from relay.flow.publishing.ground import Ground, ground_in
+from relay.flow.publishing.rules import PublishingRules, rules_in_force
 from relay.flow.relay import Relay, SourceContext
 from relay.identity import mask
 from relay.listing import ListingError
@@ -226,7 +226,7 @@ def _go_through(
             raise NotCompared(STOPPED)
         if left is None:
             raise NotCompared(f"more than {MOST_WAITING} rows wait in its outbox by now: they are to be taken first")
-        page = _Page(room, room.policies.ground(), relay.guard, run, taken_at, left, does)
+        page = _Page(room, room.policies.rules(), relay.guard, run, taken_at, left, does)
         part, after = relay.store.transact(partial(page.work, after=after))
         total += part
         if after is not None:
@@ -237,7 +237,7 @@ def _go_through(
 @dataclass(frozen=True, slots=True)
 class _Page:
     room: SourceContext
-    ground: Ground
+    rules: PublishingRules
     guard: Guard
     run: Run
     taken_at: datetime
@@ -249,14 +249,14 @@ class _Page:
         name = self.room.name
         held = sources.hold(tx, name)
         assert held is not None, "the run was begun on its row"
-        ground = ground_in(tx, self.ground, held)
+        rules = rules_in_force(tx, self.rules, held)
         snapshots.see_that_it_is_ours(tx, self.run)
         page = snapshots.page(tx, self.run, after, PAGE)
         ours = [noted for noted in page if noted.booking_id not in self.left]
         known = bookings.load_known(tx, name, [noted.booking_id for noted in ours])
         found = lists.resolve(ours, known, self.room, self.taken_at, _judge)
         plan = Plan(found.fates, waiting=len(page) - len(ours))
-        standing, todo = _posts(tx, ground, found.states, hold=self.does is not None)
+        standing, todo = _posts(tx, rules, found.states, hold=self.does is not None)
         gone, moved, arrivals = effects(standing, todo)
         plan.lose, plan.moved = len(gone), len(moved)
         if self.does is not None:
@@ -288,16 +288,16 @@ class _Page:
 
 
 def _posts(
-    tx: Transaction, ground: Ground, states: list[Booking], *, hold: bool
+    tx: Transaction, rules: PublishingRules, states: list[Booking], *, hold: bool
 ) -> tuple[dict[str, list[StandingPost]], dict[str, list[WantedChange]]]:
     """The posts of these bookings, and what must change of them."""
-    names = lanes.of_source(tx, ground.source, hold=hold)
+    names = lanes.of_source(tx, rules.source, hold=hold)
     systems = {id_: name.source_system for name, id_ in names.items()}
-    here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == ground.engagement_index}
+    here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == rules.engagement_index}
     standing = posts.of_bookings(tx, systems, [state.booking_id for state in states])
     todo: dict[str, list[WantedChange]] = {}
     for state in states:
-        wanted = wanted_post(state, ground.policy, tx.now)
+        wanted = wanted_post(state, rules.policy, tx.now)
         is_here = not isinstance(wanted, Withheld) and wanted.key.source_system in here
         post = wanted if is_here and not isinstance(wanted, Withheld) else None
         if each := reconcile(standing.get(state.booking_id, ()), post, here, tx.now, unpark=False):

@@ -19,7 +19,7 @@ from relay.database import describe
 from relay.flow.relay import Relay
 from relay.outbox.cleaner import OutboxCleaner
 from relay.settings import Settings
-from relay.store import changes, collisions, figures, grounds, overview, workers
+from relay.store import changes, collisions, figures, overview, publishing_rules, workers
 from relay.store import retention as store
 from relay.store.transaction import Transaction
 
@@ -75,7 +75,7 @@ def _batches(settings: Settings, sources: Iterable[str]) -> Iterator[tuple[str, 
     yield "workers", workers.KEPT, workers.drop_silent
     yield "held bookings", ABANDONED, changes.drop_over
     yield "held changes", kept.audit, changes.drop_ended
-    yield "grounds", kept.bookings, grounds.drop_old
+    yield "publishing rules", kept.bookings, publishing_rules.drop_old
     yield "digests", timedelta(), collisions.fill
 
 

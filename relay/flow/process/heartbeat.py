@@ -64,7 +64,7 @@ class Heartbeat:
         found = {}
         for source in self._relay.source_names:
             with suppress(CatalogueError):  # intake and `status` tell of it
-                found[source] = self._relay.source(source).policies.ground().fingerprint
+                found[source] = self._relay.source(source).policies.rules().fingerprint
         return found
 
     def _run(self) -> None:

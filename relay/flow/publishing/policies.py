@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from relay.booking import Policy
 from relay.catalogue import CatalogueError, read_care_units, read_test_residents
-from relay.flow.publishing.ground import Ground
+from relay.flow.publishing.rules import PublishingRules
 from relay.settings import ALL, Settings, Source
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class PolicyFiles:
-    """The ground of one source. Safe to use from several threads."""
+    """The publishing rules of one source. Safe to use from several threads."""
 
     def __init__(self, settings: Settings, source: Source) -> None:
         self._source = source
@@ -35,24 +35,24 @@ class PolicyFiles:
         self.local_identities = re.compile(source.local_identities) if source.local_identities else None
         self._lock = Lock()
         self._read: tuple[object, object] | None = None
-        self._ground: Ground | None = None
+        self._rules: PublishingRules | None = None
 
     @property
     def error(self) -> str | None:
-        """Why a list cannot be read, though an earlier one stands; as of the last `ground`."""
+        """Why a list cannot be read, though an earlier one stands; as of the last `rules`."""
         errors = [file.error for file in (self._units, self._residents) if file is not None and file.error]
         return "; ".join(errors) or None
 
-    def ground(self) -> Ground:
+    def rules(self) -> PublishingRules:
         """What the source's bookings are evaluated by now. Raises CatalogueError where a list was never right."""
         with self._lock:
             units = self._units.content() if self._units is not None else None
             residents = self._residents.content() if self._residents is not None else None
-            if self._ground is None or self._read != (units, residents):
+            if self._rules is None or self._read != (units, residents):
                 policy = Policy(self._source.data_controller, units, residents, self.local_identities)
-                self._ground = Ground(self._source.name, policy, self._source.engagement_index)
+                self._rules = PublishingRules(self._source.name, policy, self._source.engagement_index)
                 self._read = units, residents
-            return self._ground
+            return self._rules
 
 
 class _Followed(Generic[T]):

@@ -1,8 +1,8 @@
-"""The ground: all that decides which posts a source's bookings should have, but the bookings and the time.
+"""Publishing rules: all that decides which posts a source's bookings should have, but the bookings and the time.
 
-A worker's files make a ground, but bookings are judged by the one that *stands*: it was agreed on
-(`relay.flow.publishing.follow`) and is kept in the database, so that all workers judge by the same, whatever their own
-files say. A ground has a fingerprint; the source's row says which one stands and by which its bookings are weighed
+A worker reads rules from its files, but bookings are evaluated by the rules *in force*: these were agreed on
+(`relay.flow.publishing.follow`) and are kept in the database, so that all workers use the same, whatever their own
+files say. Rules have a fingerprint; the source's row says which are in force and by which its bookings were evaluated
 (`relay.store.sources`).
 """
 
@@ -17,16 +17,16 @@ from threading import Lock
 from typing import Any, Final
 
 from relay.booking import Policy
-from relay.store import changes, grounds, sources
+from relay.store import changes, publishing_rules, sources
 from relay.store.sources import Held
 from relay.store.transaction import Transaction
 
-RULES: Final = 2  # raised when the same lists and bookings come to mean other posts, so that all are evaluated again
+VERSION: Final = 2  # raised when the same lists and bookings come to mean other posts, so that all are evaluated again
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What a source's bookings are judged by. `fingerprint`: 32 hex digits, the same for what decides the same."""
+class PublishingRules:
+    """What a source's bookings are evaluated by. `fingerprint`: 32 hex digits, the same for what decides the same."""
 
     source: str
     policy: Policy
@@ -34,7 +34,9 @@ class Ground:
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fingerprint", blake2b(f"{RULES} {self.text()}".encode(), digest_size=16).hexdigest())
+        object.__setattr__(
+            self, "fingerprint", blake2b(f"{VERSION} {self.text()}".encode(), digest_size=16).hexdigest()
+        )
 
     def text(self) -> str:
         """All of it, as `from_text` reads it."""
@@ -49,7 +51,7 @@ class Ground:
         )
         return json.dumps(said)
 
-    def only_adds_to(self, other: Ground) -> bool:
+    def only_adds_to(self, other: PublishingRules) -> bool:
         """Whether every booking that `other` gives a post gets the same one here: then nothing can go by it."""
         mine, theirs = self.policy, other.policy
         same = (self.engagement_index, mine.data_controller, mine.retired, _pattern(mine)) == (
@@ -64,8 +66,8 @@ class _Unit:
     data_controller: str | None
 
 
-def from_text(source: str, text: str) -> Ground:
-    """The ground that `Ground.text` was written of."""
+def from_text(source: str, text: str) -> PublishingRules:
+    """The rules that `PublishingRules.text` was written of."""
     index, controller, is_retired, pattern, residents, units = json.loads(text)
     policy = Policy(
         data_controller=controller,
@@ -74,38 +76,38 @@ def from_text(source: str, text: str) -> Ground:
         local_identities=re.compile(pattern) if pattern is not None else None,
         retired=is_retired,
     )
-    return Ground(source, policy, index)
+    return PublishingRules(source, policy, index)
 
 
-def retired(source: str) -> Ground:
-    """The ground of a source that has left, whether or not it still is in the configuration: no booking has a post."""
-    return Ground(source, Policy(data_controller="", retired=True), engagement_index="")
+def retired(source: str) -> PublishingRules:
+    """The rules of a source that has left, whether or not it still is in the configuration: no booking has a post."""
+    return PublishingRules(source, Policy(data_controller="", retired=True), engagement_index="")
 
 
-def ground_in(tx: Transaction, found: Ground, held: Held) -> Ground:
-    """What bookings are judged by in this transaction, which holds their source; `found` is what our files say.
+def rules_in_force(tx: Transaction, found: PublishingRules, held: Held) -> PublishingRules:
+    """What bookings are evaluated by in this transaction, which holds their source; `found` is what our files say.
 
-    Where they say something else than what stands, a check of the lists is asked for. Where the other bookings are
-    weighed by something else they will all be re-evaluated.
+    Where our files say something else, a check of the lists is asked for. Where the other bookings were evaluated by
+    other rules, all will be re-evaluated.
     """
-    judges = _standing(tx, found, held)
-    if judges.fingerprint != found.fingerprint and not held.retired and held.seen != found.fingerprint:
+    in_force = _in_force(tx, found, held)
+    if in_force.fingerprint != found.fingerprint and not held.retired and held.seen != found.fingerprint:
         sources.check_soon(tx, found.source)
-    if held.weighed_by not in (None, judges.fingerprint):
-        sources.weigh_again(tx, found.source)
-    return judges
+    if held.evaluated_by not in (None, in_force.fingerprint):
+        sources.reevaluate_again(tx, found.source)
+    return in_force
 
 
-def agree(tx: Transaction, ground: Ground) -> None:
-    """Let `ground` stand, and have all bookings of its source weighed by it where they are not yet."""
-    grounds.note(tx, ground.source, ground.fingerprint, ground.text())
-    grounds.agree(tx, ground.source, ground.fingerprint)
-    changes.withdraw_lists(tx, ground.source)
-    if sources.weighed_by(tx, ground.source) != ground.fingerprint:
-        sources.begin_weighing(tx, ground.source, ground.fingerprint)
+def agree(tx: Transaction, rules: PublishingRules) -> None:
+    """Put `rules` in force, and have all bookings of their source evaluated by them where they are not yet."""
+    publishing_rules.note(tx, rules.source, rules.fingerprint, rules.text())
+    publishing_rules.agree(tx, rules.source, rules.fingerprint)
+    changes.withdraw_lists(tx, rules.source)
+    if sources.evaluated_by(tx, rules.source) != rules.fingerprint:
+        sources.begin_reevaluation(tx, rules.source, rules.fingerprint)
 
 
-def _standing(tx: Transaction, found: Ground, held: Held) -> Ground:
+def _in_force(tx: Transaction, found: PublishingRules, held: Held) -> PublishingRules:
     if held.retired:
         return retired(found.source)
     if held.agreed in (None, found.fingerprint):
@@ -114,25 +116,25 @@ def _standing(tx: Transaction, found: Ground, held: Held) -> Ground:
     return kept(tx, found.source, held.agreed) or found
 
 
-def kept(tx: Transaction, source: str, fingerprint: str) -> Ground | None:
-    """The ground of that fingerprint as the database keeps it; None where it does not."""
+def kept(tx: Transaction, source: str, fingerprint: str) -> PublishingRules | None:
+    """The rules of that fingerprint as the database keeps them; None where it does not."""
     key = (source, fingerprint)
     with _lock:
         if key in _kept:
             return _kept[key]
-    text = grounds.said(tx, source, fingerprint)
+    text = publishing_rules.said(tx, source, fingerprint)
     if text is None:
         return None
-    ground = from_text(source, text)
+    rules = from_text(source, text)
     with _lock:
-        _kept[key] = ground
+        _kept[key] = rules
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
-    return ground
+    return rules
 
 
 _MOST_KEPT: Final = 64  # some hundred kilobytes each, at most
-_kept: OrderedDict[tuple[str, str], Ground] = OrderedDict()  # a fingerprint's ground never changes
+_kept: OrderedDict[tuple[str, str], PublishingRules] = OrderedDict()  # what a fingerprint stands for never changes
 _lock = Lock()
 
 
