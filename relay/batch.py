@@ -4,9 +4,10 @@ Pure. The rows of a batch are folded in the order of their ids, so that many eve
 write, and a row's outcome does not depend on which batch it came in.
 
 Ids that begin again (a table that was rebuilt, or emptied with its identity restarted) would make every change seem
-older than what stands. Two things tell it: an id that comes a second time, with another row that was written after the
-first one was settled; and a row with a lower id that was written after the standing one was taken. The first is proof,
-and then times are compared as they are; the second alone must be clear by more than clocks differ (`CLOCKS_DIFFER`).
+older than what was taken. Two things reveal it: an id that comes a second time, with another row that was written
+after the first one was settled; and a row with a lower id that was written after the booking's last one was taken. The
+first is proof, and then times are compared as they are; the second alone must be clear by more than clocks differ
+(`CLOCKS_DIFFER`).
 """
 
 from __future__ import annotations

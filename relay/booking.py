@@ -79,7 +79,7 @@ def succeed(
 ) -> Booking | None:
     """The booking after `change`, or None where the change is superseded by what was taken before. `taken_at` is noted.
 
-    A version lower than any taken loses. Otherwise a higher version wins over the standing row's; among equal
+    A version lower than any taken loses. Otherwise a higher version wins over the last taken row's; among equal
     ones, or where either row has none, the higher row id wins, and with `is_later` (`is_written_later`) any id.
     """
     if current is not None and _is_superseded(current, change, is_later):
@@ -97,7 +97,7 @@ def succeed(
 
 
 def is_written_later(current: Booking, change: Change, margin: timedelta) -> bool:
-    """Whether a row with a lower id than the standing one's was written after that one was taken.
+    """Whether a row with a lower id than the last taken one was written after that one was taken.
 
     In a table whose ids grow this cannot be: its ids have begun again. A row that is merely committed late was written
     before. Both times are asked of clocks that may differ, so it must be later by more than `margin`.

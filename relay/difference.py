@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from relay.booking import Booking, Withheld
-from relay.post import ABSENT, StandingPost, WantedChange, WantedPost, reconcile
+from relay.post import ABSENT, StoredPost, WantedChange, WantedPost, reconcile
 
 
 @dataclass(slots=True)
@@ -53,21 +53,21 @@ class Difference:
 
 def difference(
     bookings: Iterable[Booking],
-    standing: Mapping[str, Iterable[StandingPost]],
+    stored: Mapping[str, Iterable[StoredPost]],
     wanted_post: Callable[[Booking], WantedPost | Withheld],
     lane_ids: Mapping[str, int],
     now: datetime,
 ) -> Difference:
     """What must change so that each booking has exactly the post it should have.
 
-    `standing` are the posts each booking has or has had; `lane_ids` are by source system, and a booking whose system
+    `stored` are the posts each booking has or has had; `lane_ids` are by source system, and a booking whose system
     has no lane here should have no post here.
     """
     result = Difference()
     for booking in bookings:
         wanted = wanted_post(booking)
         present = wanted if isinstance(wanted, WantedPost) and wanted.key.source_system in lane_ids else None
-        posts = tuple(standing.get(booking.booking_id, ()))
+        posts = tuple(stored.get(booking.booking_id, ()))
         changes = reconcile(posts, present, lane_ids, now, unpark=False)
         if not changes:
             continue
@@ -78,7 +78,7 @@ def difference(
     return result
 
 
-def _tally(posts: Iterable[StandingPost], changes: Iterable[WantedChange], present: WantedPost | None) -> Tally:
+def _tally(posts: Iterable[StoredPost], changes: Iterable[WantedChange], present: WantedPost | None) -> Tally:
     had = {(p.lane_id, p.key) for p in posts if p.wanted != ABSENT}
     gone = any(c.wanted == ABSENT for c in changes)
     if present is None:
@@ -88,7 +88,7 @@ def _tally(posts: Iterable[StandingPost], changes: Iterable[WantedChange], prese
     return Tally(moved=1) if gone else Tally(changed=1)
 
 
-def _unit_of(booking: Booking, posts: tuple[StandingPost, ...]) -> str:
+def _unit_of(booking: Booking, posts: tuple[StoredPost, ...]) -> str:
     if booking.details is not None:
         return booking.details.care_unit
     return posts[0].key.care_unit

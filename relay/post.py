@@ -91,7 +91,7 @@ class Transaction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class StandingPost:
+class StoredPost:
     """A post that a booking has or has had, and what is wanted of it."""
 
     lane_id: int
@@ -121,7 +121,7 @@ class WantedChange(NamedTuple):
 
 
 def reconcile(
-    standing: Iterable[StandingPost],
+    stored: Iterable[StoredPost],
     wanted: WantedPost | None,
     lane_ids: Mapping[str, int],
     since: datetime,
@@ -138,7 +138,7 @@ def reconcile(
     changes = []
     found = False
     lane_id = lane_ids[wanted.key.source_system] if wanted is not None else None
-    for post in standing:
+    for post in stored:
         if wanted is not None and (post.key, post.lane_id) == (wanted.key, lane_id):
             found = True
             if (post.parked and unpark) or (post.wanted, post.expires_at) != (wanted.content, wanted.expires_at):

@@ -89,12 +89,12 @@ def removed(current: Booking) -> Booking:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a list would change. `fates` counts the bookings of each, `standing` those known that lie ahead."""
+    """What a list would change. `fates` counts the bookings of each, `upcoming` those known that lie ahead."""
 
     fates: Mapping[Fate, int]
     rejected_lines: int
     nameless: int  # rejected lines of which nobody knows whose they are
-    standing: int
+    upcoming: int
     versioned: int = 0  # of the unchanged: those whose higher version is to be remembered
 
     @property
@@ -116,10 +116,10 @@ class Comparison:
 def implausible(found: Comparison) -> str | None:
     """Why a list that nobody has looked at is not to be believed at all, in a sentence; None where it may be."""
     gone = found.fates.get(Fate.GONE, 0)
-    if not found.listed and found.standing:
-        return f"it has no bookings, and {found.standing} lie ahead: nothing of it is done"
-    if gone > found.standing * MISSING_AT_MOST:
-        return f"it lacks {gone} of {found.standing} bookings that lie ahead, more than half: nothing of it is done"
+    if not found.listed and found.upcoming:
+        return f"it has no bookings, and {found.upcoming} lie ahead: nothing of it is done"
+    if gone > found.upcoming * MISSING_AT_MOST:
+        return f"it lacks {gone} of {found.upcoming} bookings that lie ahead, more than half: nothing of it is done"
     return None
 
 
@@ -135,9 +135,9 @@ def refusal(found: Comparison, *, allow_removals: bool, skip_rejected: bool) -> 
     if not found.listed:
         return "the list has no bookings: if that is so, say --allow-removals"
     gone = found.fates.get(Fate.GONE, 0)
-    if gone > found.standing * REMOVED_AT_MOST:
+    if gone > found.upcoming * REMOVED_AT_MOST:
         return (
-            f"the list lacks {gone} of {found.standing} bookings that lie ahead, more than {REMOVED_AT_MOST:.0%}: "
+            f"the list lacks {gone} of {found.upcoming} bookings that lie ahead, more than {REMOVED_AT_MOST:.0%}: "
             "see that it is whole, and if it is, say --allow-removals"
         )
     return None

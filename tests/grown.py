@@ -16,8 +16,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, DateTime, Engine, event, func, text
 
 from relay.post import PostKey
-from relay.store import bookings, collisions, figures, glance, lanes, overview, parked, posts, receipts, retention
-from relay.store.glance import Pace
+from relay.store import bookings, collisions, due_summary, figures, lanes, overview, parked, posts, receipts, retention
+from relay.store.due_summary import Pace
 from relay.store.posts import DuePost
 from relay.store.selection import Selection
 from relay.store.transaction import Store, Transaction
@@ -82,7 +82,7 @@ _INDEXES: Final = """
     WHERE tablename = :table AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
 
 QUESTIONS: Final[dict[str, Callable[[Transaction], object]]] = {
-    "a glance": lambda tx: glance.look(
+    "what is due": lambda tx: due_summary.read(
         tx.connection, func.statement_timestamp(type_=DateTime(timezone=True)), PACES, REST
     ),
     "which lanes are due": lambda tx: lanes.due(tx, "national", SPACING, REST),

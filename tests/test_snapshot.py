@@ -26,8 +26,8 @@ def known(
     return Known(replace(booking, **also), as_of)
 
 
-def judged(standing: Known | None, **listed: str | None) -> Fate:
-    return judge(standing, change(**listed), TAKEN_AT)
+def judged(current: Known | None, **listed: str | None) -> Fate:
+    return judge(current, change(**listed), TAKEN_AT)
 
 
 @pytest.mark.parametrize("as_of", [BEFORE, AFTER])
@@ -38,9 +38,9 @@ def test_what_is_the_same_is_unchanged_whatever_is_later(as_of: datetime) -> Non
 @pytest.mark.parametrize("version", [None, 6])
 def test_what_is_unchanged_at_a_higher_version_takes_the_version(version: int | None) -> None:
     """So that an older row that comes later is superseded."""
-    standing = known(AFTER, version, version)
-    assert judged(standing, version="7") is Fate.VERSIONED
-    after = restated(standing.booking, change(version="7"))
+    current = known(AFTER, version, version)
+    assert judged(current, version="7") is Fate.VERSIONED
+    after = restated(current.booking, change(version="7"))
     assert (after.version, after.row_version, after.row_id) == (7, 7, ROW)
     assert succeed(after, change(ROW + 1, version="6")) is None
 
@@ -85,10 +85,10 @@ def test_what_the_list_lacks_is_gone_unless_it_is_later() -> None:
 
 
 @pytest.mark.parametrize("listed", [None, "5", "6"])
-@pytest.mark.parametrize("standing", [known(), known(version=5, row_version=5), known(version=5)])
-def test_a_list_changes_no_row_s_fate_but_that_of_lower_versions(standing: Known, listed: str | None) -> None:
+@pytest.mark.parametrize("current", [known(), known(version=5, row_version=5), known(version=5)])
+def test_a_list_changes_no_row_s_fate_but_that_of_lower_versions(current: Known, listed: str | None) -> None:
     """Every row that may still come stands or falls as it would have without the list."""
-    before = standing.booking
+    before = current.booking
     after = restated(before, change(version=listed, **OTHERWISE))
     for row_id in (1, ROW - 1, ROW + 1):
         for version in (None, "4", "5", "6", "7"):
@@ -117,15 +117,15 @@ def test_a_removed_booking_takes_its_next_row() -> None:
     assert [receipt.outcome for receipt in settled.receipts] == ["taken"]
 
 
-def found(gone: int = 0, standing: int = 100, listed: int = 100, rejected: int = 0) -> Comparison:
-    return Comparison({Fate.UNCHANGED: listed, Fate.GONE: gone}, rejected, 0, standing)
+def found(gone: int = 0, upcoming: int = 100, listed: int = 100, rejected: int = 0) -> Comparison:
+    return Comparison({Fate.UNCHANGED: listed, Fate.GONE: gone}, rejected, 0, upcoming)
 
 
 def refused(comparison: Comparison, *, allow_removals: bool = False, skip_rejected: bool = False) -> str | None:
     return refusal(comparison, allow_removals=allow_removals, skip_rejected=skip_rejected)
 
 
-@pytest.mark.parametrize("right", [found(), found(gone=10), found(standing=0)])
+@pytest.mark.parametrize("right", [found(), found(gone=10), found(upcoming=0)])
 def test_a_list_that_lacks_little_is_believed(right: Comparison) -> None:
     assert refused(right) is None
 
@@ -134,8 +134,8 @@ def test_a_list_that_lacks_little_is_believed(right: Comparison) -> None:
     ("doubtful", "says"),
     [
         (found(gone=11), "lacks 11 of 100 bookings that lie ahead, more than 10%"),
-        (found(gone=1, standing=1), "lacks 1 of 1"),
-        (found(gone=0, standing=0, listed=0), "the list has no bookings"),
+        (found(gone=1, upcoming=1), "lacks 1 of 1"),
+        (found(gone=0, upcoming=0, listed=0), "the list has no bookings"),
         (found(gone=100, listed=0), "the list has no bookings"),
     ],
 )

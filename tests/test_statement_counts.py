@@ -27,8 +27,8 @@ from tests.statements import recorded
 INTAKE: Final = 13  # statements for a batch: 1 to read, 11 to settle, 1 to mark
 CALL: Final = 11  # statements for a call: 7 before it, 4 after
 COMPANY: Final = 2  # more for a post that would go alone: who went alone before, and who goes along
-GLANCE: Final = 1  # statements for a look at what is due where nothing is
-LOOK: Final = 3  # where something is, with one index: a glance, the clock, and which lanes
+SUMMARY: Final = 1  # statements for a look at what is due where nothing is
+LOOK: Final = 3  # where something is, with one index: the summary, the clock, and which lanes
 
 
 class Site:
@@ -140,7 +140,7 @@ def test_a_thousand_and_three_waiting_posts_are_two_calls(site: Site) -> None:
 
 
 def test_a_look_when_there_is_nothing_to_do(site: Site) -> None:
-    assert site.look() <= GLANCE
+    assert site.look() <= SUMMARY
 
 
 def test_a_look_when_much_is_to_be_done(site: Site) -> None:

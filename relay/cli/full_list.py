@@ -111,7 +111,7 @@ def _report(found: Found, done: Plan | None, rejections: list[Rejection], refuse
     facts = {
         "taken_at": found.taken_at,
         **figures(found, found.plan),
-        "lie_ahead": found.comparison.standing,
+        "lie_ahead": found.comparison.upcoming,
         "will_be_held": found.why,
         "rejected_rows": [{"row": e.line, "booking_id": _masked(e), "reason": e.reason} for e in rejections],
         "refused": refused,

@@ -26,7 +26,7 @@ Facts = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HealthSummary:
     """What was seen at `at`."""
 
     at: datetime
@@ -49,12 +49,12 @@ class Trouble(NamedTuple):
     text: Said
 
 
-def wrong(seen: Standing) -> list[Said]:
+def wrong(seen: HealthSummary) -> list[Said]:
     """A line for all that is wrong, the worst first; none: nothing is."""
     return [trouble.text for trouble in troubles(seen)]
 
 
-def troubles(seen: Standing) -> list[Trouble]:
+def troubles(seen: HealthSummary) -> list[Trouble]:
     """All that is wrong, the worst first."""
     return [
         *_restored(seen.sources),
@@ -73,7 +73,7 @@ def troubles(seen: Standing) -> list[Trouble]:
     ]
 
 
-def worth_a_look(seen: Standing) -> list[Said]:
+def worth_a_look(seen: HealthSummary) -> list[Said]:
     """A line for all that may well be right, and should be looked at."""
     differ = [
         say(
@@ -98,7 +98,7 @@ def _clocks(workers: Sequence[Facts]) -> Iterator[Trouble]:
             yield Trouble("clock", text)
 
 
-def _full_lists(seen: Standing) -> Iterator[Trouble]:
+def _full_lists(seen: HealthSummary) -> Iterator[Trouble]:
     for each in seen.full_lists:
         at = each["compared_at"] or each["first_at"]
         if each["error"]:
@@ -131,7 +131,7 @@ def _verified(verified: Sequence[Facts]) -> Iterator[Trouble]:
             yield Trouble("index_differs", text)
 
 
-def _reached(seen: Standing) -> Iterator[Trouble]:
+def _reached(seen: HealthSummary) -> Iterator[Trouble]:
     if seen.broker is not None and not seen.broker["ok"]:
         text = quoted(seen.broker["text"])
         yield Trouble("broker", say("the broker does not answer, so the workers get no work: {text}", text=text))
@@ -179,7 +179,7 @@ def _untaken(sources: list[Facts]) -> Iterator[Trouble]:
             yield Trouble("unread", _of(source, what))
 
 
-def _unattended(seen: Standing) -> Iterator[Trouble]:
+def _unattended(seen: HealthSummary) -> Iterator[Trouble]:
     """Work waits, and nobody looks after its source: a worker does so every minute."""
     silent = []
     for source in seen.sources:
@@ -209,7 +209,7 @@ def _unattended(seen: Standing) -> Iterator[Trouble]:
     yield Trouble("unattended", text)
 
 
-def _restarted(seen: Standing) -> Iterator[Trouble]:
+def _restarted(seen: HealthSummary) -> Iterator[Trouble]:
     for source in seen.sources:
         at = source.get("ids_restarted_at")
         if isinstance(at, datetime) and seen.at - at < RESTART_TOLD:
@@ -290,7 +290,7 @@ def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
             yield Trouble("set_aside", _of(source, what))
 
 
-def _certificates(seen: Standing) -> Iterator[Trouble]:
+def _certificates(seen: HealthSummary) -> Iterator[Trouble]:
     for certificate in seen.certificates:
         index, ends_at = certificate["index"], certificate["ends_at"]
         if not isinstance(ends_at, datetime):

@@ -115,12 +115,12 @@ def undo(
     """Take back what was said of STEP; the history keeps both. Exits with 3 where nothing was said."""
     loaded, source, place = _chosen(step, only, environment)
     subjects = [unit.upper() for unit in units] or [said_of.THE_STEP]
-    standing = {
+    noted = {
         (entry.subject, entry.state)
         for entry in _asked(loaded, said_of.latest)
         if (entry.environment, entry.source, entry.step) == (place, source.name, step)
     }
-    if not any((subject, state) in standing for subject in subjects for state in (SAID, NOT_APPLICABLE)):
+    if not any((subject, state) in noted for subject in subjects for state in (SAID, NOT_APPLICABLE)):
         nothing_matched(f"nothing was said of {step} of {source.name} in {place}")
     _say(loaded, place, source, step, OPEN, by, None, note, subjects)
 

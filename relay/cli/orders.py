@@ -131,8 +131,8 @@ def _deliver(
     today = datetime.now(UTC).astimezone().date().isoformat()
 
     def work(tx: Transaction) -> None:
-        standing = entry_of(said_of.latest(tx), loaded.environment, source.name, step)
-        if standing is None or standing.state == ORDERED:  # what a person said of it stands
+        noted = entry_of(said_of.latest(tx), loaded.environment, source.name, step)
+        if noted is None or noted.state == ORDERED:  # what a person said of it stands
             said_of.add(
                 tx, loaded.environment, source.name, step, ORDERED, by=who(), date=today, document=ordered
             )  # fmt: skip

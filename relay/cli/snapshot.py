@@ -130,7 +130,7 @@ def _report(relay: Relay, asked: _Asked) -> None:
             "taken_at": asked.taken_at,
             **{fate.value: found.fates.get(fate, 0) for fate in Fate if fate is not Fate.VERSIONED},
             "versioned": found.versioned,
-            "lie_ahead": found.standing,
+            "lie_ahead": found.upcoming,
             "rejected_lines": [{"line": each.line, "reason": each.reason} for each in rejections],
             "refused": refused,
             "applied": asdict(applied) if applied else None,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.cli.changes import change_facts
 from relay.cli.common import open_store
 from relay.cli.found import found_last, list_facts, verified_facts
-from relay.cli.health import Facts, Standing
+from relay.cli.health import Facts, HealthSummary
 from relay.cli.lanes import lane_facts, read_lanes
 from relay.cli.probe import ping_broker, verdict
 from relay.flow.publishing.follow import CHECK
@@ -60,7 +60,7 @@ class _Posts(NamedTuple):
         )  # fmt: skip
 
 
-def look(loaded: Settings) -> Standing:
+def look(loaded: Settings) -> HealthSummary:
     """Look at everything. Raises DatabaseNotReady, SQLAlchemyError where the relay's own database does not answer."""
     store, outboxes = open_store(loaded), Relay(loaded, bounds=PATIENCE)
     try:
@@ -76,7 +76,7 @@ def look(loaded: Settings) -> Standing:
             )
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
-            return Standing(
+            return HealthSummary(
                 at=now,
                 sources=[
                     {

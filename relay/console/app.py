@@ -106,7 +106,7 @@ def _writes(desk: Desk, make: Write) -> Callable[[Request], object]:
 
 
 def _start(desk: Desk, request: Request) -> Response:
-    seen = desk.standing()
+    seen = desk.health()
     every = 30 if request.query_params.get("refresh") == "on" else None
     lanes = sorted(seen.lanes, key=lambda lane: (lane["state"] in ("open", "calling"), not lane["pending"]))
     return page(

@@ -6,7 +6,7 @@ import time
 from threading import Lock
 from typing import Final
 
-from relay.cli.health import Standing, troubles
+from relay.cli.health import HealthSummary, troubles
 from relay.cli.survey import look
 from relay.console.advice import ADVICE, Advice
 from relay.flow.relay import Relay
@@ -23,7 +23,7 @@ class Desk:
     def __init__(self, relay: Relay) -> None:
         self.relay, self.settings, self.store = relay, relay.settings, relay.store
         self._lock = Lock()
-        self._seen: Standing | None = None
+        self._seen: HealthSummary | None = None
         self._units_lock = Lock()
         self._units: dict[str, set[str]] | None = None
         self._units_at = 0.0
@@ -36,7 +36,7 @@ class Desk:
                 self._units, self._units_at = units_in_use(self.store), time.monotonic()
             return self._units
 
-    def standing(self) -> Standing:
+    def health(self) -> HealthSummary:
         """What stands where. A look asks every outbox, so ten people who look at once have one made."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
@@ -45,17 +45,17 @@ class Desk:
             return self._seen
 
 
-def wrong_with_advice(seen: Standing) -> list[tuple[Said, Advice]]:
+def wrong_with_advice(seen: HealthSummary) -> list[tuple[Said, Advice]]:
     """What is wrong, the worst first, and what to do about each."""
     return [(trouble.text, ADVICE[trouble.kind]) for trouble in troubles(seen)]
 
 
-def source_lines(seen: Standing) -> list[dict[str, object]]:
+def source_lines(seen: HealthSummary) -> list[dict[str, object]]:
     """A line a source, with what only its lanes and held changes know."""
     return [dict(source) | _of_lanes(seen, source["source"]) for source in seen.sources]
 
 
-def _of_lanes(seen: Standing, source: object) -> dict[str, object]:
+def _of_lanes(seen: HealthSummary, source: object) -> dict[str, object]:
     lanes = [lane for lane in seen.lanes if lane["source"] == source]
     waits = [lane["oldest_pending_seconds"] for lane in lanes]
     successes = [lane["last_success_at"] for lane in lanes]

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from relay import __version__
-from relay.exporter.looks import Looks, Standing
+from relay.exporter.looks import DatabaseFigures, Looks
 from relay.store.notes import Note
 from relay.store.overview import state_of_lane
 from relay.store.verification import RESULTS
@@ -37,17 +37,17 @@ class Families(Collector):
         """Every family, in the order of interest."""
         yield from self._reachable()
         yield from self._outboxes()
-        standing = self._looks.database.value
-        if standing is not None:
-            yield from _lanes(standing)
-            yield self._posts(standing)
-            yield _unconfirmed(standing)
-            yield _parked(standing)
-            yield _last_success(standing)
-            yield from self._beliefs(standing)
-            yield from self._attended(standing)
-            yield from _verified(standing)
-            yield from _full_lists(standing.full_lists, self._looks.listed)
+        figures = self._looks.database.value
+        if figures is not None:
+            yield from _lanes(figures)
+            yield self._posts(figures)
+            yield _unconfirmed(figures)
+            yield _parked(figures)
+            yield _last_success(figures)
+            yield from self._beliefs(figures)
+            yield from self._attended(figures)
+            yield from _verified(figures)
+            yield from _full_lists(figures.full_lists, self._looks.listed)
         yield from self._certificates()
 
     def _reachable(self) -> Iterator[GaugeMetricFamily]:
@@ -81,12 +81,12 @@ class Families(Collector):
             "Outbox rows that are taken and whose outcome cannot be written, or that another transaction keeps held.",
             "source",
         )
-        standing = self._looks.database.value
+        figures = self._looks.database.value
         for name, look in self._looks.outboxes.items():
-            if standing is not None:
-                rejected.add_metric([name], standing.rejected.get(name, 0))
-                set_aside.add_metric([name], standing.set_aside.get(name, 0))
-            up.add_metric([name], look.is_up and (standing is None or name not in standing.outbox_errors))
+            if figures is not None:
+                rejected.add_metric([name], figures.rejected.get(name, 0))
+                set_aside.add_metric([name], figures.set_aside.get(name, 0))
+            up.add_metric([name], look.is_up and (figures is None or name not in figures.outbox_errors))
             if look.value is not None:
                 unread.add_metric([name], look.value.unread)
                 if look.value.unread == 0:
@@ -95,7 +95,7 @@ class Families(Collector):
                     oldest.add_metric([name], look.value.oldest_seconds)
         yield from (up, unread, oldest, rejected, set_aside)
 
-    def _posts(self, standing: Standing) -> GaugeMetricFamily:
+    def _posts(self, figures: DatabaseFigures) -> GaugeMetricFamily:
         family = _gauge(
             "posts",
             "Posts by state: indexed (in the index as they should be; a large number is counted every few minutes), "
@@ -103,12 +103,12 @@ class Families(Collector):
             "source",
             "state",
         )
-        source_of = {lane.id: lane.source for lane in standing.lanes}
+        source_of = {lane.id: lane.source for lane in figures.lanes}
         pending: Counter[str] = Counter(dict.fromkeys(source_of.values(), 0))
         parked = pending.copy()
-        for lane_id, waiting in standing.waiting.items():
+        for lane_id, waiting in figures.waiting.items():
             pending[source_of[lane_id]] += waiting.posts
-        for lane_id, _, number in standing.parked:
+        for lane_id, _, number in figures.parked:
             parked[source_of[lane_id]] += number
         indexed = self._looks.indexed.value
         for source in sorted(pending):
@@ -118,7 +118,7 @@ class Families(Collector):
             family.add_metric([source, "parked"], parked[source])
         return family
 
-    def _beliefs(self, standing: Standing) -> Iterator[GaugeMetricFamily]:
+    def _beliefs(self, figures: DatabaseFigures) -> Iterator[GaugeMetricFamily]:
         restored = _gauge(
             "restore_suspected",
             "1 while nothing is sent of a source, because the relay's database seems to have been restored to a time "
@@ -140,18 +140,18 @@ class Families(Collector):
             "How far a worker's clock is ahead of the relay's database's; below 0: behind.",
             "clock",
         )
-        for source in sorted({*self._looks.outboxes, *standing.changes_held, *standing.restore_suspected}):
-            restored.add_metric([source], source in standing.restore_suspected)
-            held.add_metric([source], standing.changes_held.get(source, 0))
-            differ.add_metric([source], source in standing.disagreeing)
-        for host, seconds in standing.clocks.items():
+        for source in sorted({*self._looks.outboxes, *figures.changes_held, *figures.restore_suspected}):
+            restored.add_metric([source], source in figures.restore_suspected)
+            held.add_metric([source], figures.changes_held.get(source, 0))
+            differ.add_metric([source], source in figures.disagreeing)
+        for host, seconds in figures.clocks.items():
             clocks.add_metric([host], seconds)
         yield from (restored, held, differ, clocks)
 
-    def _attended(self, standing: Standing) -> Iterator[GaugeMetricFamily]:
+    def _attended(self, figures: DatabaseFigures) -> Iterator[GaugeMetricFamily]:
         """From the database, so that the figures go on when the last worker is gone."""
         workers = _gauge("workers", "Processes that do the relay's work and have reported within a minute.")
-        workers.add_metric([], standing.workers)
+        workers.add_metric([], figures.workers)
         yield workers
         looked = _gauge(
             "source_last_look_timestamp_seconds",
@@ -159,7 +159,7 @@ class Families(Collector):
             "source",
         )
         for name in self._looks.outboxes:
-            at = standing.looked.get(name)
+            at = figures.looked.get(name)
             looked.add_metric([name], at.timestamp() if at is not None else 0)
         yield looked
 
@@ -180,7 +180,7 @@ class Families(Collector):
         yield from (family, readable)
 
 
-def _lanes(standing: Standing) -> Iterator[GaugeMetricFamily]:
+def _lanes(figures: DatabaseFigures) -> Iterator[GaugeMetricFamily]:
     lane = ("index", "source_system")
     state = _gauge(
         "lane_state",
@@ -197,49 +197,49 @@ def _lanes(standing: Standing) -> Iterator[GaugeMetricFamily]:
     )
     blocked = _gauge("lane_blocked_timestamp_seconds", "Since when a lane is blocked, and by what.", *lane, "code")
     failures = _gauge("lane_failures", "Calls in a row that brought nothing; 0 after a success.", *lane)
-    for row in standing.lanes:
+    for row in figures.lanes:
         labels = [row.engagement_index, row.source_system]
-        now = state_of_lane(row, standing.at)
+        now = state_of_lane(row, figures.at)
         for each in LANE_STATES:
             state.add_metric([*labels, each], each == now)
-        waiting = standing.waiting.get(row.id)
+        waiting = figures.waiting.get(row.id)
         since = waiting.oldest_live if waiting is not None else None
-        oldest.add_metric(labels, max((standing.at - since).total_seconds(), 0) if since else 0)
+        oldest.add_metric(labels, max((figures.at - since).total_seconds(), 0) if since else 0)
         failures.add_metric(labels, row.failures)
         if row.blocked_code is not None and row.blocked_since is not None:
             blocked.add_metric([*labels, row.blocked_code], row.blocked_since.timestamp())
     yield from (state, oldest, blocked, failures)
 
 
-def _unconfirmed(standing: Standing) -> GaugeMetricFamily:
+def _unconfirmed(figures: DatabaseFigures) -> GaugeMetricFamily:
     family = _gauge(
         "posts_unconfirmed",
         "Posts that the index has accepted in calls of their own only; they are sent again together with others.",
         "source",
     )
-    for source in sorted({lane.source for lane in standing.lanes}):
-        family.add_metric([source], standing.unconfirmed.get(source, 0))
+    for source in sorted({lane.source for lane in figures.lanes}):
+        family.add_metric([source], figures.unconfirmed.get(source, 0))
     return family
 
 
-def _parked(standing: Standing) -> GaugeMetricFamily:
+def _parked(figures: DatabaseFigures) -> GaugeMetricFamily:
     family = _gauge(
         "parked_posts", "Parked posts by the code they were refused with.", "index", "source_system", "code"
     )
-    lanes = {lane.id: [lane.engagement_index, lane.source_system] for lane in standing.lanes}
-    for lane_id, code, number in standing.parked:
+    lanes = {lane.id: [lane.engagement_index, lane.source_system] for lane in figures.lanes}
+    for lane_id, code, number in figures.parked:
         family.add_metric([*lanes[lane_id], code], number)
     return family
 
 
-def _last_success(standing: Standing) -> GaugeMetricFamily:
+def _last_success(figures: DatabaseFigures) -> GaugeMetricFamily:
     family = _gauge(
         "last_success_timestamp_seconds",
         "When an index last accepted a call with posts of a source, in Unix time; not there before the first.",
         "source",
     )
     latest: dict[str, float] = {}
-    for row in standing.lanes:
+    for row in figures.lanes:
         if row.last_success_at is not None:
             latest[row.source] = max(row.last_success_at.timestamp(), latest.get(row.source, 0.0))
     for source, at in latest.items():
@@ -247,7 +247,7 @@ def _last_success(standing: Standing) -> GaugeMetricFamily:
     return family
 
 
-def _verified(standing: Standing) -> Iterator[GaugeMetricFamily]:
+def _verified(figures: DatabaseFigures) -> Iterator[GaugeMetricFamily]:
     numbers = _gauge(
         "verify_posts",
         "Posts by what the last comparison with an index found: equal, lost, ghost, wrong, unsettled.",
@@ -255,7 +255,7 @@ def _verified(standing: Standing) -> Iterator[GaugeMetricFamily]:
         "result",
     )
     at = _gauge("verify_timestamp_seconds", "When an index was last compared, in Unix time.", "index")
-    for row in standing.verified:
+    for row in figures.verified:
         at.add_metric([row.engagement_index], row.ended_at.timestamp())
         for name in RESULTS:
             numbers.add_metric([row.engagement_index, name], getattr(row, name))

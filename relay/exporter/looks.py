@@ -24,7 +24,7 @@ SECONDS: Final = 10.0  # between two looks
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DatabaseFigures:
     """What stands in the relay's database at one moment."""
 
     at: datetime
@@ -52,7 +52,7 @@ class Looks:
         self._relay = relay
         self._checked = False
         census = Census(relay.store)
-        self.database = Round("the relay's database", self._standing, seconds)
+        self.database = Round("the relay's database", self._figures, seconds)
         self.indexed = Round("the number of posts", census.go_on, seconds)
         self.outboxes = {
             name: Round(f"the outbox of {name}", lambda name=name: relay.source(name).reader.backlog(), seconds)  # type: ignore[misc]
@@ -81,18 +81,18 @@ class Looks:
         for each in self.all():
             each.stop()
 
-    def _standing(self) -> Standing:
+    def _figures(self) -> DatabaseFigures:
         if not self._checked:
             check(self._relay.store.engine)
             self._checked = True
-        return self._relay.store.transact(_standing)
+        return self._relay.store.transact(_figures)
 
 
-def _standing(tx: Transaction) -> Standing:
+def _figures(tx: Transaction) -> DatabaseFigures:
     waiting, parked = figures.waiting(tx), figures.parked(tx)
     lanes = figures.lanes(tx)  # last of the three: a lane that is made meanwhile may already have posts
     at_work = workers.alive(tx)
-    return Standing(
+    return DatabaseFigures(
         tx.now,
         lanes,
         waiting,

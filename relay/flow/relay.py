@@ -74,7 +74,7 @@ class Relay:
         self._prepared = False
         self._engines: dict[str, Engine] = {}
         self._clients: dict[str, IndexClient] = {}
-        self._rooms: dict[str, SourceContext] = {}
+        self._contexts: dict[str, SourceContext] = {}
         self.store = Store(self._engine(settings.database_url), clock)
         if self.store.engine.dialect.name == "postgresql":
             event.listen(self.store.engine, "connect", lambda *_: self.may_be_elsewhere.set())
@@ -178,10 +178,10 @@ class Relay:
     def source(self, name: str) -> SourceContext:
         """One source's outbox and policy."""
         with self._lock:
-            room = self._rooms.get(name)
-            if room is None:
-                room = self._rooms[name] = self._room(self._sources[name])
-            return room
+            context = self._contexts.get(name)
+            if context is None:
+                context = self._contexts[name] = self._context(self._sources[name])
+            return context
 
     def outbox_table(self, name: str) -> str:
         """The name of a source's outbox table."""
@@ -285,7 +285,7 @@ class Relay:
             )
         return engine
 
-    def _room(self, source: Source) -> SourceContext:
+    def _context(self, source: Source) -> SourceContext:
         systems = {system.upper(): system for system in source.source_systems}
         sharing = self._readers[self.settings.outbox_of(source)]
         reader = OutboxReader(

@@ -19,7 +19,7 @@ _READ: Final[dict[str, Callable[[Core], Any]]] = {
     "/api/calls": Core.calls,
     "/api/breaches": Core.breaches,
     "/api/summary": Core.summary,
-    "/api/orders": Core.standing_orders,
+    "/api/orders": Core.active_orders,
     "/api/observations": Core.observed,
     "/api/behind": Core.behind_the_answers,
     "/api/do": lambda _: {verb: deed.what for verb, deed in DEEDS.items()},

@@ -279,10 +279,10 @@ class Core(Accidents):
             self.index.back_end.advance(self.now())
             return _last(self.referee.noted, latest)
 
-    def standing_orders(self) -> list[dict[str, object]]:
+    def active_orders(self) -> list[dict[str, object]]:
         """The orders that have not been used up."""
         with self._lock:
-            return self.orders.standing()
+            return self.orders.active()
 
     def summary(self) -> dict[str, Any]:
         """The counts since the last reset."""
@@ -306,7 +306,7 @@ class Core(Accidents):
                 "breaches": self.referee.counts.total(),
                 "breaches_by_rule": dict(sorted(self.referee.counts.items())),
                 "max_parallel": dict(sorted(self.referee.max_parallel.items())),
-                "orders": len(self.orders.standing()),
+                "orders": len(self.orders.active()),
             }
 
 

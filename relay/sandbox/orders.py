@@ -138,32 +138,31 @@ class OrderBook:
 
     def __init__(self) -> None:
         """No orders."""
-        self._standing: list[_Standing] = []
+        self._active: list[_Standing] = []
 
     def add(self, order: Order) -> None:
         """Let an order stand, after those that already do."""
         draw = random.Random(order.seed)  # noqa: S311 (repeatable is the point)
-        self._standing.append(_Standing(order, order.times, draw))
+        self._active.append(_Standing(order, order.times, draw))
 
     def take(self, update: Update) -> Order:
         """The order that answers this call, used up by one; NO_ORDER if none does."""
-        for standing in self._standing:
-            if not standing.order.fits(update) or standing.draw.random() >= standing.order.fraction:
+        for active in self._active:
+            if not active.order.fits(update) or active.draw.random() >= active.order.fraction:
                 continue
-            if standing.left is not None:
-                standing.left -= 1
-                if not standing.left:
-                    self._standing.remove(standing)
-            return standing.order
+            if active.left is not None:
+                active.left -= 1
+                if not active.left:
+                    self._active.remove(active)
+            return active.order
         return NO_ORDER
 
     def cancel(self) -> None:
         """Let no order stand."""
-        self._standing.clear()
+        self._active.clear()
 
-    def standing(self) -> list[dict[str, object]]:
+    def active(self) -> list[dict[str, object]]:
         """The orders that stand, with the calls left to answer (None: until cancelled)."""
         return [
-            s.order.model_dump(exclude_defaults=True) | {"answer": s.order.answer, "left": s.left}
-            for s in self._standing
+            s.order.model_dump(exclude_defaults=True) | {"answer": s.order.answer, "left": s.left} for s in self._active
         ]

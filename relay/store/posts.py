@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from relay.post import ABSENT, UNKNOWN, PostKey, StandingPost, WantedChange
+from relay.post import ABSENT, UNKNOWN, PostKey, StoredPost, WantedChange
 from relay.store.columns import iso
 from relay.store.rows import (
     as_json,
@@ -270,17 +270,17 @@ def doubt(tx: Transaction, call_id: int, post_ids: str, ended_at: datetime) -> N
     tx.run(statement, {"rows": post_ids})
 
 
-def of_bookings(tx: Transaction, lanes: Mapping[int, str], booking_ids: Iterable[str]) -> dict[str, list[StandingPost]]:
+def of_bookings(tx: Transaction, lanes: Mapping[int, str], booking_ids: Iterable[str]) -> dict[str, list[StoredPost]]:
     """All posts, of all keys, that the bookings have had in `lanes` ({id: source system})."""
     rows = tx.run(_of_bookings(tx.dialect), {"rows": as_list(booking_ids)})
-    found: dict[str, list[StandingPost]] = {}
+    found: dict[str, list[StoredPost]] = {}
     for row in rows:
         if row.lane_id in lanes:
             system = lanes[row.lane_id]
             key = PostKey(row.resident_id, row.care_unit, row.booking_id, system, row.data_controller)
             is_shown = row.known != ABSENT
-            standing = StandingPost(row.lane_id, key, row.wanted, row.expires_at, row.parked_code is not None, is_shown)
-            found.setdefault(row.booking_id, []).append(standing)
+            stored = StoredPost(row.lane_id, key, row.wanted, row.expires_at, row.parked_code is not None, is_shown)
+            found.setdefault(row.booking_id, []).append(stored)
     return found
 
 

@@ -142,7 +142,7 @@ def note_gone(store: Store, run: Run, taken_at: datetime, *, look_only: bool = F
     Those among the missing that are later than the list (`relay.snapshot.is_gone`) are not written down, and with
     `look_only` none is. Bookings whose time has passed are history: no current list has them.
     """
-    standing = 0
+    upcoming = 0
     for after, until in _stretches(store, booking.c.booking_id, booking.c.source == run.source):
 
         def work(tx: Transaction, after: str = after, until: str = until) -> int:
@@ -154,8 +154,8 @@ def note_gone(store: Store, run: Run, taken_at: datetime, *, look_only: bool = F
             number: int = tx.run(select(func.count()).select_from(booking).where(ahead)).scalar_one()
             return number
 
-        standing += store.transact(work)
-    return standing
+        upcoming += store.transact(work)
+    return upcoming
 
 
 def _insert_gone(dialect: str, run: Run, missing: ColumnElement[bool]) -> Executable:

@@ -49,5 +49,5 @@ def of_post(f: Facts, post: Post) -> Cause | None:
     if not post.pending:
         return None
     holding = [cause for _, find in POST if (cause := find(f, post)) is not None]
-    standing = (cause for cause in holding if cause.until is None)
-    return next(standing, None) or max(holding, key=lambda cause: cause.until or f.now, default=None)
+    lasting = (cause for cause in holding if cause.until is None)
+    return next(lasting, None) or max(holding, key=lambda cause: cause.until or f.now, default=None)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from relay.cli.health import Facts, Standing, wrong
+from relay.cli.health import Facts, HealthSummary, wrong
 from relay.cli.main import cli
 from relay.database import connect
 from relay.outbox import ddl
@@ -43,9 +43,9 @@ outbox_table = "{table}"
 
 
 def seen(source: Facts | None = None, lane: Facts | None = None, certificate: Facts | None = None,
-         broker: Facts | None = WELL) -> Standing:  # fmt: skip
+         broker: Facts | None = WELL) -> HealthSummary:  # fmt: skip
     """What was seen of one source, one lane and one certificate that are well, but for what is said."""
-    return Standing(NOW, [SOURCE | dict(source or {})], [LANE | dict(lane or {})], broker,
+    return HealthSummary(NOW, [SOURCE | dict(source or {})], [LANE | dict(lane or {})], broker,
                     [CERTIFICATE | dict(certificate or {})])  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_wrong_with_what_is_well() -> None:
         (seen(certificate={"ends_at": None, "error": "No such file or directory"}), "cannot be read: No such file"),
     ],
 )
-def test_what_is_wrong_is_one_line(what: Standing, said: str) -> None:
+def test_what_is_wrong_is_one_line(what: HealthSummary, said: str) -> None:
     (line,) = wrong(what)
     assert said in line
 

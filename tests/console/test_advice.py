@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.cli.health import Facts, Standing, troubles
+from relay.cli.health import Facts, HealthSummary, troubles
 from relay.console.advice import ADVICE
 from relay.console.listing import Listing
 from relay.console.lists import LISTS
@@ -42,7 +42,7 @@ def full_list(**said: object) -> Facts:
     } | said  # fmt: skip
 
 
-CALM = Standing(at=NOW, sources=[], lanes=[], broker=None, certificates=[])
+CALM = HealthSummary(at=NOW, sources=[], lanes=[], broker=None, certificates=[])
 SITUATIONS = {
     "broker": replace(CALM, broker={"ok": False, "text": "refused"}),
     "outbox": replace(CALM, sources=[source(error="the outbox could not be read")]),

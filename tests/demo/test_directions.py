@@ -36,12 +36,12 @@ def test_the_commands_order_the_answer_and_withdraw_it(tmp_path, monkeypatch, cu
 
         subprocess.run(["/bin/sh", "-c", command_after("BREAK", lines)], check=True, timeout=20)
 
-        (order,) = sandbox.core.standing_orders()
+        (order,) = sandbox.core.active_orders()
         assert order == NOT_AUTHORISED | {"left": None}
 
         subprocess.run(["/bin/sh", "-c", command_after("MEND", lines)], check=True, timeout=20)
 
-        assert sandbox.core.standing_orders() == []
+        assert sandbox.core.active_orders() == []
 
 
 def test_the_configuration_is_named_as_a_shell_reads_it():

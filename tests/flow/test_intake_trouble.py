@@ -74,7 +74,7 @@ def run(engine: Engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def standing(relay: Relay) -> Row[Any]:
+def source_row(relay: Relay) -> Row[Any]:
     (row,) = relay.store.transact(overview.sources)
     return row
 
@@ -90,7 +90,7 @@ def test_what_one_process_noted_another_clears(relays: tuple[Relay, Relay], outb
     noting, other = relays
     run(outbox, "ALTER TABLE ei_outbox RENAME TO away")
     look(noting)
-    assert standing(noting).error.startswith(
+    assert source_row(noting).error.startswith(
         "the outbox could not be read: the table ei_outbox is not there; create it"
     )
     run(outbox, "ALTER TABLE away RENAME TO ei_outbox")
@@ -98,7 +98,7 @@ def test_what_one_process_noted_another_clears(relays: tuple[Relay, Relay], outb
 
     look(other)
 
-    assert (standing(other).error, standing(other).error_since, standing(other).failures) == (None, None, 0)
+    assert (source_row(other).error, source_row(other).error_since, source_row(other).failures) == (None, None, 0)
 
 
 def test_a_look_at_an_outbox_that_is_well_and_empty_costs_the_relays_database_nothing(
@@ -129,13 +129,13 @@ def test_one_that_can_be_read_and_not_marked_is_in_trouble_until_it_can_be_marke
 
     for number, relay in enumerate((one, other, one), start=1):
         look(relay)
-        assert standing(relay).error.startswith("the outbox could not be marked")
-        assert (standing(relay).failures, standing(relay).error_since) == (number, since)
+        assert source_row(relay).error.startswith("the outbox could not be marked")
+        assert (source_row(relay).failures, source_row(relay).error_since) == (number, since)
         clock.at += MINUTE
     run(outbox, "DROP TRIGGER refuses")
     look(other)
 
-    assert standing(other).error is None
+    assert source_row(other).error is None
     assert outcomes(outbox) == {row: ("taken", None)}
 
 

@@ -104,7 +104,7 @@ def test_many_outboxes_of_one_database_cost_one_statement(relay: Relay) -> None:
     watch(relay)  # once in a while it is asked on which server the database is
     with recorded(relay.store.engine) as statements:
         assert tick(relay) == []
-    assert len(statements) == 2  # the schedule's glance, and the look
+    assert len(statements) == 2  # the schedule's summary, and the look
 
 
 def test_only_an_outbox_with_a_row_is_read(relay: Relay) -> None:

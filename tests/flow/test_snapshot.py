@@ -92,7 +92,7 @@ def test_nothing_is_changed_by_comparing(relay: Relay) -> None:
     before = wanted(relay)
     run, found, _ = compare(relay, line("b-1", unit="OTHER"), line("b-3"))
     assert found.fates == {Fate.CHANGED: 1, Fate.CREATED: 1, Fate.GONE: 1}
-    assert (found.standing, found.changes, found.listed) == (2, 3, 2)
+    assert (found.upcoming, found.changes, found.listed) == (2, 3, 2)
     flow.forget(relay, run)
     assert wanted(relay) == before
     assert noted(relay) == 0
@@ -115,7 +115,7 @@ def test_a_line_that_nobody_knows_whose_it_is_keeps_everything_from_being_gone(r
     take_over(relay, *(line(f"b-{n}") for n in range(3)))
     _, found, rejections = compare(relay, line("b-0"), f"b-1,{RESIDENT}\n", line(" b-2"))
     assert [r.line for r in rejections] == [3, 4]
-    assert (found.nameless, found.rejected_lines, found.standing) == (2, 2, 3)
+    assert (found.nameless, found.rejected_lines, found.upcoming) == (2, 2, 3)
     assert found.fates == {Fate.UNCHANGED: 1}
 
 
@@ -182,7 +182,7 @@ def test_a_later_booking_id_of_another_source_is_none_of_its_business(relay: Rel
     known = relay.store.transact(lambda tx: bookings.load(tx, SOURCE, ["b-1"]))
     relay.store.transact(lambda tx: bookings.save(tx, "tidbok-syd", known.values()))
     _, found, _ = compare(relay, line("b-2"))
-    assert (found.standing, found.fates) == (1, {Fate.CREATED: 1, Fate.GONE: 1})
+    assert (found.upcoming, found.fates) == (1, {Fate.CREATED: 1, Fate.GONE: 1})
 
 
 def test_history_and_what_is_removed_already_is_not_gone(relay: Relay, clock: SetClock) -> None:

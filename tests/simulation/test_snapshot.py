@@ -271,7 +271,7 @@ def test_bookings_of_the_past_are_left_alone(site: Site) -> None:
     # When the list is applied
     run, found = site.compare(site.export())
     # Then nothing is gone, and they count for nothing in the share that may be
-    assert (found.fates, found.standing) == ({Fate.UNCHANGED: 1}, 1)
+    assert (found.fates, found.upcoming) == ({Fate.UNCHANGED: 1}, 1)
     flow.forget(site.world.relay, run)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, inspect, text
 
 from relay.database import connect, reading
 from relay.sessions import Bounds
-from relay.store import glance, sources
+from relay.store import due_summary, sources
 from relay.store.columns import metadata
 from relay.store.migrate import _ADVISORY_LOCK, _MIGRATIONS, VERSION_TABLE, DatabaseNotReady, check, known, upgrade
 from relay.store.transaction import Store
@@ -46,9 +46,9 @@ def test_upgrading_again_changes_nothing(empty: Engine) -> None:
 
     assert upgrade(empty) == (version, version)
 
-    assert [seen.name for seen in store.ask(partial(glance.look, paces={}, compared=timedelta(hours=1))).sources] == [
-        "tidbok-nord"
-    ]
+    assert [
+        seen.name for seen in store.ask(partial(due_summary.read, paces={}, compared=timedelta(hours=1))).sources
+    ] == ["tidbok-nord"]
 
 
 def test_the_migrations_make_the_tables_the_code_knows(empty: Engine) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, select
 
-from relay.store import glance, sources
+from relay.store import due_summary, sources
 from relay.store.schema import source
 from relay.store.transaction import Store, Transaction
 from tests.clock import SetClock
@@ -25,7 +25,7 @@ def row(store: Store, name: str) -> Row[Any]:
 
 
 def to_look_at(store: Store) -> list[str]:
-    seen = store.ask(partial(glance.look, paces={}, compared=timedelta(hours=1)))
+    seen = store.ask(partial(due_summary.read, paces={}, compared=timedelta(hours=1)))
     return [source.name for source in seen.sources if source.look]
 
 

@@ -66,7 +66,7 @@ def test_a_call_is_begun_with_as_many_statements_for_many_posts_as_for_two(relay
 
 
 def test_a_look_at_what_is_due_takes_a_fixed_number_of_statements(relay: Relay) -> None:
-    """One where nothing is; else a glance, the clock, and a question for what the glance saw."""
+    """One where nothing is; else the summary, the clock, and a question for what it names."""
     due_work(relay)  # the first also asks on which server the database is
     with recorded(relay.store.engine) as idle:
         assert due_work(relay).lanes == []

@@ -130,39 +130,47 @@ def _spacing(relay: Relay) -> timedelta:
 
 
 def _pages(relay: Relay, name: str, since: datetime, *, write: bool) -> Iterator[Found]:
-    room = relay.source(name)
-    rules = room.policies.rules()
+    context = relay.source(name)
+    rules = context.policies.rules()
     odd: set[str] = set()
-    for rows in settled.pages(room.reader, since):
-        work: Callable[[Transaction], Found] = partial(_page, room=room, found=rules, rows=rows, odd=odd, write=write)
+    for rows in settled.pages(context.reader, since):
+        work: Callable[[Transaction], Found] = partial(
+            _page, context=context, found=rules, rows=rows, odd=odd, write=write
+        )
         yield relay.store.transact(work) if rows else Found()
 
 
 def _page(
-    tx: Transaction, *, room: SourceContext, found: PublishingRules, rows: list[SettledRow], odd: set[str], write: bool
+    tx: Transaction,
+    *,
+    context: SourceContext,
+    found: PublishingRules,
+    rows: list[SettledRow],
+    odd: set[str],
+    write: bool,
 ) -> Found:
     """A page: some ten statements, however many rows. `odd`: the bookings of which a row before was lost."""
     rules = found
     if write:
-        held = sources.hold(tx, room.name)
+        held = sources.hold(tx, context.name)
         assert held is not None, "prepared"
         rules = rules_in_force(tx, found, held)
-    names = lanes.of_source(tx, room.name, hold=write)
-    every = [(each, change.read(each.row, room.source_systems, room.local_identities)) for each in rows]
-    counts, lost = _apart(tx, room.name, rows)
+    names = lanes.of_source(tx, context.name, hold=write)
+    every = [(each, change.read(each.row, context.source_systems, context.local_identities)) for each in rows]
+    counts, lost = _apart(tx, context.name, rows)
     said = [(each, what) for each, what in every if each.row.id in counts]
     taken = [(each, what) for each, what in said if isinstance(what, Change)]
     again = list(_have_their_say(every, counts, lost, odd))
-    known = bookings.load(tx, room.name, {what.booking_id for what in (*(what for _, what in taken), *again)})
+    known = bookings.load(tx, context.name, {what.booking_id for what in (*(what for _, what in taken), *again)})
     changed = _fold(known, again, tx.now)
     now_known = known | changed
     systems = {id_: name.source_system for name, id_ in names.items()}
-    standing = posts.of_bookings(tx, systems, now_known)
-    kept = changes.held_among(tx, room.name, now_known) - changed.keys()
+    stored = posts.of_bookings(tx, systems, now_known)
+    kept = changes.held_among(tx, context.name, now_known) - changed.keys()
     here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == rules.engagement_index}
     todo, keys = [], dict.fromkeys(_asked_for(taken, names, (rules, found)), False)
     for booking_id, booking in now_known.items():
-        mine = standing.get(booking_id, [])
+        mine = stored.get(booking_id, [])
         keys |= {(p.lane_id, p.key): p.wanted != ABSENT for p in mine if p.is_shown or p.wanted != ABSENT}
         if booking_id in kept:
             continue
@@ -172,12 +180,12 @@ def _page(
         keys |= {(c.lane_id, c.key): c.wanted != ABSENT for c in does}
         todo += does
     if write:
-        bookings.save(tx, room.name, changed.values())
-        changes.release(tx, room.name, changed)
+        bookings.save(tx, context.name, changed.values())
+        changes.release(tx, context.name, changed)
         posts.want(tx, todo, bulk=True)
         assert held is not None
-        restores.forget(tx, keys, _held_at(tx, room.name))
-        receipts.add(tx, room.name, [_receipt(*each) for each in said if each[0].row.id in lost])
+        restores.forget(tx, keys, _held_at(tx, context.name))
+        receipts.add(tx, context.name, [_receipt(*each) for each in said if each[0].row.id in lost])
     return Found(len(counts), len(lost), set(now_known), keys)
 
 

@@ -84,13 +84,13 @@ def compare_lines(
     judge: Judge = judge,
 ) -> tuple[Run, Comparison]:
     """The same of lines that come from somewhere. Whatever reading them raises ends the run."""
-    room = relay.source(source)
+    context = relay.source(source)
     run = relay.store.transact(lambda tx: snapshots.begin(tx, source))
     snapshots.forget(relay.store, Run(run.source, run.number - 1))  # a run before it may have ended without
     rejected = nameless = 0
     try:
         for page in _pages(lines):
-            for rejection in _compare_page(relay, room, run, page, taken_at, judge):
+            for rejection in _compare_page(relay, context, run, page, taken_at, judge):
                 rejected += 1
                 nameless += rejection.booking_id is None
                 reject(rejection)
@@ -99,11 +99,11 @@ def compare_lines(
         forget(relay, run)
         raise
     # Where nobody knows whose a line is, any booking that seems to be missing may be the one.
-    standing = snapshots.note_gone(relay.store, run, taken_at, look_only=nameless > 0)
+    upcoming = snapshots.note_gone(relay.store, run, taken_at, look_only=nameless > 0)
     fates = relay.store.transact(lambda tx: snapshots.counts(tx, run))
     if versioned := fates.pop(Fate.VERSIONED, 0):
         fates[Fate.UNCHANGED] = fates.get(Fate.UNCHANGED, 0) + versioned
-    return run, Comparison(fates, rejected, nameless, standing, versioned)
+    return run, Comparison(fates, rejected, nameless, upcoming, versioned)
 
 
 def apply(
@@ -120,14 +120,14 @@ def apply(
 
     Between pages it rests for as long as the last one took: half of the time is intake's.
     """
-    room = relay.source(run.source)
+    context = relay.source(run.source)
     relay.store.transact(lambda tx: _note_why(tx, run, who, reason))
     changed = newer = 0
     after: str | None = ""
     while after is not None:
         started = time.monotonic()
-        rules = room.policies.rules()
-        work = partial(_apply_page, room=room, rules=rules, run=run, after=after, taken_at=taken_at)
+        rules = context.policies.rules()
+        work = partial(_apply_page, context=context, rules=rules, run=run, after=after, taken_at=taken_at)
         did, left, after = relay.store.transact(work)
         changed += did
         newer += left
@@ -148,16 +148,16 @@ def _pages(lines: Iterator[Line]) -> Iterator[list[Line]]:
 
 
 def _compare_page(
-    relay: Relay, room: SourceContext, run: Run, lines: list[Line], taken_at: datetime, judge: Judge
+    relay: Relay, context: SourceContext, run: Run, lines: list[Line], taken_at: datetime, judge: Judge
 ) -> list[Rejection]:
     """Note what the lines mean; those rejected."""
-    readings = [(line, _read(line, room)) for line in lines]
+    readings = [(line, _read(line, context)) for line in lines]
     ids = {booking_id for line in lines if (booking_id := booking_id_of(line.row)) is not None}
 
     def work(tx: Transaction) -> list[Rejection]:
         snapshots.see_that_it_is_ours(tx, run)
         first_lines = snapshots.lines_of(tx, run, ids)
-        known = bookings.load_known(tx, room.name, ids)
+        known = bookings.load_known(tx, context.name, ids)
         rejections = []
         found: dict[str, Noted] = {}
         for line, said in readings:
@@ -179,21 +179,25 @@ def _compare_page(
     return relay.store.transact(work)
 
 
-def _read(line: Line, room: SourceContext) -> Change | Rejected:
-    return Rejected(line.mistake) if line.mistake else change.read(line.row, room.source_systems, room.local_identities)
+def _read(line: Line, context: SourceContext) -> Change | Rejected:
+    return (
+        Rejected(line.mistake)
+        if line.mistake
+        else change.read(line.row, context.source_systems, context.local_identities)
+    )
 
 
 def _apply_page(
-    tx: Transaction, *, room: SourceContext, rules: PublishingRules, run: Run, after: str, taken_at: datetime
+    tx: Transaction, *, context: SourceContext, rules: PublishingRules, run: Run, after: str, taken_at: datetime
 ) -> tuple[int, int, str | None]:
     """Apply the page after the id `after`: how many were changed, how many not, and the id to go on from, or None."""
-    held = sources.hold(tx, room.name)
+    held = sources.hold(tx, context.name)
     assert held is not None, "the run was begun on its row"
     rules = rules_in_force(tx, rules, held)
     snapshots.see_that_it_is_ours(tx, run)
     page = snapshots.page(tx, run, after, PAGE)
-    does = resolve(page, bookings.load_known(tx, room.name, [noted.booking_id for noted in page]), room, taken_at)
-    save(tx, held, room.name, does, taken_at)
+    does = resolve(page, bookings.load_known(tx, context.name, [noted.booking_id for noted in page]), context, taken_at)
+    save(tx, held, context.name, does, taken_at)
     reevaluate(tx, rules, does.states)
     left = len(page) - len(does.states) - sum(map(len, does.versioned.values()))
     return len(does.states), left, page[-1].booking_id if len(page) == PAGE else None
@@ -209,7 +213,7 @@ class Resolved:
 
 
 def resolve(
-    page: Iterable[Noted], known: Mapping[str, Known], room: SourceContext, taken_at: datetime, judge: Judge = judge
+    page: Iterable[Noted], known: Mapping[str, Known], context: SourceContext, taken_at: datetime, judge: Judge = judge
 ) -> Resolved:
     """Judge again what was noted of a page of bookings: the outbox has gone on meanwhile."""
     states: list[Booking] = []
@@ -222,7 +226,7 @@ def resolve(
             if fate is Fate.GONE and current is not None:
                 states.append(removed(current.booking))
         else:
-            said = unpack(noted, room)
+            said = unpack(noted, context)
             fate = judge(current, said, taken_at)
             if fate is Fate.VERSIONED and current is not None:
                 versioned.setdefault(current.as_of, []).append(restated(current.booking, said))
@@ -252,10 +256,10 @@ def _pack(row: OutboxRow) -> str:
     return json.dumps({name: text for name in COLUMNS if (text := getattr(row, name))}, ensure_ascii=False)
 
 
-def unpack(noted: Noted, room: SourceContext) -> Change:
+def unpack(noted: Noted, context: SourceContext) -> Change:
     """What was noted of a listed booking that is to be applied."""
     assert noted.said is not None
     row = OutboxRow(noted.line or 0, operation=change.UPSERT, **json.loads(noted.said))
-    said = change.read(row, room.source_systems, room.local_identities)
+    said = change.read(row, context.source_systems, context.local_identities)
     assert isinstance(said, Change), said  # it could be read when it was noted
     return said

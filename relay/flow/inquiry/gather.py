@@ -194,8 +194,8 @@ def _after(
     unreadable = None
     for facts in rows:
         if facts.outcome is None and (booking is None or facts.row.id > booking.row_id):
-            room = relay.source(name)
-            said = change.read(facts.row, room.source_systems, room.local_identities)
+            context = relay.source(name)
+            said = change.read(facts.row, context.source_systems, context.local_identities)
             unreadable = said.reason if isinstance(said, change.Rejected) else None
             if isinstance(said, change.Change):
                 booking = succeed(booking, said) or booking

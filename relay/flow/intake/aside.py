@@ -19,33 +19,33 @@ from relay.store import aside
 log = logging.getLogger(__name__)
 
 
-def remember(relay: Relay, room: SourceContext) -> None:
+def remember(relay: Relay, context: SourceContext) -> None:
     """Pass over what other processes have set aside, or an earlier one; asks once in a process."""
-    if not room.reader.knows_aside:
-        room.reader.pass_over(relay.store.transact(partial(aside.waiting, source=room.name)))
-        room.reader.knows_aside = True
+    if not context.reader.knows_aside:
+        context.reader.pass_over(relay.store.transact(partial(aside.waiting, source=context.name)))
+        context.reader.knows_aside = True
 
 
 def follow_up(
-    relay: Relay, room: SourceContext, rows: Sequence[OutboxRow], marked: Marked | None, *, complete: bool
+    relay: Relay, context: SourceContext, rows: Sequence[OutboxRow], marked: Marked | None, *, complete: bool
 ) -> None:
     """Set aside what could not be marked, and forget what no longer waits. `rows` were read, and were all there are if
     `complete`; None: nothing was to be marked."""
     refused = marked.refused if marked is not None else {}
     if refused:
-        reasons = {row_id: explain(error, room.reader.table_name) for row_id, error in refused.items()}
-        room.reader.pass_over(relay.store.transact(partial(aside.set_aside, source=room.name, reasons=reasons)))
+        reasons = {row_id: explain(error, context.reader.table_name) for row_id, error in refused.items()}
+        context.reader.pass_over(relay.store.transact(partial(aside.set_aside, source=context.name, reasons=reasons)))
         for row_id, reason in reasons.items():
-            facts = {"source": room.name, "row": row_id, "reason": reason}
+            facts = {"source": context.name, "row": row_id, "reason": reason}
             log.error("the outcome of an outbox row cannot be written; the row is set aside", extra=facts)
-    if marked is not None and (held := room.reader.held_for(rows, marked.left)):
-        relay.store.transact(partial(aside.hold, source=room.name, for_=held))
-        room.reader.pass_over(dict.fromkeys(held, timedelta(0)))
+    if marked is not None and (held := context.reader.held_for(rows, marked.left)):
+        relay.store.transact(partial(aside.hold, source=context.name, for_=held))
+        context.reader.pass_over(dict.fromkeys(held, timedelta(0)))
         for row_id, since in held.items():
-            facts = {"source": room.name, "row": row_id, "seconds": round(since.total_seconds())}
+            facts = {"source": context.name, "row": row_id, "seconds": round(since.total_seconds())}
             log.warning("another transaction holds an outbox row; its outcome is written when that ends", extra=facts)
     last = None if complete or not rows else rows[-1].id
-    over = room.reader.over(last) - refused.keys() - (marked.left if marked is not None else frozenset())
+    over = context.reader.over(last) - refused.keys() - (marked.left if marked is not None else frozenset())
     if over:
-        relay.store.transact(partial(aside.forget, source=room.name, row_ids=over))
-        room.reader.forget(over)
+        relay.store.transact(partial(aside.forget, source=context.name, row_ids=over))
+        context.reader.forget(over)

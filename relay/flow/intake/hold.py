@@ -15,7 +15,7 @@ from typing import Final
 
 from relay.flow.publishing.republish import PAGE, reevaluate
 from relay.flow.publishing.rules import PublishingRules, agree, kept, rules_in_force
-from relay.post import ABSENT, StandingPost, WantedChange
+from relay.post import ABSENT, StoredPost, WantedChange
 from relay.store import audit, bookings, changes, posts, sources
 from relay.store.sources import Held
 from relay.store.transaction import Store, Transaction
@@ -37,7 +37,7 @@ def hold_back(
     held: Held,
     source: str,
     guard: Guard,
-    standing: Mapping[str, Sequence[StandingPost]],
+    stored: Mapping[str, Sequence[StoredPost]],
     todo: Mapping[str, Sequence[WantedChange]],
     lane_ids: Collection[int],
 ) -> dict[str, int]:
@@ -48,7 +48,7 @@ def hold_back(
     """
     if not guard.enabled:
         return {}
-    gone, moved, arrivals = effects(standing, todo)
+    gone, moved, arrivals = effects(stored, todo)
     hour = Hour.of(held.surge, tx.now)
     if not gone and not hour.gone and not (arrivals and guard.alike):
         return {}
@@ -72,13 +72,13 @@ def hold_back(
 
 
 def effects(
-    standing: Mapping[str, Sequence[StandingPost]], todo: Mapping[str, Sequence[WantedChange]]
+    stored: Mapping[str, Sequence[StoredPost]], todo: Mapping[str, Sequence[WantedChange]]
 ) -> tuple[set[str], set[str], list[Arrival]]:
     """The bookings that lose a post the index may hold; those of them that are moved; those that get their first."""
     gone, moved, arrivals = set(), set(), []
     for booking_id, each in todo.items():
-        had = {(p.lane_id, p.key) for p in standing.get(booking_id, ()) if p.wanted != ABSENT}
-        shown = {(p.lane_id, p.key) for p in standing.get(booking_id, ()) if p.wanted != ABSENT and p.is_shown}
+        had = {(p.lane_id, p.key) for p in stored.get(booking_id, ()) if p.wanted != ABSENT}
+        shown = {(p.lane_id, p.key) for p in stored.get(booking_id, ()) if p.wanted != ABSENT and p.is_shown}
         comes = [c for c in each if c.wanted != ABSENT]
         if any(c.wanted == ABSENT and (c.lane_id, c.key) in shown for c in each):
             gone.add(booking_id)

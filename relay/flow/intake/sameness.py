@@ -48,8 +48,8 @@ def other_reader(relay: Relay, name: str) -> str | None:
     before, after = relay.read_elsewhere_before(name), relay.may_be_read_after(name)
     if not (before or after) or relay.alone.get(name, 0.0) > time.monotonic():
         return None
-    room = relay.source(name)
-    mine = identity(room.reader.engine, room.reader.table_name)
+    context = relay.source(name)
+    mine = identity(context.reader.engine, context.reader.table_name)
     if mine is None:
         relay.alone[name] = time.monotonic() + _AGAIN_SECONDS
         return None
@@ -63,7 +63,7 @@ def other_reader(relay: Relay, name: str) -> str | None:
             return other
     for other in after:
         if known.get(other) == mine:
-            room.reader.leave(relay.systems_of(other))
+            context.reader.leave(relay.systems_of(other))
     all_known = all(known.get(other) for other in (*before, *after))
     relay.alone[name] = float("inf") if all_known else time.monotonic() + _AGAIN_SECONDS
     return None

@@ -75,8 +75,8 @@ NOTHING: Final = Taken(0, False, frozenset())
 def intake(relay: Relay, source_name: str) -> Taken:
     """Take one batch from a source's outbox. An outbox that fails costs its source a rest, and nobody else."""
     try:
-        room = relay.source(source_name)
-        rules = room.policies.rules()
+        context = relay.source(source_name)
+        rules = context.policies.rules()
     except CatalogueError as error:
         _leave_alone(relay, source_name, str(error))
         return NOTHING
@@ -86,11 +86,11 @@ def intake(relay: Relay, source_name: str) -> Taken:
     if (other := other_reader(relay, source_name)) is not None:
         _leave_alone(relay, source_name, _SHARED.format(other=other))
         return NOTHING
-    aside.remember(relay, room)
+    aside.remember(relay, context)
     asked = restored.ask(relay, source_name)
     try:
-        marks = asked.answer(room.reader) if asked is not None else None
-        rows = room.reader.unread(BATCH)
+        marks = asked.answer(context.reader) if asked is not None else None
+        rows = context.reader.unread(BATCH)
     except Exception as error:  # whatever a driver raises, it costs this source a rest, and is seen
         _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
         return NOTHING
@@ -98,11 +98,11 @@ def intake(relay: Relay, source_name: str) -> Taken:
     if asked is not None and marks is not None:
         restored.judge(relay, source_name, asked, marks)
     if not rows:
-        aside.follow_up(relay, room, rows, None, complete=True)
+        aside.follow_up(relay, context, rows, None, complete=True)
         _answers(relay, source_name)
         return NOTHING
     try:
-        done = _settled(relay, room, rules, rows)
+        done = _settled(relay, context, rules, rows)
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere
@@ -117,11 +117,11 @@ def intake(relay: Relay, source_name: str) -> Taken:
         log.warning(told, extra={"source": source_name, "rows": settlement.ids_restarted})
     _tell(source_name, settlement.fresh)  # before the mark: whoever reads the rows again has nothing new to tell
     try:
-        marked = room.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
+        marked = context.reader.settle([Settled(r.row_id, r.outcome, r.reason) for r in settlement.receipts], at)
     except Exception as error:
         _leave_alone(relay, source_name, _explained(relay, source_name, "marked", error))
         return Taken(0, False, touched)
-    aside.follow_up(relay, room, rows, marked, complete=len(rows) < BATCH)
+    aside.follow_up(relay, context, rows, marked, complete=len(rows) < BATCH)
     _answers(relay, source_name)  # not before: one that can be read and not marked must not seem well at every try
     return Taken(len(rows), len(rows) == BATCH, touched)
 
@@ -129,22 +129,22 @@ def intake(relay: Relay, source_name: str) -> Taken:
 _Done = tuple[Settlement, frozenset[LaneName], datetime]
 
 
-def _settled(relay: Relay, room: SourceContext, rules: PublishingRules, rows: list[OutboxRow]) -> _Done | None:
+def _settled(relay: Relay, context: SourceContext, rules: PublishingRules, rows: list[OutboxRow]) -> _Done | None:
     """Settle the rows in the relay's database; None where another worker is at this source."""
 
     def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
         with relay.on_time(tx):
-            return _settle(room, rules, rows, relay.guard, tx, at_once=at_once)
+            return _settle(context, rules, rows, relay.guard, tx, at_once=at_once)
 
     try:
         return relay.store.transact(work)
     except IntegrityError:  # what was new a moment ago is there: somebody wrote it who did not hold the source
-        log.warning("the rows of an outbox are written down one by one", extra={"source": room.name})
+        log.warning("the rows of an outbox are written down one by one", extra={"source": context.name})
         return relay.store.transact(partial(work, at_once=False))
 
 
 def _settle(
-    room: SourceContext,
+    context: SourceContext,
     rules: PublishingRules,
     rows: list[OutboxRow],
     guard: Guard,
@@ -153,35 +153,37 @@ def _settle(
     at_once: bool = True,
 ) -> _Done | None:
     """Settle the rows. With `at_once` what is new is written as such, without a look whether it is there already."""
-    held = sources.lock(tx, room.name)
+    held = sources.lock(tx, context.name)
     if held is None:
         return None
     rules = rules_in_force(tx, rules, held)
-    readings = [Reading(row, change.read(row, room.source_systems, room.local_identities)) for row in rows]
+    readings = [Reading(row, change.read(row, context.source_systems, context.local_identities)) for row in rows]
     if (encoding := tx.encoding) is not None:  # not UTF-8
         readings = [reading if (why := _lacking(reading.row, encoding)) is None else Reading(reading.row, why)
                     for reading in readings]  # fmt: skip
-    known = bookings.load(tx, room.name, {said.booking_id for _, said in readings if isinstance(said, change.Change)})
-    earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
+    known = bookings.load(
+        tx, context.name, {said.booking_id for _, said in readings if isinstance(said, change.Change)}
+    )
+    earlier = receipts.of_rows(tx, context.name, [row.id for row in rows])
     event_ids = {event_id for row, said in readings if (event_id := event_id_of(row)) and _holds(tx, event_id)}
     settlement = settle(
         readings,
         earlier,
-        receipts.events_taken(tx, room.name, event_ids) if event_ids else {},
+        receipts.events_taken(tx, context.name, event_ids) if event_ids else {},
         known,
         lambda booking: wanted_post(booking, rules.policy, tx.now),
         tx.now,
     )
     there = known if at_once else settlement.changed
-    bookings.add(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ not in there])
-    bookings.save(tx, room.name, [c.booking for id_, c in settlement.changed.items() if id_ in there])
+    bookings.add(tx, context.name, [c.booking for id_, c in settlement.changed.items() if id_ not in there])
+    bookings.save(tx, context.name, [c.booking for id_, c in settlement.changed.items() if id_ in there])
     touched, kept = _want(tx, rules, settlement, held, guard, at_once=at_once)
     _say_held(settlement, kept)
     fresh = [_keepable(tx, receipt) for receipt in settlement.fresh] if tx.encoding is not None else settlement.fresh
-    receipts.add_new(tx, room.name, [receipt for receipt in fresh if at_once and receipt.row_id not in earlier])
-    receipts.add(tx, room.name, [receipt for receipt in fresh if not at_once or receipt.row_id in earlier])
+    receipts.add_new(tx, context.name, [receipt for receipt in fresh if at_once and receipt.row_id not in earlier])
+    receipts.add(tx, context.name, [receipt for receipt in fresh if not at_once or receipt.row_id in earlier])
     if settlement.ids_restarted:
-        sources.ids_restarted(tx, room.name)
+        sources.ids_restarted(tx, context.name)
     return settlement, touched, tx.now
 
 
@@ -232,15 +234,15 @@ def _want(
         name.source_system: id_ for name, id_ in names.items() if name.engagement_index == rules.engagement_index
     }
     systems = {id_: name.source_system for name, id_ in names.items()}
-    standing = posts.of_bookings(tx, systems, settlement.changed)
+    stored = posts.of_bookings(tx, systems, settlement.changed)
     todo: dict[str, list[WantedChange]] = {}
     for booking_id, (_, wanted, since) in settlement.changed.items():
         wanted_now = None if isinstance(wanted, Withheld) else wanted
-        todo[booking_id] = reconcile(standing.get(booking_id, ()), wanted_now, lane_ids, since)
-    kept = hold_back(tx, held, rules.source, guard, standing, todo, systems)
+        todo[booking_id] = reconcile(stored.get(booking_id, ()), wanted_now, lane_ids, since)
+    kept = hold_back(tx, held, rules.source, guard, stored, todo, systems)
     does = [change for booking_id, each in todo.items() if booking_id not in kept for change in each]
-    posts.want_new(tx, [change for change in does if at_once and change.key.booking_id not in standing])
-    posts.want(tx, [change for change in does if not at_once or change.key.booking_id in standing])
+    posts.want_new(tx, [change for change in does if at_once and change.key.booking_id not in stored])
+    posts.want(tx, [change for change in does if not at_once or change.key.booking_id in stored])
     changed_lanes = {c.lane_id for c in does}
     return frozenset(name for name, id_ in names.items() if id_ in changed_lanes), kept
 

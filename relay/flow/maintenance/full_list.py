@@ -35,7 +35,7 @@ from relay.identity import mask
 from relay.listing import ListingError
 from relay.outbox.full_list import read_list, waiting
 from relay.outbox.trouble import explain
-from relay.post import StandingPost, WantedChange, reconcile
+from relay.post import StoredPost, WantedChange, reconcile
 from relay.snapshot import Comparison, Fate, Known, judge
 from relay.store import audit, bookings, changes, lanes, posts, restores, snapshots, sources
 from relay.store.snapshots import Run
@@ -217,7 +217,7 @@ def _go_through(
     relay: Relay, run: Run, taken_at: datetime, does: _Does | None, is_stopping: Callable[[], bool]
 ) -> Plan:
     """All that was noted, a page at a time; without `does` nothing is changed."""
-    room, total = relay.source(run.source), Plan()
+    context, total = relay.source(run.source), Plan()
     after: str | None = ""
     while after is not None:
         began = time.monotonic()
@@ -226,7 +226,7 @@ def _go_through(
             raise NotCompared(STOPPED)
         if left is None:
             raise NotCompared(f"more than {MOST_WAITING} rows wait in its outbox by now: they are to be taken first")
-        page = _Page(room, room.policies.rules(), relay.guard, run, taken_at, left, does)
+        page = _Page(context, context.policies.rules(), relay.guard, run, taken_at, left, does)
         part, after = relay.store.transact(partial(page.work, after=after))
         total += part
         if after is not None:
@@ -236,7 +236,7 @@ def _go_through(
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    room: SourceContext
+    context: SourceContext
     rules: PublishingRules
     guard: Guard
     run: Run
@@ -246,7 +246,7 @@ class _Page:
 
     def work(self, tx: Transaction, after: str) -> tuple[Plan, str | None]:
         """Work on the page behind the id `after`; what it came to, and the id to go on from."""
-        name = self.room.name
+        name = self.context.name
         held = sources.hold(tx, name)
         assert held is not None, "the run was begun on its row"
         rules = rules_in_force(tx, self.rules, held)
@@ -254,10 +254,10 @@ class _Page:
         page = snapshots.page(tx, self.run, after, PAGE)
         ours = [noted for noted in page if noted.booking_id not in self.left]
         known = bookings.load_known(tx, name, [noted.booking_id for noted in ours])
-        found = lists.resolve(ours, known, self.room, self.taken_at, _judge)
+        found = lists.resolve(ours, known, self.context, self.taken_at, _judge)
         plan = Plan(found.fates, waiting=len(page) - len(ours))
-        standing, todo = _posts(tx, rules, found.states, hold=self.does is not None)
-        gone, moved, arrivals = effects(standing, todo)
+        stored, todo = _posts(tx, rules, found.states, hold=self.does is not None)
+        gone, moved, arrivals = effects(stored, todo)
         plan.lose, plan.moved = len(gone), len(moved)
         if self.does is not None:
             lists.save(tx, held, name, found, self.taken_at)
@@ -282,24 +282,24 @@ class _Page:
 
     def _hold(self, tx: Transaction, kind: str, ids: set[str], why: str, counts: dict[str, int]) -> None:
         assert self.does is not None
-        number = changes.hold_bookings(tx, self.room.name, kind, ids, self.does.present, why, counts)
+        number = changes.hold_bookings(tx, self.context.name, kind, ids, self.does.present, why, counts)
         text = "changes of many posts at once are held: see `ei-relay changes list`"
-        log.error(text, extra={"source": self.room.name, "change": number, "kind": kind, "posts": len(ids)})
+        log.error(text, extra={"source": self.context.name, "change": number, "kind": kind, "posts": len(ids)})
 
 
 def _posts(
     tx: Transaction, rules: PublishingRules, states: list[Booking], *, hold: bool
-) -> tuple[dict[str, list[StandingPost]], dict[str, list[WantedChange]]]:
+) -> tuple[dict[str, list[StoredPost]], dict[str, list[WantedChange]]]:
     """The posts of these bookings, and what must change of them."""
     names = lanes.of_source(tx, rules.source, hold=hold)
     systems = {id_: name.source_system for name, id_ in names.items()}
     here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == rules.engagement_index}
-    standing = posts.of_bookings(tx, systems, [state.booking_id for state in states])
+    stored = posts.of_bookings(tx, systems, [state.booking_id for state in states])
     todo: dict[str, list[WantedChange]] = {}
     for state in states:
         wanted = wanted_post(state, rules.policy, tx.now)
         is_here = not isinstance(wanted, Withheld) and wanted.key.source_system in here
         post = wanted if is_here and not isinstance(wanted, Withheld) else None
-        if each := reconcile(standing.get(state.booking_id, ()), post, here, tx.now, unpark=False):
+        if each := reconcile(stored.get(state.booking_id, ()), post, here, tx.now, unpark=False):
             todo[state.booking_id] = each
-    return standing, todo
+    return stored, todo

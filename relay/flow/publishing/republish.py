@@ -94,8 +94,8 @@ def _reevaluate(
     here = {n.source_system: id_ for n, id_ in names.items() if n.engagement_index == rules.engagement_index}
     if not rules.policy.retired and (kept := changes.held_among(tx, rules.source, [b.booking_id for b in chosen])):
         chosen = [b for b in chosen if b.booking_id not in kept]
-    standing = posts.of_bookings(tx, systems, [b.booking_id for b in chosen])
-    result = difference(chosen, standing, lambda b: wanted_post(b, rules.policy, tx.now), here, tx.now)
+    stored = posts.of_bookings(tx, systems, [b.booking_id for b in chosen])
+    result = difference(chosen, stored, lambda b: wanted_post(b, rules.policy, tx.now), here, tx.now)
     if write:
         posts.want(tx, result.changes, bulk=True)
     return result

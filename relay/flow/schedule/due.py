@@ -16,8 +16,8 @@ from relay.flow.relay import Relay
 from relay.index.verdict import LONGEST_PAUSE
 from relay.outbox.waiting import AT_ONCE
 from relay.settings import EngagementIndex
-from relay.store import clocks, collisions, glance, lanes, posts
-from relay.store.glance import Glance, Pace
+from relay.store import clocks, collisions, due_summary, lanes, posts
+from relay.store.due_summary import DueSummary, Pace
 from relay.store.lanes import Due, LaneName
 from relay.store.transaction import Transaction
 
@@ -51,15 +51,15 @@ class Work(NamedTuple):
 def due_work(relay: Relay) -> Work:
     """Expire what has passed (the clock step), then say what is to be done.
 
-    One statement where there is nothing to do (`relay.store.glance`); else also one transaction, in which only that is
-    asked and done which the glance saw.
+    One statement where there is nothing to do (`relay.store.due_summary`); else also one transaction, in which only
+    what the summary names is asked and done.
     """
     watch(relay)
     relay.replay()  # before anybody finds an open call and holds its posts in doubt
-    seen = _glance(relay)
+    seen = _due_summary(relay)
     if relay.may_be_elsewhere.is_set():  # the connection was cut just now, and the new one may lead to another server
         watch(relay)
-        seen = _glance(relay)
+        seen = _due_summary(relay)
     calm = relay.watch is None or relay.watch.is_calm(seen.now)
     believes, lanes_due = True, list[Due]()
     if seen.calls_for_work or not calm:
@@ -84,14 +84,14 @@ def due_work(relay: Relay) -> Work:
     )
 
 
-def _glance(relay: Relay) -> Glance:
+def _due_summary(relay: Relay) -> DueSummary:
     indexes = relay.settings.engagement_index.items()
     paces = {name: Pace(i.key_spacing, i.retry_after_fault, bool(i.refresh_every)) for name, i in indexes}
-    return relay.store.ask(lambda connection, now: glance.look(connection, now, paces, COMPARED))
+    return relay.store.ask(lambda connection, now: due_summary.read(connection, now, paces, COMPARED))
 
 
-def _set_about(relay: Relay, seen: Glance, tx: Transaction) -> tuple[bool, list[Due]]:
-    """What the glance called for; whether the clock is believed, and the lanes that are due then, by index."""
+def _set_about(relay: Relay, seen: DueSummary, tx: Transaction) -> tuple[bool, list[Due]]:
+    """Do what the summary calls for; whether the clock is believed, and the lanes that are due then, by index."""
     if seen.blocked:
         _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
     believes = _believes_the_clock(relay, tx)

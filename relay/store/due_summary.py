@@ -1,7 +1,7 @@
 """One statement that says whether there is anything to do at all: what a tick with nothing to do costs.
 
-The steps that follow are asked one by one, in a transaction (`relay.flow.schedule.due`), and only where the glance saw
-something of theirs. What appears in between is seen by the next glance.
+The steps that follow are asked one by one, in a transaction (`relay.flow.schedule.due`), and only where this
+summary has something for them. What appears in between is in the next one.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class SourceSeen(NamedTuple):
     last_call_at: datetime | None  # the end of the last call of its lanes, as far as one is noted
 
 
-class Glance(NamedTuple):
+class DueSummary(NamedTuple):
     """What there is to do: of lanes that are blocked, posts whose time has passed, posts that wait for another to go,
-    and lanes that have something to say, whether there is any."""
+    and lanes that may call, whether there is any."""
 
     now: datetime
     blocked: bool
@@ -54,18 +54,18 @@ class Glance(NamedTuple):
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-_EMPTY: Final = Glance(_NEVER, blocked=True, expired=True, collides=True, lanes=True, sources=[])
+_EMPTY: Final = DueSummary(_NEVER, blocked=True, expired=True, collides=True, lanes=True, sources=[])
 
 
-def look(connection: Connection, now: Moment, paces: Mapping[str, Pace], compared: timedelta) -> Glance:
-    """Take a glance. Marks that were not compared within `compared` are to be. Where no source is written down yet,
-    everything is to be asked."""
+def read(connection: Connection, now: Moment, paces: Mapping[str, Pace], compared: timedelta) -> DueSummary:
+    """Read the summary. Marks that were not compared within `compared` are to be. Where no source is written down yet,
+    everything is due."""
     clock = () if isinstance(now, datetime) else (now.label("now"),)
     rows = connection.execute(question(now, paces, compared).add_columns(*clock)).all()
     if not rows:
         return _EMPTY
     first = rows[0]
-    return Glance(
+    return DueSummary(
         now=now if isinstance(now, datetime) else first.now,
         blocked=bool(first.blocked),
         expired=bool(first.expired),
