@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from relay.database import connect
+from relay.demo import throwaway
 from relay.demo.postgres import Postgres
 from relay.store.columns import metadata
 from relay.store.migrate import VERSION_TABLE, upgrade
@@ -25,6 +27,10 @@ from tests.outbox import named
 # an example is as slow as the machine is busy, and no promise of ours
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# Between a port's choice and its use another of the suite's workers could choose it: each has ports of its own.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+throwaway._PORTS = throwaway._PORTS[_worker % 10 * 1000 :][:1000]  # type: ignore[misc]
 
 _numbers = count(1)
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, DateTime, Engine, event, func, text
 
 from relay.post import PostKey
 from relay.store import bookings, collisions, due_summary, figures, lanes, overview, parked, posts, receipts, retention
+from relay.store.columns import metadata
 from relay.store.due_summary import Pace
 from relay.store.posts import DuePost
 from relay.store.selection import Selection
@@ -146,11 +147,16 @@ def grow(engine: Engine, posts: int) -> None:
 
 
 def settle(engine: Engine) -> None:
-    """Vacuum and analyse, as autovacuum has done on a database of that age."""
+    """Vacuum and analyse, as autovacuum has done on a database of that age; from now on it does nothing there.
+
+    Else it would come in the middle of some test, a minute after enough rows were changed, and with it other plans.
+    """
     with engine.connect() as connection:
         own = connection.execution_options(isolation_level="AUTOCOMMIT")
         own.execute(text("SET statement_timeout = 0"))
         own.execute(text("VACUUM ANALYZE"))
+        for table in metadata.tables:
+            own.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
 
 
 @contextmanager

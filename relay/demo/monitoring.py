@@ -31,7 +31,7 @@ PAGE: Final = Path("config", "grafana", "picture", "dist")
 
 _SCRAPE_SECONDS: Final = 2
 _SHOWN: Final = f"from=now-15m&refresh=10&scrape={_SCRAPE_SECONDS}s"  # of the dashboard
-_PATIENCE: Final = 30.0  # seconds until Prometheus has seen the exporter and the worker
+_PATIENCE: Final = 60.0  # seconds until Prometheus has seen the exporter and the worker
 
 
 class CannotWatch(Exception):

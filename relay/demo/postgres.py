@@ -65,7 +65,7 @@ class Postgres(ThrowAway):
         """The SQLAlchemy URL of one of its databases."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
-    def start(self, timeout: float = 30) -> Self:
+    def start(self, timeout: float = 60) -> Self:
         """Start, and wait until it answers; at most `timeout` seconds."""
         with (self._base / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -83,7 +83,7 @@ class Postgres(ThrowAway):
         """Stop: SIGINT in order, SIGQUIT as in a crash."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(60)
 
     def close(self) -> None:
         """Stop and remove all of it."""

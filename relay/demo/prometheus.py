@@ -90,7 +90,7 @@ class Prometheus(ThrowAway):
         is_modern = self._http.request("GET", f"{self.url}/alerts").status == 200
         return f"{self.url}/{name}" if is_modern else f"{self.url}/classic/{name}"
 
-    def start(self, timeout: float = 30) -> Self:
+    def start(self, timeout: float = 60) -> Self:
         """Start, and wait until it answers; at most `timeout` seconds. Raises StartFailed."""
         self._process = Process("Prometheus", self._command, self._log, os.environ)
         self._process.wait_for(self._readiness, timeout)

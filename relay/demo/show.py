@@ -26,8 +26,7 @@ from relay.store.verification import RESULTS
 _OUTCOMES: Final = "taken duplicate superseded rejected waiting"  # the order in which equal numbers are named
 _LOOK_EVERY: Final = 0.25
 _SETTLED_LOOKS: Final = 3  # in a row, so that nothing was just on its way between two of the questions
-_PATIENCE: Final = 20.0  # seconds after the last row
-_RECORDED_AFTER: Final = 1.0  # seconds in which the relay has surely written down what it was answered
+_PATIENCE: Final = 60.0  # seconds after the last row
 _GATHERED_FOR: Final = timedelta(seconds=10)  # longer than the index gathers posts before it stores them
 
 
@@ -92,6 +91,7 @@ class _Show:
         self._written = 0
         self._outage_ordered = False
         self._forgot_at: float | None = None
+        self._last_forgotten = 0  # the last call of which posts may be forgotten
         self._said_again = False
 
     def run(self) -> None:
@@ -131,8 +131,9 @@ class _Show:
                 return
             forgotten = self._watch.forget()
             self._forgot_at = elapsed
+            self._last_forgotten = self._watch.last_call()
             self._screen.happened(elapsed, f"its back end died: forgot {forgotten} of what it had answered OK to")
-        elif not self._said_again and elapsed >= self._forgot_at + _RECORDED_AFTER:
+        elif not self._said_again and self._watch.is_recorded(self._last_forgotten):
             since = datetime.now(UTC) - timedelta(seconds=elapsed - self._forgot_at) - _GATHERED_FOR
             lately = Selection(state=("indexed", "absent"), since=since)
             request = operations.Request("demo", "reprocess", "the index's back end died")

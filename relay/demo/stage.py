@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 
 _CLINICS: Final = "kliniker"
 _CONNECTIONS: Final = 8  # to an outbox of its own, at most: a worker's threads, and the demo's
-_PATIENCE: Final = 30.0  # seconds for each part to start
+_PATIENCE: Final = 60.0  # seconds for each part to start
 
 
 class NoServers(Exception):

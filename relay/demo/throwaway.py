@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Self
 
 _PORTS: Final = range(20_000, 30_000)
+_given: Final[set[int]] = set()
 
 
 class NoBinariesError(Exception):
@@ -52,13 +53,16 @@ def comes_to_answer(process: subprocess.Popen[bytes], answers: Callable[[], bool
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now.
+    """A TCP port of 127.0.0.1 that nobody listens on right now, and that this process has not been given before.
 
     It lies below those that systems give to connections: one of these could have it by the time it is listened on, or,
     while its server is away, be connected to itself.
     """
     for port in random.sample(_PORTS, len(_PORTS)):
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise OSError(errno.EADDRINUSE, f"no port is free from {_PORTS[0]} to {_PORTS[-1]}")

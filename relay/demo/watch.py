@@ -86,6 +86,17 @@ class Watch:
         forgotten: int = self.summary()["forgotten"]
         return forgotten
 
+    def last_call(self) -> int:
+        """The relay's own number of its latest call; 0: there was none."""
+        latest = select(func.coalesce(func.max(call.c.id), 0))
+        number: int = self._stage.store.transact(lambda tx: tx.run(latest).scalar_one())
+        return number
+
+    def is_recorded(self, last: int) -> bool:
+        """Whether the relay has written down what it was answered to that call, and to all before it."""
+        out = select(func.count()).select_from(call).where(call.c.id <= last, call.c.verdict.is_(None))
+        return bool(self._stage.store.transact(lambda tx: tx.run(out).scalar_one()) == 0)
+
     def outcomes(self) -> Counter[str]:
         """How many outbox rows ended how; `waiting` ones have no outcome yet."""
         counts: Counter[str] = Counter()

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,10 @@ from click.testing import CliRunner
 
 from relay.cli.main import cli
 from relay.console.serving import is_loopback, refusal
+from relay.demo.throwaway import free_port
 from relay.settings import Console
 from tests.cli.configuration import RIGHT
+from tests.waiting import PATIENCE, wait_until
 
 BROWSER: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 SIGNED_IN: Final = Console(trusted_proxies=("10.1.2.3",), viewers=("*",))
@@ -62,18 +63,12 @@ def test_without_its_parts_it_says_what_to_install(config: Path, monkeypatch: py
     assert (run.exit_code, "ei-relay[console]" in run.stderr) == (1, True)
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def test_one_process_does_the_work_and_serves_the_page(config: Path, tmp_path: Path) -> None:
     # Given a site of one process, in a service of the type notify
     port, heard = free_port(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with heard:
         heard.bind(f"{tmp_path}/notify")
-        heard.settimeout(60)
+        heard.settimeout(PATIENCE)
         environ = os.environ | {
             "EI_RELAY_CONFIG": str(config), "EI_RELAY_CONSOLE__PORT": str(port), "NOTIFY_SOCKET": f"{tmp_path}/notify",
             "EI_RELAY_WORKER_METRICS_PORT": "0",
@@ -87,7 +82,7 @@ def test_one_process_does_the_work_and_serves_the_page(config: Path, tmp_path: P
                 assert answer.status == 200
         finally:
             process.terminate()
-            said = process.communicate(timeout=60)[1]
+            said = process.communicate(timeout=PATIENCE)[1]
         assert (process.returncode, heard.recv(100)) == (0, b"STOPPING=1"), said
         heard.setblocking(False)
         with pytest.raises(BlockingIOError):  # each is said once
@@ -107,18 +102,21 @@ def served(config: Path) -> Iterator[str]:
     environ = os.environ | {"EI_RELAY_CONFIG": str(config)}
     command = [sys.executable, "-m", "relay", "console", "--port", str(port)]
     process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+
+    def listens() -> bool:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+        except OSError:
+            return False
+        return True
+
     try:
-        for _ in range(300):
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                assert process.poll() is None, process.stderr.read() if process.stderr else ""
-                time.sleep(0.1)
+        wait_until(listens, "a console that listens")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_it_serves_until_it_is_told_to_stop(served: str) -> None:

@@ -11,6 +11,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,14 +37,14 @@ def assert_it_went_well(shown: str, code: int, tmp_path: Path) -> None:
 
 def test_in_one_process_the_index_equals_the_bookings(tmp_path):
     with start(tmp_path, "--single", "--seconds", "4") as process:
-        shown, _ = process.communicate(timeout=60)
+        shown, _ = process.communicate(timeout=2 * PATIENCE)
 
     assert_it_went_well(shown, process.returncode, tmp_path)
 
 
 def test_with_many_booking_systems_the_index_equals_the_bookings(tmp_path):
     with start(tmp_path, "--single", "--sources", "20", "--seconds", "3") as process:
-        shown, _ = process.communicate(timeout=60)
+        shown, _ = process.communicate(timeout=2 * PATIENCE)
 
     assert "in 20 booking systems" in shown
     assert_it_went_well(shown, process.returncode, tmp_path)
@@ -50,7 +52,7 @@ def test_with_many_booking_systems_the_index_equals_the_bookings(tmp_path):
 
 def test_settings_of_the_environment_do_not_reach_it(tmp_path):
     with start(tmp_path, "--single", "--seconds", "2", EI_RELAY_DATABASE_URL="postgresql://elsewhere/x") as process:
-        shown, _ = process.communicate(timeout=60)
+        shown, _ = process.communicate(timeout=2 * PATIENCE)
 
     assert process.returncode == 0, shown
 
@@ -61,7 +63,7 @@ def test_a_signal_ends_it_and_nothing_is_left_behind(tmp_path, number):
         assert process.stdout is not None
         assert any("booking" in line for line in process.stdout)  # to the end of what it says at most
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
     assert process.returncode != 0
     assert list(tmp_path.iterdir()) == []
@@ -70,7 +72,7 @@ def test_a_signal_ends_it_and_nothing_is_left_behind(tmp_path, number):
 def test_where_the_servers_cannot_start_it_says_so_and_goes_on_with_one_process(tmp_path):
     missing = tmp_path / "no-such-folder"
     with start(tmp_path, "--seconds", "2", PG_BINDIR=str(missing)) as process:
-        shown, _ = process.communicate(timeout=60)
+        shown, _ = process.communicate(timeout=2 * PATIENCE)
 
     assert "The servers of the full demo cannot run here" in shown
     assert_it_went_well(shown, process.returncode, tmp_path)
@@ -79,7 +81,7 @@ def test_where_the_servers_cannot_start_it_says_so_and_goes_on_with_one_process(
 @pytest.mark.integration
 def test_with_real_servers_and_workers_the_index_equals_the_bookings(tmp_path):
     with start(tmp_path, "--seconds", "6") as process:
-        shown, _ = process.communicate(timeout=120)
+        shown, _ = process.communicate(timeout=2 * PATIENCE)
 
     assert "cannot run here" not in shown
     assert_it_went_well(shown, process.returncode, tmp_path)
@@ -99,10 +101,10 @@ def test_with_a_console_it_goes_on_and_shows_what_is_wrong(tmp_path):
         shown = {}
         for name in ("the console", "a unit not connected", "a hidden booking", "a rejected row"):
             request = Request(addresses[name], headers={"Accept-Language": "sv"})
-            with urlopen(request, timeout=60) as answer:
+            with urlopen(request, timeout=PATIENCE) as answer:
                 shown[name] = answer.read().decode()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=2 * PATIENCE)
 
     assert "Inloggad som demo (operatör, support, läsare)" in shown["the console"]
     for name in ("a unit not connected", "a hidden booking", "a rejected row"):
