@@ -39,7 +39,7 @@ from relay.flow.process.stop_deadline import StopDeadline, longest_stop
 from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
 from relay.flow.schedule.due import TOGETHER, due_work
-from relay.flow.schedule.look import Looked, look
+from relay.flow.schedule.look import look
 from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
 from relay.flow.schedule.wake import Wake
 from relay.observe import progress
@@ -161,7 +161,10 @@ def _with_rows(sources: tuple[str, ...]) -> list[str]:
     if len(sources) == 1:
         return list(sources)
     with _slots.on_outbox(f"a look from {sources[0]}", _relay.party_of(sources[0])) as free:
-        seen = look(_relay, sources) if free else Looked([], [])
+        seen = look(_relay, sources) if free else None
+    _wake.looked(sources, seen)
+    if seen is None:
+        return []
     for each in (*seen.apart, *seen.take[TOGETHER:]):
         _send(intake, each)
     return seen.take[:TOGETHER]

@@ -85,8 +85,11 @@ class Relay:
         self.identities: dict[str, str | None] = {}  # {source: which table it reads}, as last heard
         self.asked: dict[str, str | None] = {}  # which table a source reads, where another one has asked for it
         self.alone: dict[str, float] = {}  # until when a source need not look whether another one reads its table
-        # Set: our database may be on another server than it was (relay.flow.maintenance.cluster).
+        # Set: our database may be on another server than it was (relay.flow.delivery.cluster).
         self.may_be_elsewhere = Event()
+        self.looking_where = Lock()
+        self.where: dict[str, str] | None = None  # the server it was on when this process last looked
+        self.moves = 0  # how often that was another one than before
         self.next_cluster = 0.0  # when to look at that all the same, by the steady clock
         self.next_compare: dict[str, float] = {}  # {source: when to compare its marks, by the steady clock}
         self.notifies: set[str] = set()  # sources whose outbox's database notifies this process of new rows

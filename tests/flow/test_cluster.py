@@ -6,12 +6,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from relay.demo.postgres import Postgres
-from relay.flow.delivery.step import begin
+from relay.flow.delivery import step
+from relay.flow.delivery.step import begin, deliver
 from relay.flow.intake.restored import EVERY_SECONDS
 from relay.flow.intake.step import intake
 from relay.flow.relay import Relay
@@ -145,4 +147,45 @@ def test_another_system_makes_the_marks_be_compared_and_the_first_look_does_not(
     assert due_work(relay).troubled == [SOURCE]
     intake(relay, SOURCE)
     assert due_work(relay).troubled == []
+    relay.close()
+
+
+def test_a_worker_that_comes_to_another_system_within_a_call_s_first_transaction_makes_none(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any look of the schedule: its own connection was cut, and the next one leads to what may be a backup."""
+    relay = made(postgres_url, tmp_path)
+    upgrade(relay.store.engine)
+    create(relay.source(SOURCE).reader.engine)
+    relay.prepare()
+    book(relay, "B1")
+    due_work(relay)
+
+    found = restores.cluster
+    servers = {"here": found, "elsewhere": lambda _: {"system": "4711", "timeline": "00000001"}}
+
+    def cut(where: str) -> None:
+        monkeypatch.setattr(restores, "cluster", servers[where])
+        monkeypatch.setattr(step, "begin", begin_after_a_cut)
+
+    def begin_after_a_cut(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(step, "begin", begin)
+        relay.store.engine.dispose()  # the next connection is a new one
+        return begin(*args, **options)
+
+    # Given a cut that leads to the same server: the call is made
+    cut("here")
+    assert deliver(relay, LANE) is not None
+    relay.store.transact(lambda tx: tx.run(text("UPDATE ei_lane SET next_call_at = now(), failures = 0")))
+    relay.store.transact(lambda tx: tx.run(text("UPDATE ei_post SET sent_at = NULL")))
+    # When it leads to another one, then none is
+    cut("elsewhere")
+    assert deliver(relay, LANE) is None
+    said = relay.store.transact(lambda tx: tx.run(text("SELECT verdict, code FROM ei_call ORDER BY id DESC")).all())
+    assert tuple(said[0]) == ("not made", "SERVER")
+    # and none before the marks are compared
+    assert deliver(relay, LANE) is None
+    assert due_work(relay).troubled == [SOURCE]
+    intake(relay, SOURCE)
+    assert deliver(relay, LANE) is not None
     relay.close()

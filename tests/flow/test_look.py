@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, text
 
+from relay.flow.delivery.cluster import watch
 from relay.flow.intake.step import intake
-from relay.flow.maintenance.cluster import watch
 from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
 from relay.flow.schedule.due import due_work

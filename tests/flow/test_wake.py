@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from relay.flow.intake.step import NOTHING, Taken, intake
+from relay.flow.process.runner import Runner
 from relay.flow.publishing.follow import follow
 from relay.flow.relay import Relay
 from relay.flow.schedule.pacing import TRIES, Pacing
@@ -176,6 +177,23 @@ def test_who_read_past_a_row_is_looked_at_again(wake: Wake, relay: Relay, looks:
     wait_until(lambda: looks.of("s-1") == 4, "the look after another worker was at it")
     assert intake(relay, "s-1").rows == 1
     assert relay.store.transact(lambda tx: sources.failures(tx, "s-1")) == 0
+
+
+def test_a_notification_that_comes_during_a_look_at_several_is_looked_at_again(relay: Relay) -> None:
+    """The look may have seen the outbox before the row was committed, and the next one is `quiet_poll_interval` off."""
+    runner = Runner(relay)
+    relay.notifies.add("s-1")
+    runner._wake.pacing.start()
+    together = ("s-1", "s-2")
+    with runner._slots.on_outbox("a look from s-1", relay.party_of("s-1")):
+        write(relay, 1)
+        runner._look_at(together)  # as the notification has it done
+    reader = relay.source("s-1").reader
+    wait_until(lambda: reader.unread(1) == [], "the row")
+    runner._look_at(together)
+    wait_until(lambda: not runner._wake.pacing._tries, "a look that had its turn")
+    runner._wake.stop()
+    runner._pool.shutdown()
 
 
 def test_of_one_that_is_polled_nothing_follows(wake: Wake, relay: Relay, looks: Looks) -> None:

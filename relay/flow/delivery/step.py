@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.backoff import pause
+from relay.flow.delivery import cluster
 from relay.flow.delivery.aftermath import lane_after, posts_after
+from relay.flow.delivery.cluster import COMPARED
 from relay.flow.delivery.load import load
 from relay.flow.delivery.repeats import Reconsidered, depends_on_posts, most_posts, reconsider
 from relay.flow.delivery.spool import KeptAnswer
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COMPARED: Final = timedelta(hours=1)  # longer ago, the database may be a backup: first its outbox is looked at
 LEASE_MARGIN: Final = timedelta(seconds=10)  # what a worker may need before and after the call itself
 
 
@@ -61,8 +62,13 @@ def deliver(relay: Relay, name: LaneName, *, troubled: bool = True) -> Verdict |
     false it makes none for a lane that is blocked or failing: those have threads of their own."""
     index = relay.index_of(name)
     client = relay.client(name.engagement_index)  # before the lane is taken: one that cannot be made blocks nothing
+    moves = cluster.moves(relay)
     outgoing = begin(relay, name, index, troubled=troubled)
     if outgoing is None:
+        return None
+    if cluster.moves(relay) != moves:
+        log.warning("no call was made: the database has come to another server", extra=_facts(outgoing))
+        give_back(relay, outgoing, "SERVER", "the relay's database had come to another server")
         return None
     started = steady_seconds()
     try:
@@ -210,12 +216,14 @@ def _reconsider(tx: Transaction, outgoing: Outgoing, verdict: Verdict) -> Recons
     return reconsider(verdict, due, lane.seen, same, lane.blocked, outgoing.call_id, tx.now)
 
 
-def give_back(relay: Relay, outgoing: Outgoing) -> None:
+def give_back(
+    relay: Relay, outgoing: Outgoing, code: str = "LEASE", text: str = "too little was left of the lease"
+) -> None:
     """Undo a call that was never made; where somebody else has the lane by now, it is theirs to end."""
 
     def work(tx: Transaction) -> None:
         lanes.close_call(tx, outgoing.lane)
-        calls.end(tx, outgoing.call_id, calls.NOT_MADE, "LEASE", "too little was left of the lease")
+        calls.end(tx, outgoing.call_id, calls.NOT_MADE, code, text)
 
     with suppress(LeaseLost):
         relay.store.transact(work)

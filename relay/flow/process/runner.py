@@ -25,7 +25,7 @@ from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
 from relay.flow.schedule.chores import EVERY
 from relay.flow.schedule.due import due_work
-from relay.flow.schedule.look import Looked, look
+from relay.flow.schedule.look import look
 from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
 from relay.flow.schedule.wake import Wake
 from relay.observe import progress
@@ -102,8 +102,9 @@ class Runner:
     def _look_at(self, names: tuple[str, ...]) -> None:
         """The outboxes of one database: which of them have rows."""
         with self._slots.on_outbox(f"a look from {names[0]}", self._relay.party_of(names[0])) as free:
-            seen = look(self._relay, names) if free else Looked([], [])
-        for name in (*seen.take, *seen.apart):
+            seen = look(self._relay, names) if free else None
+        self._wake.looked(names, seen)
+        for name in (*seen.take, *seen.apart) if seen is not None else ():
             self._submit(self._intake, name)
 
     def _intake(self, name: str) -> None:

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from relay.flow.delivery.step import COMPARED, LEASE_MARGIN
-from relay.flow.maintenance.cluster import watch
+from relay.flow.delivery.cluster import COMPARED, watch
+from relay.flow.delivery.step import LEASE_MARGIN
 from relay.flow.relay import Relay
 from relay.index.verdict import LONGEST_PAUSE
 from relay.outbox.waiting import AT_ONCE

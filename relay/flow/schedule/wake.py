@@ -20,6 +20,7 @@ from typing import Final
 from relay.database import describe
 from relay.flow.intake.step import Taken
 from relay.flow.relay import Relay
+from relay.flow.schedule.look import Looked
 from relay.flow.schedule.pacing import Pacing
 from relay.observe.throttle import Throttle
 from relay.outbox.wakeup import Listener, PoolerBetweenError, listening
@@ -75,6 +76,19 @@ class Wake:
             self.pacing.looked_at(name)
             if asked_again:
                 self._ask([name])
+
+    def looked(self, names: Iterable[str], seen: Looked | None) -> None:
+        """The outboxes of one database were looked at together, or were to be (None), while another look had the turn.
+
+        That one may have seen them before a row was committed: those that notify are looked at again, since nobody
+        else comes for a notification that was heard.
+        """
+        for name in names:
+            if name in self._relay.notifies:
+                if seen is None:
+                    self.pacing.again(name)
+                elif name not in seen.take:
+                    self.pacing.looked_at(name)
 
     def _run(self, url: str, names: list[str]) -> None:
         rest = _FIRST_REST

@@ -9,27 +9,43 @@ Neither means that anything was lost: with synchronous replication nothing is. S
 compared (`relay.flow.intake.restored`) before another call, which takes a moment where nothing was lost, and holds
 the source where something was. What it cannot see: a copy of the disks that is put back as it was; other databases; a
 server that does not say.
+
+Who makes a call looks once more when it is written down, before anything goes out (`moves`): the very transaction
+that wrote it may have been the first on another server.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.flow.delivery.step import COMPARED
 from relay.flow.relay import Relay
 from relay.store import lease, notes, restores
 from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
+COMPARED: Final = timedelta(hours=1)  # longer ago, the database may be a backup: first its outbox is looked at
 EVERY_SECONDS: Final = 300.0
 
 
 def watch(relay: Relay) -> None:
     """Look where the database is, where it may be elsewhere than it was; nothing as a rule."""
+    with relay.looking_where:  # who comes meanwhile has to know what is found
+        _watch(relay)
+
+
+def moves(relay: Relay) -> int:
+    """How often this process has found the database elsewhere. What was read in a transaction between two equal
+    answers was read where the marks are compared, or were before it."""
+    watch(relay)
+    return relay.moves
+
+
+def _watch(relay: Relay) -> None:
     now = lease.steady_seconds()
     if relay.store.engine.dialect.name != "postgresql" or not (
         relay.may_be_elsewhere.is_set() or now >= relay.next_cluster
@@ -44,6 +60,9 @@ def watch(relay: Relay) -> None:
         return
     if found is None:
         return
+    if found != relay.where:  # maybe noted by another process already, after this one had read there
+        relay.moves += relay.where is not None
+        relay.where = found
     before = relay.store.transact(lambda tx: _note(tx, found))
     if before is not None:
         log.warning(
