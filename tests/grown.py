@@ -199,11 +199,14 @@ def explaining(engine: Engine) -> Iterator[list[dict[str, Any]]]:
     def explain(connection: Connection, _cursor: Any, sql: str, values: Any, _context: Any, _many: bool) -> None:
         if sql.startswith("SET"):
             return
+        alone = bool(connection.connection.dbapi_connection.autocommit)  # a question by itself: nothing to take back
         with connection.connection.cursor() as own:
-            own.execute("SAVEPOINT explained")
+            if not alone:
+                own.execute("SAVEPOINT explained")
             own.execute(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}", values)
             row = own.fetchone()
-            own.execute("ROLLBACK TO explained")
+            if not alone:
+                own.execute("ROLLBACK TO explained")
             told = row[0] if row else []
             plans.append((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
 

@@ -31,7 +31,7 @@ from relay.settings import Settings
 from relay.store import aside, changes, figures, overview, workers
 from relay.store import rejected as rejections
 from relay.store.figures import Indexed
-from relay.store.transaction import Transaction
+from relay.store.transaction import Store, Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
 _AT_ONCE: Final = 16
@@ -61,64 +61,69 @@ class _Posts(NamedTuple):
 
 
 def look(loaded: Settings) -> HealthSummary:
-    """Look at everything. Raises DatabaseNotReady, SQLAlchemyError where the relay's own database does not answer."""
+    """Look at everything once. Raises as `look_again`."""
     store, outboxes = open_store(loaded), Relay(loaded, bounds=PATIENCE)
     try:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            broker = pool.submit(_broker, loaded)
-            backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
-            now, (indexed, parked), (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = (
-                store.transact(_read)
-            )
-            processes, kept = store.transact(workers.every), store.transact(found_last)
-            newest = store.transact(
-                lambda tx: newest_rejected(tx, [name for name, number in rejected.items() if number])
-            )
-            known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
-            asked = {name: backlog.result() for name, backlog in backlogs.items()}
-            return HealthSummary(
-                at=now,
-                sources=[
-                    {
-                        **_source(
-                            name,
-                            known.get(name),
-                            _Posts.of(name, indexed, parked, lanes),
-                            rejected.get(name, 0),
-                            unconfirmed.get(name, 0),
-                            [row for row in set_aside if row.source == name],
-                            *(asked.get(name) or _gone(known[name])),
-                        ),
-                        "newest_rejected": newest.get(name),
-                    }
-                    for name in sorted({*known, *asked})
-                ],
-                lanes=[lane_facts(row, now, failed.get(row.id)) for row in lanes],
-                broker=broker.result(),
-                workers=[_worker(row, now) for row in processes],
-                certificates=[
-                    _certificate(name, str(index.client_certificate))
-                    for name, index in loaded.engagement_index.items()
-                    if index.client_certificate is not None
-                ],
-                changes=[change_facts(row) for row in held],
-                full_lists=[
-                    list_facts(source.name, kept.full_lists.get(source.name))
-                    for source in loaded.source
-                    if source.full_list_query
-                ],
-                verified=[verified_facts(row) for row in kept.verified],
-                odd=[
-                    {"source": name, "text": text}
-                    for name, note in sorted(kept.odd.items())
-                    if name in asked and now - note.at < ODD_KEPT
-                    for text in note.said["texts"]
-                ],
-                disagreeing=sorted(workers.disagreeing(row for row in processes if _is_alive(row, now))),
-            )
+        return look_again(store, outboxes)
     finally:
         outboxes.close()
         store.engine.dispose()
+
+
+def look_again(store: Store, outboxes: Relay) -> HealthSummary:
+    """Look at everything, through connections that are kept. Raises SQLAlchemyError where the relay's own database
+    does not answer."""
+    loaded = outboxes.settings
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        broker = pool.submit(_broker, loaded)
+        backlogs = {name: pool.submit(_backlog, outboxes, name) for name in outboxes.source_names}
+        now, (indexed, parked), (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(
+            _read
+        )
+        processes, kept = store.transact(workers.every), store.transact(found_last)
+        newest = store.transact(lambda tx: newest_rejected(tx, [name for name, number in rejected.items() if number]))
+        known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
+        asked = {name: backlog.result() for name, backlog in backlogs.items()}
+        return HealthSummary(
+            at=now,
+            sources=[
+                {
+                    **_source(
+                        name,
+                        known.get(name),
+                        _Posts.of(name, indexed, parked, lanes),
+                        rejected.get(name, 0),
+                        unconfirmed.get(name, 0),
+                        [row for row in set_aside if row.source == name],
+                        *(asked.get(name) or _gone(known[name])),
+                    ),
+                    "newest_rejected": newest.get(name),
+                }
+                for name in sorted({*known, *asked})
+            ],
+            lanes=[lane_facts(row, now, failed.get(row.id)) for row in lanes],
+            broker=broker.result(),
+            workers=[_worker(row, now) for row in processes],
+            certificates=[
+                _certificate(name, str(index.client_certificate))
+                for name, index in loaded.engagement_index.items()
+                if index.client_certificate is not None
+            ],
+            changes=[change_facts(row) for row in held],
+            full_lists=[
+                list_facts(source.name, kept.full_lists.get(source.name))
+                for source in loaded.source
+                if source.full_list_query
+            ],
+            verified=[verified_facts(row) for row in kept.verified],
+            odd=[
+                {"source": name, "text": text}
+                for name, note in sorted(kept.odd.items())
+                if name in asked and now - note.at < ODD_KEPT
+                for text in note.said["texts"]
+            ],
+            disagreeing=sorted(workers.disagreeing(row for row in processes if _is_alive(row, now))),
+        )
 
 
 def _read(

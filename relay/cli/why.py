@@ -73,9 +73,7 @@ def why(
     finally:
         relay.close()
     if not stories:
-        _nothing(
-            "no booking of this resident is known" if resident else "nothing is known of it", inquiry.silent, json_
-        )
+        _nothing("no booking of this resident is known" if resident else "nothing is known of it", inquiry, json_)
     click.echo(as_json(as_object(stories)) if json_ else as_text(stories, language))
 
 
@@ -90,8 +88,10 @@ def _identity(relay: Relay, typed: str) -> str:
         raise click.BadParameter(str(error), param_hint="--resident") from None
 
 
-def _nothing(what: str, silent: dict[str, str], json_: bool) -> NoReturn:
-    for name, trouble in silent.items():
+def _nothing(what: str, inquiry: Inquiry, json_: bool) -> NoReturn:
+    for name, row in inquiry.back_to.items():
+        what += f"; the outbox of {name} was looked through back to row {row}"
+    for name, trouble in inquiry.silent.items():
         what += f"; a row may wait in the outbox of {name}, which cannot be read: {trouble}"
     if not json_:
         nothing_matched(what)

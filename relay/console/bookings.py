@@ -16,6 +16,7 @@ from relay.console.show import link, page, problem
 from relay.flow.inquiry.found import Inquiry
 from relay.flow.inquiry.gather import gather
 from relay.identity import mask
+from relay.outbox.trace import FAR, Reach
 from relay.store import audit
 from relay.store import bookings as booking_store
 from relay.store.transaction import Transaction
@@ -23,6 +24,7 @@ from relay.story.story import Story, tell
 
 READ: Final = "console identity"  # in the audit log
 LONGEST: Final = 128  # of a booking's id
+NEAR: Final = Reach(seconds=1.0, rows=50_000)  # of the outboxes' settled rows, some 50 ms; further back when asked to
 
 
 def story(desk: Desk, request: Request) -> Response:
@@ -68,6 +70,12 @@ def _steps(story: Story) -> list[tuple[str, str]]:
     return []
 
 
+def stories_of(inquiry: Inquiry, booking_id: str, reach: Reach) -> list[Story]:
+    """The story of the booking in each source that knows of it."""
+    found = inquiry.of_booking(booking_id)
+    return [tell(gather(inquiry.relay, each, reach.among(len(found)))) for each in found]
+
+
 def _page(
     desk: Desk,
     request: Request,
@@ -80,14 +88,17 @@ def _page(
     status: int = 200,
 ) -> Response:
     person: Person = request.state.person
-    inquiry = Inquiry(desk.relay, source or None)
-    found = inquiry.of_booking(q) if 0 < len(q) <= LONGEST else []
-    stories = [tell(gather(desk.relay, each)) for each in found]
+    reach = FAR if request.query_params.get("back") == "far" else NEAR
+    inquiry = Inquiry(desk.relay, source or None, reach)
+    stories = stories_of(inquiry, q, reach) if 0 < len(q) <= LONGEST else []
+    ends = inquiry.back_to if not stories else [e for each in stories for e in each.events if "back_to" in e.facts]
     missing = q and not stories
+    further = link("/bookings", {"q": q, "source": source, "back": "far"})
     return page(
         request, "booking.html", 404 if missing else status, stories=stories, q=q if stories else mask(q),
         source=source, sources=sorted(desk.relay.source_names), silent=inquiry.silent,
-        missing=mask(q)[:LONGEST] if missing else "",
+        missing=mask(q)[:LONGEST] if missing else "", back_to=inquiry.back_to,
+        further=further if ends and reach is NEAR and mask(q) == q else None,
         asks=asks, may_see=person.may(Role.SUPPORT), identities=identities or {}, complaint=complaint,
         token=token(person.name), steps=_steps if person.may(Role.OPERATOR) else None,
     )  # fmt: skip

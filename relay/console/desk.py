@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Final
 
 from relay.cli.health import HealthSummary, troubles
-from relay.cli.survey import look
+from relay.cli.survey import look_again
 from relay.console.advice import ADVICE, Advice
 from relay.flow.relay import Relay
 from relay.language.said import Said
@@ -40,7 +40,7 @@ class Desk:
         """What stands where. A look asks every outbox, so ten people who look at once have one made."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
-                self._seen = look(self.settings)
+                self._seen = look_again(self.store, self.relay)
                 self._seen_at = time.monotonic()
             return self._seen
 

@@ -146,6 +146,10 @@ _SWEDISH: Final = {
     "A part of the posts has been looked through; there may be more on the next page.": (
         "En del av posterna har gåtts igenom; det kan finnas fler på nästa sida."
     ),
+    "The outbox of {source} was looked through back to row {row}.": (
+        "Utkorgen för {source} har gåtts igenom tillbaka till rad {row}."
+    ),
+    "Look further back": "Leta längre tillbaka",
     "First page": "Första sidan",
     "Next page": "Nästa sida",
     "On a command line": "På kommandoraden",

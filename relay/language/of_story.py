@@ -106,9 +106,7 @@ STORY: Final = {
         "se efter om bokningssystemet har skrivit en rad (`ei-relay outbox check`)"
     ),
     "the outbox could not be read for this story: {trouble}": "utkorgen gick inte att läsa just nu: {trouble}",
-    "rows before row {row} were not looked through: there are too many": (
-        "rader före rad {row} har inte gåtts igenom: de är för många"
-    ),
+    "rows before row {row} were not looked through": "rader före rad {row} har inte gåtts igenom",
     "the workers cannot use the outbox since {since}: {why}": (
         "arbetsprocesserna kan inte använda utkorgen sedan {since}: {why}"
     ),

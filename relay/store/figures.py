@@ -106,18 +106,20 @@ def indexed(tx: Transaction) -> Indexed:
     """How many posts stand in the index as they should. Counting them takes a second for some millions: beyond
     `EXACTLY` PostgreSQL looks at some pages of the table only, the same ones each time."""
     number = func.count().label("number")
-    counted = select(lane.c.source, number).join(lane, lane.c.id == post.c.lane_id).where(PRESENT)
+    present = select(post.c.lane_id).where(PRESENT)
     if tx.dialect == "postgresql":
         read_no_table(tx)
         # It takes nearly none for present, and would gather all of them, to look at the first ones then.
         tx.run(text("SET LOCAL enable_bitmapscan = off"))
-        some = select(post.c.id).where(PRESENT).limit(EXACTLY + 1).subquery()
-        many = tx.run(select(func.count()).select_from(some)).scalar_one() > EXACTLY
+        present = present.limit(EXACTLY + 1)
+    some = present.subquery()
+    counted = select(lane.c.source, number).join(some, some.c.lane_id == lane.c.id).group_by(lane.c.source)
+    posts = {row.source: row.number for row in tx.run(counted)}
+    if tx.dialect == "postgresql":
         tx.run(text("SET LOCAL enable_bitmapscan = on"))
-        if many:
+        if sum(posts.values()) > EXACTLY:
             return Indexed(_estimated(tx), about=True)
-    rows = tx.run(counted.group_by(lane.c.source))
-    return Indexed({row.source: row.number for row in rows}, about=False)
+    return Indexed(posts, about=False)
 
 
 def _estimated(tx: Transaction) -> dict[str, int]:

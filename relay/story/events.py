@@ -142,8 +142,8 @@ def _outbox(f: Facts) -> Iterator[Event]:
         text = say("the outbox could not be read for this story: {trouble}", trouble=plain(source.trouble))
         yield Event("outbox", text)
     elif source.back_to is not None:
-        text = say("rows before row {row} were not looked through: there are too many", row=source.back_to)
-        yield Event("outbox", text)
+        text = say("rows before row {row} were not looked through", row=source.back_to)
+        yield Event("outbox", text, None, {"back_to": source.back_to})
     if source.error and source.error_since:
         since = clock(source.error_since, f.now)
         text = say("the workers cannot use the outbox since {since}: {why}", since=since, why=plain(source.error))

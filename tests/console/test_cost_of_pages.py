@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
+from relay.cli.survey import look_again
 from relay.console.app import ROWS
+from relay.console.bookings import NEAR, stories_of
 from relay.console.desk import Desk
 from relay.console.lists import LISTS, MOST_WINDOWS
 from relay.database import reading
 from relay.demo.postgres import Postgres
+from relay.flow.inquiry.found import Inquiry
 from relay.flow.relay import Relay
+from relay.outbox.ddl import create
 from relay.settings import parse
+from relay.store.figures import EXACTLY
 from relay.store.selection import WINDOW
 from tests.grown import WAITING, cost, explaining
 from tests.statements import recorded
@@ -31,6 +36,9 @@ ASKED: Final[dict[str, int]] = {
     "rejected?source=source-2": PAGE, "changes": PAGE, "runs": PAGE, "workers": PAGE, "audit": PAGE,
     "lanes": 4 * WAITING,
 }  # fmt: skip
+_SETTLED_ROWS: Final = """
+    INSERT INTO ei_outbox (operation, booking_id, relayed_at, outcome)
+    SELECT 'upsert', 'booking-' || i, now(), 'taken' FROM generate_series(1, :rows) i"""
 SEARCHED: Final = ("posts?state=absent", "posts?unit=SE2321000016-XX")
 
 
@@ -51,6 +59,11 @@ def desk(postgres: Postgres) -> Iterator[Desk]:
         "source": sources,
     }  # fmt: skip
     relay = Relay(parse(document, Path("/tmp")))
+    relay.prepare()
+    create(relay.store.engine)
+    with relay.store.engine.begin() as connection:
+        connection.execute(text(_SETTLED_ROWS), {"rows": MANY})
+        connection.execute(text("ANALYZE ei_outbox"))
     yield Desk(relay)
     relay.close()
     administrator = create_engine(postgres.url())
@@ -81,6 +94,31 @@ def test_what_no_index_leads_to_is_searched_for_a_part_at_a_time(desk: Desk, ask
         page = read(desk, asked)
     assert cost(plans).rows <= MOST_WINDOWS * WINDOW + PAGE
     assert page.rows == []
+
+
+def test_the_start_page_asks_a_fixed_number_of_questions_over_connections_that_it_keeps(desk: Desk) -> None:
+    look_again(desk.store, desk.relay)
+    made: list[object] = []
+    event.listen(Engine, "connect", lambda connection, _: made.append(connection))
+    with explaining(desk.store.engine) as plans, recorded(desk.store.engine) as statements:
+        seen = look_again(desk.store, desk.relay)
+    assert [source["unread"] for source in seen.sources] == [0] * 4
+    assert made == []
+    assert len([each for each in statements if not each.startswith("SET")]) <= 30
+    assert [table for table in GROWN if f"Seq Scan {table}" in cost(plans).plan] == []
+    assert cost(plans).rows <= EXACTLY + 10 * WAITING  # of the posts in the index: as many as are counted
+
+
+@pytest.mark.parametrize(("booking", "there"), [("booking-77", 1), ("nobody-knows", 0)])
+def test_a_search_looks_through_a_part_of_the_outboxes(desk: Desk, booking: str, there: int) -> None:
+    assert NEAR.rows is not None
+    inquiry = Inquiry(desk.relay, None, NEAR)
+    with explaining(desk.store.engine) as plans:
+        stories = stories_of(inquiry, booking, NEAR)
+    assert len(stories) == there
+    assert inquiry.back_to or any("back_to" in each.facts for each in stories[0].events)
+    assert "Seq Scan ei_outbox" not in cost(plans).plan
+    assert cost(plans).rows <= 2 * (1 + there) * NEAR.rows + PAGE  # to find a window's beginning, and what is in it
 
 
 def test_a_search_goes_on_where_it_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,9 @@ def _statements(name: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, i
     engine: Any = _Engine(DIALECTS[name]())
     table = outbox_table(dialect=name)
     kinds = {str(column.name): column.type for column in table.columns}
-    looked_at = SimpleNamespace(get_columns=lambda *_a, **_k: [{"name": n, "type": k} for n, k in kinds.items()])
+    looked_at = SimpleNamespace(
+        get_columns=lambda *_a, **_k: [{"name": n, "type": k} for n, k in kinds.items()],
+                                get_indexes=lambda *_a, **_k: [])  # fmt: skip
     for module in (trace, outbox_inspect):
         monkeypatch.setattr(module, "inspect", lambda _connection: looked_at)
     reader = OutboxReader(engine, own=frozenset({"A"}), others=frozenset({"B"}))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from relay.flow.inquiry.rows_seen import Seen, look
+from relay.flow.inquiry.rows_seen import Seen, Traced, look, outbox_of
 from relay.flow.relay import Relay
+from relay.outbox.trace import FAR, Reach
 from relay.store import story
 
 
@@ -19,24 +20,32 @@ class Found:
 
 
 class Inquiry:
-    """Finds bookings; with `only` in one source. `silent` are the sources whose outbox did not answer meanwhile."""
+    """Finds bookings; with `only` in one source.
 
-    def __init__(self, relay: Relay, only: str | None = None) -> None:
-        self._relay = relay
+    `silent` are the sources whose outbox did not answer meanwhile, and why. `back_to` are those that were not looked
+    through to the end for a booking, and the oldest row that was.
+    """
+
+    def __init__(self, relay: Relay, only: str | None = None, reach: Reach = FAR) -> None:
+        self.relay, self._reach = relay, reach
         known = relay.store.transact(story.sources)
         self.sources = [name for name in sorted({*known, *relay.source_names}) if only in (None, name)]
         self.silent: dict[str, str] = {}
+        self.back_to: dict[str, int] = {}
+        self._traced: Traced = {}
 
     def of_booking(self, booking_id: str) -> list[Found]:
         """The booking in each source that knows of it, in its bookings, its receipts or its outbox."""
         names = self.sources
-        known = self._relay.store.transact(lambda tx: story.sources_of_booking(tx, booking_id, names))
-        there = {name for name in names if name not in known and self._look(name, booking_id=booking_id).rows}
+        known = self.relay.store.transact(lambda tx: story.sources_of_booking(tx, booking_id, names))
+        unknown = [name for name in names if name not in known]
+        reach = self._reach.among(len({outbox_of(self.relay, name) for name in unknown}))
+        there = {name for name in unknown if self._look(name, booking_id=booking_id, reach=reach).rows}
         return [Found(name, booking_id) for name in sorted(known | there)]
 
     def of_row(self, row_id: int) -> list[Found]:
         """The bookings that the outbox rows with this number are about."""
-        receipts = self._relay.store.transact(lambda tx: story.receipts_of_row(tx, row_id, self.sources))
+        receipts = self.relay.store.transact(lambda tx: story.receipts_of_row(tx, row_id, self.sources))
         found = {(each.source, each.booking_id) for each in receipts if each.booking_id}
         for name in self.sources:
             found |= self._bookings(name, row_ids=[row_id])
@@ -44,7 +53,7 @@ class Inquiry:
 
     def of_event(self, event_id: str) -> list[Found]:
         """The bookings that the outbox rows with this event id are about."""
-        taken = self._relay.store.transact(lambda tx: story.rows_of_event(tx, event_id, self.sources))
+        taken = self.relay.store.transact(lambda tx: story.rows_of_event(tx, event_id, self.sources))
         found: set[tuple[str, str]] = set()
         for name in self.sources:
             rows = [each.row_id for each in taken if each.source == name]
@@ -53,14 +62,16 @@ class Inquiry:
 
     def of_resident(self, resident_id: str, limit: int) -> list[Found]:
         """The bookings of a person, the latest changed first."""
-        rows = self._relay.store.transact(lambda tx: story.bookings_of_resident(tx, resident_id, limit))
+        rows = self.relay.store.transact(lambda tx: story.bookings_of_resident(tx, resident_id, limit))
         return [Found(name, booking_id) for name, booking_id in rows if name in self.sources]
 
     def _bookings(self, name: str, **asked: Any) -> set[tuple[str, str]]:
         return {(name, each.row.booking_id) for each in self._look(name, **asked).rows if each.row.booking_id}
 
     def _look(self, name: str, **asked: Any) -> Seen:
-        seen = look(self._relay, name, **asked)
+        seen = look(self.relay, name, self._traced, **asked)
         if seen.trouble is not None:
             self.silent[name] = seen.trouble
+        if seen.back_to is not None:
+            self.back_to[name] = seen.back_to
         return seen

@@ -24,6 +24,7 @@ from relay.flow.publishing.rules import PublishingRules
 from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.outbox.inspect import RowFacts
+from relay.outbox.trace import FAR, Reach
 from relay.post import WantedPost
 from relay.settings import ALL
 from relay.store import bookings, changes, story
@@ -32,9 +33,9 @@ from relay.story.facts import Facts, Held, Lists, Pace, Row, Source
 from relay.wallclock import WallClockError, parse_instant
 
 
-def gather(relay: Relay, found: Found) -> Facts:
+def gather(relay: Relay, found: Found, reach: Reach = FAR) -> Facts:
     """All that is known of one booking. Raises SQLAlchemyError where the relay's own database does not answer."""
-    seen = look(relay, found.source, booking_id=found.booking_id)
+    seen = look(relay, found.source, {}, booking_id=found.booking_id, reach=reach)
     rules, lists, trouble = _rules(relay, found.source)
     return relay.store.transact(lambda tx: _told(tx, relay, found, seen, rules, lists, trouble))
 
