@@ -53,14 +53,14 @@ def comes_to_answer(process: subprocess.Popen[bytes], answers: Callable[[], bool
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now, and that this process has not been given before.
+    """A TCP port of 127.0.0.1 that nobody listens on right now, and that this process was not given before, while there
+    are others.
 
     It lies below those that systems give to connections: one of these could have it by the time it is listened on, or,
     while its server is away, be connected to itself.
     """
-    for port in random.sample(_PORTS, len(_PORTS)):
-        if port in _given:
-            continue
+    others = [port for port in _PORTS if port not in _given]
+    for port in random.sample(others, len(others)) + random.sample(sorted(_given), len(_given)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             _given.add(port)
