@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import click
-from sqlalchemy import Row
 
 from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, show_list
 from relay.cli.posts import in_a_cell
 from relay.cli.selecting import selected
 from relay.index.verdict import Kind
+from relay.report.facts import call_facts
 from relay.store import answered
 from relay.store.answered import Asked
 from relay.store.calls import LOST, NOT_MADE
@@ -94,32 +93,6 @@ def show(call: str, json_: bool) -> None:
         click.echo(as_json(facts))
         return
     click.echo("\n".join(f"{name:16}{in_a_cell(value)}" for name, value in facts.items()))
-
-
-def call_facts(row: Row[Any]) -> Mapping[str, object]:
-    """What is shown of a call, as `answered` gives it. Its texts were masked when they were kept."""
-    ended: datetime | None = row.ended_at
-    return {
-        "call": row.id,
-        "lane": str(LaneName(row.engagement_index, row.source_system)),
-        "source": row.source,
-        "started_at": row.started_at,
-        "ended_at": ended,
-        "seconds": round((ended - row.started_at).total_seconds(), 3) if ended else _so_far(row),
-        "producer_ms": row.producer_ms,
-        "posts": row.posts,
-        "verdict": row.verdict or OUT,
-        "code": row.code,
-        "text": row.text,
-        "detail": row.detail,
-        "routed": None if row.routed is None else bool(row.routed),
-        "correlation_id": row.correlation_id,
-    }
-
-
-def _so_far(row: Row[Any]) -> float:
-    seconds: float = (datetime.now(UTC) - row.started_at).total_seconds()
-    return round(max(seconds, 0.0), 3)
 
 
 def _short(fact: Mapping[str, object]) -> Mapping[str, object]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
-from relay.cli.health import CERTIFICATE_ENDS
 from relay.index.certificate import is_for_clients, stands_alone, validity
+from relay.report.health import CERTIFICATE_ENDS
 from relay.settings import Finding, Settings
 from relay.settings.finding import show
 

@@ -22,6 +22,7 @@ from relay.cli.common import (
 )
 from relay.flow.intake import hold
 from relay.flow.relay import Relay
+from relay.report.facts import change_facts
 from relay.store import changes as change_store
 from relay.store.transaction import Store
 
@@ -109,26 +110,6 @@ def _open(store: Store, number: int) -> Row[Any]:
 def _tell(relay: Relay, number: int, json_: bool, text: str) -> None:
     row = _demand(relay.store, number)
     click.echo(as_json(change_facts(row)) if json_ else f"change {number} is {row.status}: {text}")
-
-
-def change_facts(row: Row[Any]) -> dict[str, object]:
-    """What lists say of a held change."""
-    return {
-        "change": row.id,
-        "source": row.source,
-        "kind": row.kind,
-        "status": row.status,
-        "held_at": row.held_at,
-        "present": row.present,
-        "removed": row.removed,
-        "moved": row.moved,
-        "created": row.created,
-        "changed": row.changed,
-        "decided_at": row.decided_at,
-        "decided_by": row.decided_by,
-        "reason": row.reason,
-        "why": row.why,
-    }
 
 
 def _said(value: object) -> str:

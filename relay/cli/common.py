@@ -13,13 +13,11 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from relay.database import connect
 from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.observe.logging import configure
 from relay.settings import Settings, Source, load
-from relay.store import overview
-from relay.store.migrate import check
+from relay.store import migrate, overview
 from relay.store.transaction import Store
 from relay.system import user_id
 
@@ -63,9 +61,7 @@ def settings() -> Settings:
 
 def open_store(loaded: Settings) -> Store:
     """The relay's own database, at the version this program needs. Raises DatabaseNotReady."""
-    engine = connect(loaded.database_url, private=True)
-    check(engine)
-    return Store(engine)
+    return migrate.open_store(loaded.database_url)
 
 
 def prepared(loaded: Settings) -> Relay:

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.cli import certificates
 from relay.cli.common import as_json as dumped
 from relay.cli.common import json_option, open_store, table, who
-from relay.cli.probe import Verdict, probes, verdict
 from relay.onboarding.process import CONNECT_CHECK
 from relay.onboarding.steps import FAILED, PASSED
+from relay.report.probe import Verdict, probes, verdict
 from relay.settings import Finding, Settings, SettingsError, load
 from relay.settings.effective import effective
 from relay.settings.files import check_files

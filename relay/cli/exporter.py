@@ -11,12 +11,12 @@ import click
 from prometheus_client import CollectorRegistry
 
 from relay.cli.common import settings
-from relay.cli.probe import ping_broker
 from relay.exporter.families import Families
 from relay.exporter.looks import Looks
 from relay.flow.relay import Relay
 from relay.observe import systemd
 from relay.observe.server import MetricsServer
+from relay.report.probe import ping_broker
 
 LONGEST_LOOK: Final = 180  # every wait on a database is over by then, retries counted
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 import click
 from sqlalchemy import Row
@@ -19,13 +19,13 @@ from relay.cli.common import (
     show_list,
     who,
 )
+from relay.flow.actions import operations
+from relay.report.facts import lane_facts
 from relay.store import audit, indexes, overview
 from relay.store import lanes as lane_store
 from relay.store.lanes import LaneName
 from relay.store.transaction import Transaction
 from relay.story.words import clock
-
-FIVE_MINUTES: Final = timedelta(minutes=5)  # what R-35 asks for, where the lane's index is not configured any more
 
 
 @click.group()
@@ -37,7 +37,7 @@ def lanes() -> None:
 @json_option
 def list_(json_: bool) -> None:
     """Show every lane: its state, what waits, and why it does not call."""
-    rows, failed, now = open_store(settings()).transact(read_lanes)
+    rows, failed, now = open_store(settings()).transact(overview.lanes_and_failures)
     facts = [lane_facts(row, now, failed.get(row.id)) for row in rows]
     show_list(facts, json_, "there are no lanes yet: they are made when a worker first starts")
 
@@ -75,10 +75,8 @@ def resume(names: tuple[str, ...], all_: bool, force: bool, reason: str | None, 
     def work(tx: Transaction) -> list[dict[str, object]]:
         chosen = _chosen(tx, names, all_)
         before = {LaneName(r.engagement_index, r.source_system): r for r in overview.lanes(tx)}
-        lane_store.pause(tx, chosen, paused=False)
+        operations.resume(tx, loaded, chosen, force=force)
         for name in chosen:
-            index = loaded.engagement_index.get(name.engagement_index)
-            lane_store.end_rest(tx, name, index.retry_after_fault if index else FIVE_MINUTES, force=force)
             audit.note(tx, who(), "lanes resume --force" if force else "lanes resume", str(name), reason)
         after = {LaneName(r.engagement_index, r.source_system): r for r in overview.lanes(tx)}
         return [_resumed(name, before[name], after[name], tx.now) for name in chosen]
@@ -135,31 +133,6 @@ def _resumed(name: LaneName, before: Row[Any], after: Row[Any], now: datetime) -
     else:
         done = f"was not held: it {may}"
     return {"lane": str(name), "was": was, "next_call_at": waits, "done": done}
-
-
-def read_lanes(tx: Transaction) -> tuple[list[Row[Any]], dict[int, Row[Any]], datetime]:
-    """The lanes, the last failures of those that rest, and when this was."""
-    rows = overview.lanes(tx)
-    return rows, overview.last_failures(tx, rows), tx.now
-
-
-def lane_facts(row: Row[Any], now: datetime, failed: Row[Any] | None = None) -> dict[str, object]:
-    """What lists say of a lane, as `overview.lanes` gives it; of one that rests, what its last call ended with."""
-    since = row.oldest_pending_since
-    resting = overview.state_of_lane(row, now) == "resting"
-    return {
-        "lane": str(LaneName(row.engagement_index, row.source_system)),
-        "source": row.source,
-        "state": overview.state_of_lane(row, now),
-        "pending": row.pending,
-        "oldest_pending_seconds": round((now - since).total_seconds()) if since else None,
-        "next_call_at": row.next_call_at if row.next_call_at > now else None,
-        "failures": row.failures,
-        "code": failed.code if resting and failed is not None else row.blocked_code,
-        "since": row.failed_at if resting else row.blocked_since,
-        "text": failed.text if resting and failed is not None else row.blocked_text,
-        "last_success_at": row.last_success_at,
-    }
 
 
 def _pause(names: tuple[str, ...], all_: bool, reason: str | None) -> list[LaneName]:

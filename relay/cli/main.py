@@ -22,7 +22,7 @@ _COMMANDS: Final = {
     "calls": ("relay.cli.calls", "calls", "Calls to the index: what went out and what came back."),
     "changes": ("relay.cli.changes", "changes", "Held changes: what would have touched many posts at once."),
     "config": ("relay.cli.config", "config", "The configuration."),
-    "console": ("relay.console.command", "console", "Serve the web page: is all well, and why a booking is not there."),
+    "console": ("relay.cli.console", "console", "Serve the web page: is all well, and why a booking is not there."),
     "db": ("relay.cli.db", "db", "The relay's own database."),
     "demo": ("relay.cli.demo", "demo", "Show the main job, for real, in under a minute."),
     "exporter": ("relay.cli.exporter", "exporter", "Serve metrics and health over HTTP."),

@@ -17,6 +17,7 @@ from relay.onboarding.document import DocumentError, markdown, write
 from relay.onboarding.letter import as_csv
 from relay.onboarding.protocol import summary
 from relay.onboarding.steps import NOT_APPLICABLE, OPEN, SAID, Facts, State, missing_units, states
+from relay.report.facts import step_facts
 from relay.settings import Settings, Source
 from relay.store import audit
 from relay.store import onboarding as said_of
@@ -217,20 +218,6 @@ def _write(work: Callable[[], None]) -> None:
         work()
     except DocumentError as error:
         raise click.UsageError(str(error)) from None
-
-
-def step_facts(state: State) -> dict[str, object]:
-    """What lists say of a step."""
-    rest = state.evidence or ""
-    if state.missing:
-        rest = f"not confirmed: {', '.join(state.missing)}"
-    elif state.waits_for:
-        rest = f"waits for {', '.join(state.waits_for)}"
-    return {
-        "environment": state.environment, "source": state.source, "no": state.number, "step": state.step,
-        "state": state.state, "by": state.by, "date": state.date, "what": state.title,
-        "evidence, or what is next": rest or state.next,
-    }  # fmt: skip
 
 
 def _cell(value: object) -> str:

@@ -21,11 +21,12 @@ from relay.cli.common import (
     table,
     who,
 )
-from relay.cli.posts import in_a_cell, post_facts
+from relay.cli.posts import in_a_cell
 from relay.cli.selecting import selected, selecting
 from relay.flow.actions import operations
 from relay.flow.actions.operations import Request
 from relay.identity import mask
+from relay.report.facts import post_facts
 from relay.store import overview
 from relay.store import parked as store_parked
 from relay.store.selection import BIGGEST_KEY, Selection

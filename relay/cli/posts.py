@@ -27,6 +27,7 @@ from relay.cli.common import (
 from relay.cli.selecting import selected, selecting
 from relay.identity import mask
 from relay.post import ABSENT, UNKNOWN
+from relay.report.facts import post_facts, short_facts
 from relay.store import overview
 from relay.store.selection import BIGGEST_KEY, STATES, listed
 from relay.store.transaction import Transaction
@@ -95,59 +96,10 @@ def list_(after: int, limit: int, json_: bool, **asked: Any) -> None:
         click.echo(f"there may be more: --after {found[-1].id}", err=True)
 
 
-def short_facts(row: Row[Any]) -> Mapping[str, object]:
-    """What lists say of a post, as `overview` gives it."""
-    return {
-        "key": row.id,
-        "source": row.source,
-        "lane": f"{row.engagement_index}:{row.source_system}",
-        "booking_id": mask(row.booking_id),
-        "care_unit": mask(row.care_unit),
-        "state": row.state,
-        "wanted": _IN_WORDS.get(row.wanted, row.wanted),
-        "known": _IN_WORDS.get(row.known, row.known),
-        "wanted_since": row.wanted_since,
-        "sent_at": row.sent_at,
-        "code": row.parked_code or row.code,
-    }
-
-
 def _number(key: str) -> int | None:
     """The number of a post; None: no post can have it."""
     number = int(key) if re.fullmatch("[0-9]{1,19}", key) else 0
     return number if 0 < number <= BIGGEST_KEY else None
-
-
-def post_facts(row: Row[Any]) -> Mapping[str, object]:
-    """What is shown of one post, as `overview` gives it."""
-    return {
-        "key": row.id,
-        "source": row.source,
-        "engagement_index": row.engagement_index,
-        "source_system": row.source_system,
-        "booking_id": mask(row.booking_id),
-        "resident_id": "(masked)",
-        "care_unit": mask(row.care_unit),
-        "data_controller": mask(row.data_controller),
-        "state": row.state,
-        "wanted": _IN_WORDS.get(row.wanted, row.wanted),
-        "wanted_since": row.wanted_since,
-        "known": _IN_WORDS.get(row.known, row.known),
-        "expires_at": row.expires_at,
-        "last_sent_at": row.sent_at,
-        "unconfirmed": row.unconfirmed > 0,
-        "held_until": row.held_until,
-        "bulk": row.bulk,
-        "parked_code": row.parked_code,
-        "parked_text": row.parked_text,
-        "parked_at": row.parked_at,
-        "attempts": row.attempts,
-        "last_call": row.call_id,
-        "last_call_ended_at": row.call_ended_at,
-        "last_call_verdict": row.verdict,
-        "last_call_code": row.code,
-        "correlation_id": row.correlation_id,
-    }
 
 
 def _booking(row: Row[Any]) -> Mapping[str, object]:

@@ -22,11 +22,12 @@ from relay.cli.common import (
     table,
     who,
 )
-from relay.cli.estimate import estimate_of, in_words
 from relay.cli.selecting import selected, selecting
 from relay.flow.actions import operations
 from relay.flow.actions.operations import Cancelled, Request
 from relay.flow.actions.selector import SelectionError
+from relay.report.estimate import estimate_of, in_words
+from relay.report.facts import run_facts
 from relay.settings import Settings
 from relay.store import audit, runs
 from relay.store.selection import BIGGEST_KEY, STATES, Selection, count
@@ -115,30 +116,6 @@ def cancel(run: int, reason: str | None, json_: bool) -> None:
         if json_
         else f"run {run} is cancelled; {undone} posts that had not gone out are as they were before it"
     )
-
-
-def run_facts(row: Any, waiting: int) -> dict[str, object]:
-    """What lists say of a run, and of how many of its posts still wait."""
-    return {
-        "run": row.id,
-        "state": _state(row, waiting),
-        "selection": row.selection,
-        "who": row.who,
-        "reason": row.reason,
-        "started_at": row.started_at,
-        "matched": row.matched,
-        "resent": row.changed,
-        "waiting": waiting,
-        "given_back": row.undone,
-    }
-
-
-def _state(row: Any, waiting: int) -> str:
-    if row.cancelled_at is not None:
-        return "cancelled"
-    if row.ended_at is None:
-        return "marking"
-    return "sending" if waiting else "done"
 
 
 def _preview(loaded: Settings, store: Store, chosen: Selection, json_: bool) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import UTC, datetime
-from typing import Any
 
 import click
-from sqlalchemy import Row
 
 from relay.cli.common import demand_source, json_option, nothing_matched, open_store, settings, show_list
 from relay.flow.actions.selector import SelectionError, instant
-from relay.identity import mask
+from relay.report.facts import csv_cell, rejected_facts
 from relay.store import rejected
-from relay.story.words import HOW_TO_WRITE, fields_of
 
 
 @click.group()
@@ -59,24 +56,3 @@ def rejected_(only: str | None, since: str | None, until: str | None, limit: int
     show_list([rejected_facts(row) for row in found[:limit]], json_, nothing)
     if len(found) > limit:
         click.echo("there are more: see --limit, --until and --export", err=True)
-
-
-def rejected_facts(row: Row[Any]) -> dict[str, object]:
-    """What lists say of a rejected row: which field, what it was (masked), how it is written right."""
-    fields = fields_of(row.reason or "")
-    return {
-        "source": row.source,
-        "row": row.row_id,
-        "booking_id": mask(row.booking_id) if row.booking_id else None,
-        "rejected_at": row.settled_at,
-        "fields": ",".join(fields),
-        "reason": mask(row.reason or ""),
-        "write_it_as": "; ".join(f"{name}: {HOW_TO_WRITE[name]}" for name in fields),
-    }
-
-
-def csv_cell(value: object) -> object:
-    """A value for a spreadsheet: none that it would take for a formula."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t") else value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-from importlib import import_module
-from typing import Any
 
 import click
 
 from relay.cli.common import settings
+from relay.console.serving import Beside
 from relay.flow.process.heartbeat import Heartbeat
 from relay.flow.process.runner import Runner
 from relay.flow.process.stop_deadline import StopDeadline, longest_stop
@@ -16,7 +15,6 @@ from relay.flow.relay import Relay
 from relay.observe import systemd
 from relay.observe.memory import few_arenas
 from relay.observe.progress import serve_own_metrics
-from relay.settings import Settings
 
 
 @click.command()
@@ -29,7 +27,7 @@ def run(console: bool) -> None:
     """
     few_arenas()
     loaded = settings()
-    page = _page(loaded) if console else None
+    page = Beside(loaded) if console else None
     relay = Relay(loaded)
     runner = Runner(relay, looked=systemd.ready)
     deadline = StopDeadline(longest_stop(relay.settings.engagement_index.values()))
@@ -51,8 +49,3 @@ def run(console: bool) -> None:
     relay.close()
     if server is not None:
         server.close()
-
-
-def _page(loaded: Settings) -> Any:
-    """The page in this process. It stands on the commands, so they name it as text only, as `main` does."""
-    return import_module("relay.console.serving").Beside(loaded)

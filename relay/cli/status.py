@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from relay.cli.common import as_json, json_option, settings, table
-from relay.cli.health import Facts, worth_a_look, wrong
-from relay.cli.survey import look
+from relay.report.health import Facts, worth_a_look, wrong
+from relay.report.survey import look
 
 FEW: Final = 5
 LINES: Final = 10  # of each kind: three kinds and what stands around them are a screen of 40

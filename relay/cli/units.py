@@ -7,15 +7,15 @@ from functools import partial
 
 import click
 
-from relay.catalogue import CareUnit, read_care_units
+from relay.catalogue import read_care_units
 from relay.cli import bulk
 from relay.cli.common import as_json, chosen_sources, json_option, prepared, reason_option, settings, show_list, who
 from relay.difference import Tally
 from relay.flow.publishing import republish
 from relay.flow.publishing.policies import PolicyFiles
 from relay.flow.publishing.rules import PublishingRules, agree
-from relay.identity import mask
-from relay.settings import ALL, Source
+from relay.report.facts import unit_facts
+from relay.settings import ALL
 from relay.store import audit, sources
 from relay.store.transaction import Store, Transaction
 
@@ -44,19 +44,6 @@ def list_(only: str | None, unit: str | None, limit: int, json_: bool) -> None:
     show_list(facts[:limit], json_, "no such care unit is on a list")
     if len(facts) > limit:
         click.echo(f"and {len(facts) - limit} more: see --limit", err=True)
-
-
-def unit_facts(source: Source, unit: CareUnit) -> dict[str, object]:
-    """What lists say of a care unit."""
-    return {
-        "source": source.name,
-        "hsa_id": mask(unit.hsa_id),
-        "name": mask(unit.name),
-        "county": unit.county,
-        "connected": unit.active,
-        "data_controller": mask(unit.data_controller or source.data_controller),
-        "list": str(source.care_units),
-    }
 
 
 @units.command()

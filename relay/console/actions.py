@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from relay.catalogue import CatalogueError
-from relay.cli.lanes import FIVE_MINUTES
 from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
@@ -98,12 +97,8 @@ def _pause(desk: Desk, about: str, who: str, reason: str) -> None:
 
 
 def _resume(desk: Desk, about: str, who: str, reason: str) -> None:
-    lane = LaneName.parse(about)
-    index = desk.settings.engagement_index.get(lane.engagement_index)
-
     def work(tx: Transaction) -> None:
-        lane_store.pause(tx, [lane], paused=False)
-        lane_store.end_rest(tx, lane, index.retry_after_fault if index else FIVE_MINUTES, force=False)
+        operations.resume(tx, desk.settings, [LaneName.parse(about)])
         audit.note(tx, who, "console lanes resume", about, reason)
 
     desk.store.transact(work)

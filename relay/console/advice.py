@@ -93,4 +93,4 @@ ADVICE: Final = {
         "EiRelayCertificateEnds", "/", say("Nothing can be sent until there is a new one in its place."),
     ),
 }  # fmt: skip
-"""By the kind of trouble (`relay.cli.health`)."""
+"""By the kind of trouble (`relay.report.health`)."""

@@ -19,8 +19,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from relay.cli.health import worth_a_look
-from relay.cli.rows import csv_cell
 from relay.console import actions, bookings, resending
 from relay.console.access import Person, Role
 from relay.console.desk import Desk, source_lines, wrong_with_advice
@@ -33,6 +31,8 @@ from relay.flow.actions.selector import SelectionError
 from relay.flow.relay import Relay
 from relay.language.said import quoted
 from relay.outbox.trouble import in_general
+from relay.report.facts import csv_cell
+from relay.report.health import worth_a_look
 from relay.store.migrate import DatabaseNotReady
 
 log = logging.getLogger(__name__)

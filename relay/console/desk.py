@@ -6,12 +6,12 @@ import time
 from threading import Lock
 from typing import Final
 
-from relay.cli.health import HealthSummary, troubles
-from relay.cli.survey import look_again
 from relay.console.advice import ADVICE, Advice
 from relay.flow.relay import Relay
 from relay.language.said import Said
 from relay.onboarding.look import units_in_use
+from relay.report.health import HealthSummary, troubles
+from relay.report.survey import look_again
 
 FRESH_SECONDS: Final = 2.0
 UNITS_SECONDS: Final = 600.0

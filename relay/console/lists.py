@@ -9,21 +9,23 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from relay.catalogue import read_care_units
-from relay.cli.calls import call_facts
-from relay.cli.changes import change_facts
-from relay.cli.lanes import lane_facts, read_lanes
-from relay.cli.onboarding import step_facts
-from relay.cli.posts import short_facts
-from relay.cli.reprocess import run_facts
-from relay.cli.rows import rejected_facts
-from relay.cli.units import unit_facts
-from relay.cli.workers import worker_facts
 from relay.console.desk import Desk
 from relay.console.listing import Asked, Filter, Listing, Page
 from relay.flow.actions.selector import SelectionError, instant, selection
 from relay.index.verdict import Kind
 from relay.language.said import Both, quoted, say
 from relay.onboarding import look, process, steps
+from relay.report.facts import (
+    call_facts,
+    change_facts,
+    lane_facts,
+    rejected_facts,
+    run_facts,
+    short_facts,
+    step_facts,
+    unit_facts,
+    worker_facts,
+)
 from relay.settings import ALL
 from relay.store import answered, audit, changes, overview, rejected, runs, workers
 from relay.store.calls import LOST, NOT_MADE
@@ -51,7 +53,7 @@ def _number(asked: Asked, name: str) -> int | None:
 
 
 def _lanes(desk: Desk, asked: Asked, limit: int) -> Page:
-    rows, failed, now = desk.store.transact(read_lanes)
+    rows, failed, now = desk.store.transact(overview.lanes_and_failures)
     facts = [lane_facts(row, now, failed.get(row.id)) for row in rows]
     wanted = {name: asked[name] for name in ("source", "state") if asked.get(name)}
     found = [each for each in facts if all(each[name] == value for name, value in wanted.items())]

@@ -9,7 +9,6 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from relay.cli.estimate import estimate_of, in_words
 from relay.console.access import Person, Role
 from relay.console.desk import Desk
 from relay.console.guard import token
@@ -17,6 +16,7 @@ from relay.console.show import page, problem
 from relay.flow.actions import operations
 from relay.flow.actions.selector import SelectionError, selection
 from relay.language.said import quoted
+from relay.report.estimate import estimate_of, in_words
 from relay.store.selection import STATES, Selection, count
 
 MOST: Final = 50_000  # posts: what a page may begin, and have marked while somebody waits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 STATUS: Final = {
-    # ── what is wrong (relay.cli.health) ──
+    # ── what is wrong (relay.report.health) ──
     "source {source}: {what}": "källa {source}: {what}",
     "the broker does not answer, so the workers get no work: {text}": (
         "meddelandekön svarar inte, så arbetsprocesserna hör ingenting: {text}"
@@ -90,7 +90,7 @@ STATUS: Final = {
         "index {index} innehåller inte vad det ska: {lost} saknade, {ghost} överblivna och {wrong} felaktiga av dem "
         "som jämfördes senast: se `ei-relay verify`"
     ),
-    # ── what a mass resend means (relay.cli.estimate) ──
+    # ── what a mass resend means (relay.report.estimate) ──
     "{calls} calls, {time} or more (R-34), messages to residents: {messages}": (
         "{calls} anrop, {time} eller mer (R-34), meddelanden till invånare: {messages}"
     ),

@@ -174,6 +174,18 @@ _WORDS: Final = tuple(
 )  # fmt: skip
 
 
+def codes_of(kind: Kind) -> str:
+    """The codes that mean it, by the kinds of databases."""
+    families = (
+        ("SQLSTATE", "", _STATES), ("MySQL", "", _MYSQL), ("SQL Server", "", _SQL_SERVER), ("", "ORA-", _ORACLE),
+    )  # fmt: skip
+    told = []
+    for name, prefix, table in families:
+        codes = [f"{prefix}{code:05}" if prefix else str(code) for code, meant in table.items() if meant is kind]
+        told += [f"{name} {', '.join(codes)}".strip()] if codes else []
+    return "; ".join(told)
+
+
 def original_of(error: BaseException) -> BaseException:
     """The driver's own error, where there is one."""
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

@@ -11,6 +11,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Select, column, select, table, text
 
+from relay.database import connect
+from relay.store.transaction import Store
+
 VERSION_TABLE: Final = "ei_relay_version"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK: Final = 0x6569_7265_6C61_79  # "eirelay": two upgrades at once wait for each other
@@ -45,6 +48,13 @@ def downgrade(engine: Engine, version: str) -> tuple[str, str]:
         _refuse_newer(before)
         _migrate(connection, version)
         return before or "", version
+
+
+def open_store(url: str) -> Store:
+    """The relay's own database, at the version this program needs. Raises DatabaseNotReady."""
+    engine = connect(url, private=True)
+    check(engine)
+    return Store(engine)
 
 
 def check(engine: Engine) -> None:

@@ -71,6 +71,12 @@ def last_failures(tx: Transaction, rows: Iterable[Row[Any]]) -> dict[int, Row[An
     return {row.lane_id: row for row in tx.run(asked.where(mine).order_by(call.c.id))}
 
 
+def lanes_and_failures(tx: Transaction) -> tuple[list[Row[Any]], dict[int, Row[Any]], datetime]:
+    """The lanes, the last failures of those that rest, and when this was."""
+    rows = lanes(tx)
+    return rows, last_failures(tx, rows), tx.now
+
+
 def sources(tx: Transaction) -> list[Row[Any]]:
     """Every source and how its outbox answers."""
     return list(tx.run(select(source).order_by(source.c.name)))

@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 
-from relay.cli.probe import Verdict, probes, verdict
 from relay.database import connect
 from relay.outbox import ddl
+from relay.report.probe import Verdict, probes, verdict
 from relay.settings import Settings, parse
 from relay.store.migrate import upgrade
 from tests.waiting import PATIENCE

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relay.cli.probe import Verdict, probes, verdict
 from relay.database import connect
 from relay.demo.valkey import Valkey
 from relay.index import trial
 from relay.outbox import ddl
+from relay.report.probe import Verdict, probes, verdict
 from relay.sandbox.server import Sandbox
 from relay.settings import Settings, parse
 from relay.store.migrate import upgrade

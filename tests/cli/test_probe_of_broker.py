@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from relay.cli.probe import Verdict
 from relay.demo.valkey import Valkey
+from relay.report.probe import Verdict
 from tests.cli.probing import settings_for, verdict_on
 from tests.integration.sentinels import RIGHTS
 

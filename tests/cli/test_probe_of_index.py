@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from relay.cli.probe import Verdict
+from relay.report.probe import Verdict
 from tests.cli.probing import settings_for, verdict_on
 from tests.index.servers import serve, tunnelling
 

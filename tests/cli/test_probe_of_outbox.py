@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, make_url
 
-from relay.cli.probe import Verdict
 from relay.database import connect
 from relay.demo.postgres import Postgres
 from relay.outbox import ddl
+from relay.report.probe import Verdict
 from tests.cli.probing import administrator, settings_for, verdict_on, with_tables
 from tests.mariadb import MariaDb
 

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from relay.cli.health import Facts, HealthSummary, wrong
 from relay.cli.main import cli
 from relay.database import connect
 from relay.outbox import ddl
+from relay.report.health import Facts, HealthSummary, wrong
 from relay.store.migrate import upgrade
 
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.cli.health import Facts, HealthSummary, troubles
 from relay.console.advice import ADVICE
 from relay.console.listing import Listing
 from relay.console.lists import LISTS
 from relay.language.said import ENGLISH, SWEDISH
+from relay.report.health import Facts, HealthSummary, troubles
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")

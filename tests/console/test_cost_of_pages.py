@@ -9,7 +9,6 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
 
-from relay.cli.survey import look_again
 from relay.console.app import ROWS
 from relay.console.bookings import NEAR, stories_of
 from relay.console.desk import Desk
@@ -19,6 +18,7 @@ from relay.demo.postgres import Postgres
 from relay.flow.inquiry.found import Inquiry
 from relay.flow.relay import Relay
 from relay.outbox.ddl import create
+from relay.report.survey import look_again
 from relay.settings import parse
 from relay.store.figures import EXACTLY
 from relay.store.selection import WINDOW

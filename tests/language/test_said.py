@@ -25,8 +25,8 @@ from relay.story.words import clock, coded, lasting
 
 RELAY = Path(__file__).parents[2] / "relay"
 PLACE = re.compile(r"\{(\w+)\}")
-SPEAKING = [*RELAY.glob("story/*.py"), RELAY / "cli" / "health.py", RELAY / "console" / "advice.py",
-            RELAY / "cli" / "estimate.py"]  # fmt: skip
+SPEAKING = [*RELAY.glob("story/*.py"), RELAY / "report" / "health.py", RELAY / "console" / "advice.py",
+            RELAY / "report" / "estimate.py"]  # fmt: skip
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 
 

@@ -1,23 +1,27 @@
-"""What operators do to many posts at once: send again, retry what is parked, or leave it as it is.
+"""What operators do to many posts at once: send again, retry what is parked, or discard it. And how lanes are resumed.
 
-Each is worked through in pages (`relay.store.selection`), so it can be broken off anywhere and asked for again: what
+Posts are worked through in pages (`relay.store.selection`), so it can be broken off anywhere and asked for again: what
 is done is done, and is not done twice. Two entries of the audit log frame it: what was asked for, written with the
 first page, and what came of it. A mass resend is a run besides (`relay.store.runs`), which can be listed and cancelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from relay.flow.actions.selector import SelectionError
-from relay.store import audit, parked, runs
+from relay.settings import Settings
+from relay.store import audit, lanes, parked, runs
+from relay.store.lanes import LaneName
 from relay.store.selection import Selection, count, pages
 from relay.store.transaction import Store, Transaction
 
 REASSERTED: Final = ("indexed", "absent", "pending")  # what was sent and not refused, deletes too
+RETRY_AFTER_FAULT: Final = timedelta(minutes=5)  # what R-35 asks for, where a lane's index is no longer configured
 RESENT_BY_DEFAULT: Final = ("indexed", "pending", "parked")  # others must be asked for by name
 
 
@@ -127,3 +131,12 @@ def _change(
     ended = f"matched={matched} {done}={changed} {chosen}"
     store.transact(lambda tx: audit.note(tx, request.who, f"{request.command} ended", ended, request.reason))
     return matched, changed
+
+
+def resume(tx: Transaction, settings: Settings, chosen: Sequence[LaneName], *, force: bool = False) -> None:
+    """Let these lanes call again: a paused one goes on, a blocked one sends a probe, a resting one calls when R-35
+    allows; with `force` now."""
+    lanes.pause(tx, chosen, paused=False)
+    for name in chosen:
+        index = settings.engagement_index.get(name.engagement_index)
+        lanes.end_rest(tx, name, index.retry_after_fault if index else RETRY_AFTER_FAULT, force=force)

@@ -5,7 +5,7 @@ All are asked at once and none is waited for long, since somebody sits at a scre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,23 +14,22 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.cli.changes import change_facts
-from relay.cli.common import open_store
-from relay.cli.found import found_last, list_facts, verified_facts
-from relay.cli.health import Facts, HealthSummary
-from relay.cli.lanes import lane_facts, read_lanes
-from relay.cli.probe import ping_broker, verdict
 from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.index.certificate import validity
 from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
+from relay.report.facts import change_facts, is_alive, lane_facts, list_facts, verified_facts
+from relay.report.health import Facts, HealthSummary
+from relay.report.probe import ping_broker, verdict
 from relay.sessions import Bounds
 from relay.settings import Settings
-from relay.store import aside, changes, figures, overview, workers
+from relay.store import aside, changes, figures, notes, overview, verification, workers
 from relay.store import rejected as rejections
 from relay.store.figures import Indexed
+from relay.store.migrate import open_store
+from relay.store.notes import Note
 from relay.store.transaction import Store, Transaction
 
 PATIENCE: Final = Bounds(connect=3, statement=5)  # with an outbox; the relay's own database gets what it needs
@@ -62,7 +61,7 @@ class _Posts(NamedTuple):
 
 def look(loaded: Settings) -> HealthSummary:
     """Look at everything once. Raises as `look_again`."""
-    store, outboxes = open_store(loaded), Relay(loaded, bounds=PATIENCE)
+    store, outboxes = open_store(loaded.database_url), Relay(loaded, bounds=PATIENCE)
     try:
         return look_again(store, outboxes)
     finally:
@@ -80,7 +79,7 @@ def look_again(store: Store, outboxes: Relay) -> HealthSummary:
         now, (indexed, parked), (lanes, failed, _), sources, rejected, held, unconfirmed, set_aside = store.transact(
             _read
         )
-        processes, kept = store.transact(workers.every), store.transact(found_last)
+        processes, kept = store.transact(workers.every), store.transact(_found_last)
         newest = store.transact(lambda tx: newest_rejected(tx, [name for name, number in rejected.items() if number]))
         known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
         asked = {name: backlog.result() for name, backlog in backlogs.items()}
@@ -122,7 +121,7 @@ def look_again(store: Store, outboxes: Relay) -> HealthSummary:
                 if name in asked and now - note.at < ODD_KEPT
                 for text in note.said["texts"]
             ],
-            disagreeing=sorted(workers.disagreeing(row for row in processes if _is_alive(row, now))),
+            disagreeing=sorted(workers.disagreeing(row for row in processes if is_alive(row, now))),
         )
 
 
@@ -133,9 +132,22 @@ def _read(
     list[Row[Any]],
 ]:  # fmt: skip
     return (
-        tx.now, (figures.indexed(tx), figures.parked(tx)), read_lanes(tx), overview.sources(tx), figures.rejected(tx),
-        changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
+        tx.now, (figures.indexed(tx), figures.parked(tx)), overview.lanes_and_failures(tx), overview.sources(tx),
+        figures.rejected(tx),        changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
     )  # fmt: skip
+
+
+class _FoundLast(NamedTuple):
+    """What was found last by comparing with full lists, with an index, and of the rows of outboxes; notes by source."""
+
+    full_lists: Mapping[str, Note]
+    odd: Mapping[str, Note]
+    verified: list[Row[Any]]
+
+
+def _found_last(tx: Transaction) -> _FoundLast:
+    """Three short questions, whatever the size of anything else."""
+    return _FoundLast(notes.of(tx, notes.FULL_LIST), notes.of(tx, notes.ODD), verification.latest(tx))
 
 
 def newest_rejected(tx: Transaction, names: Sequence[str]) -> dict[str, int]:
@@ -184,13 +196,9 @@ def _source(
 
 def _worker(row: Row[Any], now: datetime) -> Facts:
     return {
-        "host": mask(row.host), "alive": _is_alive(row, now), "seen_at": row.seen_at,
+        "host": mask(row.host), "alive": is_alive(row, now), "seen_at": row.seen_at,
         "clock_difference_ms": row.clock_offset_ms,
     }  # fmt: skip
-
-
-def _is_alive(row: Row[Any], now: datetime) -> bool:
-    return bool(row.seen_at > now - workers.ALIVE)
 
 
 def _backlog(relay: Relay, source: str) -> tuple[Backlog | None, str | None]:
