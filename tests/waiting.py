@@ -1,7 +1,7 @@
 """Waiting for what must come to pass: long enough for any machine, since only waiting in vain is ended by it.
 
 A test of how soon something must happen says so by `within`, or by what it asserts of the seconds that are returned;
-where a bar is low, `soonest` has some tries. All others are patient: a machine that is busy with something else must
+where a bar is low, `least` takes the best of some tries. All others are patient: a machine that is busy with something else must
 not fail them.
 """
 
@@ -27,15 +27,15 @@ def wait_until(condition: Callable[[], object], what: str | Callable[[], str], w
     return time.monotonic() - began
 
 
-def soonest(measure: Callable[[], float], bar: float, tries: int = 5) -> float:
-    """The seconds of the first try that keeps the bar; of the quickest, where none does.
+def least(measure: Callable[[], float], bar: float, tries: int = 5) -> float:
+    """What the first try costs that keeps the bar; the cheapest of some, where none does.
 
-    A relay that is too slow is so each time. One that is quick may still be kept waiting, but not each time.
+    A relay that is too slow is so each time. One that is quick may be kept waiting, but not each time.
     """
-    took: list[float] = []
-    while len(took) < tries and min(took, default=bar + 1) > bar:
-        took.append(measure())
-    return min(took)
+    costs: list[float] = []
+    while len(costs) < tries and min(costs, default=bar + 1) > bar:
+        costs.append(measure())
+    return min(costs)
 
 
 def wait_for(look: Callable[[], T], what: str | Callable[[], str], within: float = PATIENCE) -> T:

@@ -20,7 +20,7 @@ from relay.demo.valkey import Valkey
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.residents import TOLVAN, spellings
 from tests.integration.site import Site
-from tests.waiting import BUSY, soonest, wait_until
+from tests.waiting import BUSY, least, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -66,7 +66,7 @@ def test_losing_the_brokers_content_costs_about_one_poll_interval(new_site: NewS
 
     # when the broker is emptied, again and again, while a booking is on its way, at another point of it each time
     bar = 2 + 1.5  # the two intervals that it may have to wait now, and what the work itself takes
-    lasted = [soonest(lambda point=point: flushed_after(0.3 * point), bar) for point in range(5)]
+    lasted = [least(lambda point=point: flushed_after(0.3 * point), bar) for point in range(5)]
 
     # then it costs an interval at most
     print("seconds:", [round(s, 2) for s in lasted])

@@ -21,7 +21,7 @@ from tests.integration.processes import Process
 from tests.integration.residents import TOLVAN
 from tests.integration.servers import Server
 from tests.integration.site import Pace, Site
-from tests.waiting import BUSY, soonest, wait_until
+from tests.waiting import BUSY, least, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -121,7 +121,7 @@ def test_all_goes_on_by_itself(outage: Outage, what: str, seconds: float, patien
     # then work goes on soon after it is back, and at full rate
     first = outage.book()
     assert first <= patience + BUSY
-    rest = soonest(outage.book, FULL_RATE)
+    rest = least(outage.book, FULL_RATE)
     print(what, "first booking after", round(first, 1), "s, then", round(rest, 1))
     assert rest <= FULL_RATE
     # and nobody died, nor said the same thing more often than every few seconds
