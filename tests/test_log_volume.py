@@ -1,8 +1,8 @@
 """What a row costs in PostgreSQL's write-ahead log, from the outbox to its acceptance: what backups and replicas carry.
 
 Without pages in full, which depend on when the last checkpoint was. The log is the whole server's, and autovacuum
-writes to it when it likes: what counts is the least of some batches. As in `tests.test_statement_counts` the number here
-is the present one and may be lowered.
+writes to it when it likes: what counts is the least of some batches. As in `tests.test_statement_counts` the number
+here is the present one and may be lowered.
 """
 
 from __future__ import annotations

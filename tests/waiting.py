@@ -1,8 +1,8 @@
 """Waiting for what must come to pass: long enough for any machine, since only waiting in vain is ended by it.
 
 A test of how soon something must happen says so by `within`, or by what it asserts of the seconds that are returned;
-where a bar is low, `least` takes the best of some tries. All others are patient: a machine that is busy with something else must
-not fail them.
+where a bar is low, `least` takes the best of some tries. All others are patient: a machine that is busy with something
+else must not fail them.
 """
 
 from __future__ import annotations
