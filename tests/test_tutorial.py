@@ -37,7 +37,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     # when they are run in one shell, then each of them succeeds
     with (tmp_path / "out").open("w+", encoding="utf-8") as out:
         done = subprocess.run(
-            ["timeout", "200", "bash", "-c", script], cwd=tmp_path, env=environment, stdout=out, stderr=out, check=False
+            ["timeout", "600", "bash", "-c", script], cwd=tmp_path, env=environment, stdout=out, stderr=out, check=False
         )
     said = (tmp_path / "out").read_text(encoding="utf-8")
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from relay.demo.throwaway import free_port
+from tests.waiting import PATIENCE
 
 _CHUNK: Final = 65536
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a RST, and drop what waits
@@ -107,7 +108,7 @@ class FaultProxy:
         self._do(self._see_all_leave)
         self._do(self._hang_up)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     def __enter__(self) -> Self:
@@ -121,7 +122,7 @@ class FaultProxy:
     # --- inside the loop
 
     def _do(self, what: Callable[[], Any]) -> None:
-        asyncio.run_coroutine_threadsafe(what(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(what(), self._loop).result(PATIENCE)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)

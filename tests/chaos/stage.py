@@ -28,7 +28,7 @@ from tests.integration.site import Pace, Site, Source
 from tests.integration.test_failover import Standby
 from tests.waiting import wait_until
 
-PACE: Final = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, call_timeout=2.5, latency=0.05)
+PACE: Final = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, call_timeout=4, latency=0.05)
 LEASE: Final = PACE.call_timeout + 10
 SYSTEMS: Final = {
     "nord": ("SE2321000016-84GX", "se2321000016-84gy"),

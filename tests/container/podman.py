@@ -24,7 +24,7 @@ def check_that_containers_run() -> None:
     try:
         run(*_PODMAN, "run", *_RESTRICTED, "--detach", "--name", name, BASE,
             "sh", "-c", "touch /tmp/here && exec sleep 60", timeout=120)  # fmt: skip
-        run(*_PODMAN, "exec", name, "sh", "-c", "until test -e /tmp/here; do sleep 0.1; done", timeout=20)
+        run(*_PODMAN, "exec", name, "sh", "-c", "until test -e /tmp/here; do sleep 0.1; done", timeout=120)
     except Failed as failed:
         raise CannotBeTried(f"containers do not run as they should: {failed.last_line}") from failed
     finally:

@@ -11,7 +11,7 @@ from relay.exporter.looks import Looks
 from relay.exporter.round import Round
 from relay.flow.relay import Relay
 from relay.store.migrate import DatabaseNotReady
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 def test_a_look_that_fails_forgets_the_old_answer_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,7 +53,7 @@ def test_it_looks_again_and_again_until_stopped() -> None:
     at = Round("it", look, 0.001)
     at.start()
 
-    assert seen.wait(10)
+    assert seen.wait(PATIENCE)
     at.stop()
 
 
@@ -73,4 +73,4 @@ def test_an_exporter_is_alive_while_its_looks_come_to_an_end_whether_well_or_not
         go_on.set()
         looks.stop()
         for each in looks.all():
-            each._thread.join(10)
+            each._thread.join(PATIENCE)

@@ -18,7 +18,7 @@ from relay.outbox import ddl
 from relay.settings import parse
 from relay.store import sources
 from tests.flow.test_look import settings
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ELSEWHERE = Taken(0, False, frozenset(), elsewhere=True)
 
@@ -56,11 +56,11 @@ def test_what_comes_close_together_is_one_look_more(pacing: Pacing, looks: Looks
     def look(names: tuple[str, ...]) -> None:
         looks(names)
         begun.set()
-        go_on.wait(20)
+        go_on.wait(PATIENCE)
 
     pacing._look = look
     pacing.ask(["a"])
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     for _ in range(100):
         pacing.ask(["a", "b"])
     go_on.set()
@@ -157,9 +157,9 @@ def test_a_listener_that_dies_is_polled_for_and_listens_again(
                 "WHERE datname = current_database() AND query LIKE '%pg_trigger%' AND pid <> pg_backend_pid()"
             )
         )
-    assert seen_without.wait(20)
-    write(relay, 1)  # nobody hears of it
-    wait_until(lambda: looks.of("s-1") == 2, "the look that the next connection begins with", 30)
+    assert seen_without.wait(PATIENCE)
+    write(relay, 1)  # nobody hears of it, if this machine is quick
+    wait_until(lambda: looks.of("s-1") >= 2, "the look that the next connection begins with")
     assert relay.notifies == {"s-1"}
 
 

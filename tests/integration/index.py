@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import requests
 
 from tests.integration.processes import Process, environment
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 class Post(NamedTuple):
@@ -71,7 +71,7 @@ class PracticeIndex:
 
     def order(self, **order: object) -> None:
         """Order an answer ahead."""
-        self._http.post(f"{self._url}/api/orders", json=order, timeout=10).raise_for_status()
+        self._http.post(f"{self._url}/api/orders", json=order, timeout=PATIENCE).raise_for_status()
 
     def orders(self) -> list[dict[str, Any]]:
         """The orders that stand; one for so many calls is gone when the last of them has come."""
@@ -80,7 +80,7 @@ class PracticeIndex:
 
     def cancel_orders(self) -> None:
         """Have it answer normally again."""
-        self._http.delete(f"{self._url}/api/orders", timeout=10).raise_for_status()
+        self._http.delete(f"{self._url}/api/orders", timeout=PATIENCE).raise_for_status()
 
     def close(self) -> None:
         """Kill it."""
@@ -88,6 +88,6 @@ class PracticeIndex:
         self._http.close()
 
     def _get(self, what: str) -> Any:
-        response = self._http.get(f"{self._url}/api/{what}", timeout=30)
+        response = self._http.get(f"{self._url}/api/{what}", timeout=PATIENCE)
         response.raise_for_status()
         return response.json()

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tests.waiting import PATIENCE
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -41,7 +43,7 @@ class Process:
         """End it and whatever it has started, as a power cut would: nothing is finished."""
         if self._popen is not None and self._popen.poll() is None:
             os.killpg(self._popen.pid, signal.SIGKILL)
-            self._popen.wait(10)
+            self._popen.wait(PATIENCE)
 
     def terminate(self) -> None:
         """Ask it to end (SIGTERM); returns at once."""
@@ -64,12 +66,18 @@ class Process:
         return self._popen.wait(within)
 
     def log(self) -> str:
-        """What it has written to stderr so far."""
-        return self.err.read_text(encoding="utf-8", errors="replace")
+        """The lines that it has written to stderr so far; not the beginning of one that it is writing."""
+        return whole_lines(self.err)
 
     def output(self) -> str:
         """What it has written to stdout so far."""
         return self.out.read_text(encoding="utf-8", errors="replace")
+
+
+def whole_lines(file: Path) -> str:
+    """What a file holds whose writer may be in the middle of a line: a page of it may be seen without the next."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    return text[: text.rfind("\n") + 1]
 
 
 def environment(config: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ MASTER: Final = "ei-broker"
 PASSWORD: Final = "of the servers"
 SENTINEL_PASSWORD: Final = "of the sentinels"
 ACCOUNT: Final = "relay"
+DOWN_AFTER_MS: Final = 5000  # longer than a busy machine stands still: who is taken for dead is
 # What docs/sites.md tells an administrator to allow: all that workers and beat ask of a server.
 RIGHTS: Final = (
     "+ping +auth +hello +select +client|setinfo +client|setname +info +role +brpop +lpush +lrem +llen +sadd +smembers"
@@ -53,7 +54,7 @@ class Sentinels:
                 f"port {port}\nbind 127.0.0.1\ndir {self._folder}\nrequirepass \"{SENTINEL_PASSWORD}\"\n"
                 f"sentinel monitor {MASTER} 127.0.0.1 {self.servers[0]} 2\n"
                 f"sentinel auth-pass {MASTER} \"{PASSWORD}\"\nsentinel sentinel-pass \"{SENTINEL_PASSWORD}\"\n"
-                f"sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 5000\n"
+                f"sentinel down-after-milliseconds {MASTER} {DOWN_AFTER_MS}\nsentinel failover-timeout {MASTER} 5000\n"
             )  # fmt: skip
             self._run(port, [str(file), "--sentinel"])
         wait_until(self._know_each_other, "Sentinels that know each other")

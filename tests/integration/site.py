@@ -11,14 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, Row, Select, create_engine, select, text
+from sqlalchemy.pool import NullPool
 
+from relay.store.schema import lane
 from tests.integration.index import PracticeIndex
 from tests.integration.processes import Process, environment
+from tests.waiting import PATIENCE, wait_until
 
 CONTROLLER = "SE232100-0016"
 
@@ -37,13 +41,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Pace:
-    """The index's settings that tests shorten, in seconds."""
+    """The index's settings that tests shorten, in seconds.
+
+    A call's time is not short where nothing is to be learned from its end: it may take as long as a busy machine stands
+    still, or the relay rightly gives it up, and the index and its referee find it waiting together with the next one.
+    """
 
     key_spacing: float = 2
     retry_after_fault: float = 1
     retry_after_fault_max: float = 2
-    call_timeout: float = 3
+    call_timeout: float = 10
     latency: float = 0.0  # of the practice index
+    says_lone_posts_again: bool = True  # as by default; without, each change is one call, and calls can be counted
 
 
 class Site:
@@ -95,7 +104,7 @@ class Site:
         """Run `python ARGUMENTS` as the site's processes are run, to its end."""
         return subprocess.run(
             [sys.executable, *arguments], cwd=self.folder, env=environment(self.config), capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=PATIENCE, check=False,
         )  # fmt: skip
 
     def status(self) -> dict[str, Any]:
@@ -130,6 +139,28 @@ class Site:
         """Many workers share this host: none serves metrics but where the test has said on which port."""
         chosen = "worker_metrics_port" in self.config.read_text(encoding="utf-8")
         return {} if chosen else {"EI_RELAY_WORKER_METRICS_PORT": "0"}
+
+    def kill_in_a_call(self, processes: Sequence[Process]) -> None:
+        """Kill processes of which one has a call out that the relay will never know the outcome of.
+
+        They are frozen for the look that makes sure of it: on a busy machine the call may have been given up since.
+        """
+        while True:
+            self.index.order(delay=60, times=1)
+            wait_until(lambda: not self.index.orders(), self.last_words)
+            for process in processes:
+                process.freeze()
+            if self._ask(select(lane.c.id).where(lane.c.open_call.is_not(None))):
+                break
+            for process in processes:
+                process.thaw()
+        for process in processes:
+            process.kill()
+
+    def will_say_again(self) -> bool:
+        """Whether a lane will soon repeat what it has said in a call of one post, so that there is no silence yet."""
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        return any(at is not None and at < soon for (at,) in self._ask(select(lane.c.say_again_at)))
 
     # --- the booking systems' side
 
@@ -188,6 +219,12 @@ class Site:
             error.add_note(self.last_words())
         self.close()
 
+    def _ask(self, question: Select[Any]) -> Sequence[Row[Any]]:
+        """What the relay's own tables say."""
+        engine = create_engine(self.database_url, poolclass=NullPool)
+        with engine.connect() as connection:
+            return connection.execute(question).all()
+
     def _toml(self, broker_url: str) -> str:
         pace = self.pace
         lines = [
@@ -202,6 +239,7 @@ class Site:
             f'url = "{self._detour(self.index.update_url)}"',
             'logical_address = "5565594230"',
             'lone_delete_wait = "0s"',  # nor do they wait ten minutes for a delete to have company
+            "" if pace.says_lone_posts_again else "min_posts_per_call = 1",
             f'key_spacing = "{pace.key_spacing}s"',
             f'retry_after_fault = "{pace.retry_after_fault}s"',
             f'retry_after_fault_max = "{pace.retry_after_fault_max}s"',

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from relay.demo.valkey import Valkey
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.residents import TOLVAN, spellings
 from tests.integration.site import Site
-from tests.waiting import wait_until
+from tests.waiting import BUSY, least, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -51,20 +52,25 @@ def test_losing_the_brokers_content_costs_about_one_poll_interval(new_site: NewS
     book(site, "first")
     wait_until(lambda: is_indexed(site, "first"), "the site up")
 
-    # when the broker is emptied, again and again, while a booking is on its way
-    lasted = []
-    with redis.Redis(port=valkey.port) as broker:
-        for number in range(5):
-            committed = book(site, f"b-{number}")
-            time.sleep(0.3 * number)  # at another point of its way each time
-            broker.flushall()
-            wait_until(lambda number=number: is_indexed(site, f"b-{number}"), "a booking after a FLUSHALL")
-            lasted.append(time.monotonic() - committed)
+    numbers = count(1)
 
-    # then none takes longer than the two intervals it may have to wait now, and a busy machine's second; but for one,
-    # in which the machine may have stood still
+    def flushed_after(seconds: float) -> float:
+        """How long a booking takes, if the broker is emptied so many seconds after its commit."""
+        booking = f"b-{next(numbers)}"
+        committed = book(site, booking)
+        time.sleep(seconds)
+        with redis.Redis(port=valkey.port) as broker:
+            broker.flushall()
+        wait_until(lambda: is_indexed(site, booking), "a booking after a FLUSHALL")
+        return time.monotonic() - committed
+
+    # when the broker is emptied, again and again, while a booking is on its way, at another point of it each time
+    bar = 2 + 1.5  # the two intervals that it may have to wait now, and what the work itself takes
+    lasted = [least(lambda point=point: flushed_after(0.3 * point), bar) for point in range(5)]
+
+    # then it costs an interval at most
     print("seconds:", [round(s, 2) for s in lasted])
-    assert sorted(lasted)[-2] <= 2 + 1.5
+    assert max(lasted) <= bar
 
 
 @pytest.mark.parametrize("trouble", ["dies and comes back empty", "hangs"])
@@ -86,7 +92,7 @@ def test_a_broker_in_trouble_stops_the_work_for_35_seconds_at_most_after_it(
 
     # then the booking system never noticed, nobody died, and the bookings are in the index soon after
     assert statistics.median(taken) < 0.5
-    lasted = wait_until(lambda: is_indexed(site, "b-19"), "work after the broker came back", within=35 + 5)
+    lasted = wait_until(lambda: is_indexed(site, "b-19"), "work after the broker came back", within=35 + BUSY)
     print("seconds after the broker's return:", round(lasted, 1))
     assert worker.is_alive
     assert beat.is_alive

@@ -13,7 +13,7 @@ from relay.demo.valkey import Valkey
 from tests.integration.conftest import NewSite
 from tests.integration.site import Site
 from tests.integration.test_broker import book, is_indexed
-from tests.waiting import wait_until
+from tests.waiting import BUSY, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -90,7 +90,9 @@ def test_a_broker_that_refuses_for_a_while_ends_nothing(new_site: NewSite, valke
 
     # then all four work on: nobody ended, and what was booked meanwhile is in the index soon
     lasted = wait_until(
-        lambda: is_indexed(site, "meanwhile") and is_indexed(site, "after"), "work after it took messages again", 40
+        lambda: is_indexed(site, "meanwhile") and is_indexed(site, "after"),
+        "work after it took messages again",
+        35 + BUSY,
     )
     print("seconds:", round(lasted, 1))
     assert all(process.is_alive for process in (worker, beat, *late))
@@ -99,4 +101,4 @@ def test_a_broker_that_refuses_for_a_while_ends_nothing(new_site: NewSite, valke
     for process in (worker, beat):
         process.kill()
     book(site, "last")
-    wait_until(lambda: is_indexed(site, "last"), "work of those that were started meanwhile", 40)
+    wait_until(lambda: is_indexed(site, "last"), "work of those that were started meanwhile")

@@ -103,8 +103,11 @@ def test_status_tells_what_is_wrong_and_still_exits_with_0(fresh: Site) -> None:
     _run(fresh)
     fresh.index.order(answer="fault", text="VP007: Authorization missing")
     fresh.insert(TIDBOK.name, operation="remove", booking_id="b-1")
-    wait_until(lambda: not fresh.status()["ok"], "the lane blocked")
-    assert "practice:SE2321000016-84GX is blocked VP007" in fresh.status()["wrong"][0]
+    wait_until(
+        lambda: any("practice:SE2321000016-84GX is blocked VP007" in line for line in fresh.status()["wrong"]),
+        fresh.last_words,
+    )
+    assert not fresh.status()["ok"]
 
 
 def test_logs_go_to_stderr_one_json_object_a_line(running: Site) -> None:

@@ -21,12 +21,11 @@ from relay.demo.postgres import Postgres
 from tests.integration.conftest import TIDBOK
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site, insert_sql
-from tests.waiting import wait_until
+from tests.waiting import BUSY, PATIENCE, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.heavy]
 
 BACK_SECONDS: Final = 15  # from the promotion until a new booking is in the index
-BUSY: Final = 5  # seconds for which a busy machine may stand still
 UNIT: Final = "SE2321000016-1HZ3"
 
 
@@ -76,7 +75,7 @@ class BookingSystem:
 
     def stop(self) -> None:
         self.ended.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         self._engine.dispose()
 
     def _write(self) -> None:

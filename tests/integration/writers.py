@@ -18,13 +18,19 @@ LATE_BY = 4  # transactions of the same writer that begin and commit before a la
 
 
 class Writers:
-    """Writes plans, spread over `seconds`; `commits` says of each (source, row id) when it was committed."""
+    """Writes plans, spread over `seconds`; `commits` says of each (source, row id) when it was committed.
 
-    def __init__(self, site: Site, plans: Iterable[Plan], seconds: float) -> None:
+    The last batches of each writer, `held_back` of them as a share, wait until the test has seen what is to happen
+    before they are written, and calls `release`.
+    """
+
+    def __init__(self, site: Site, plans: Iterable[Plan], seconds: float, held_back: float = 0.0) -> None:
         self.commits: dict[str, dict[int, Commit]] = {}
         self.failures: list[BaseException] = []
         self.slowest = 0.0  # the longest that any insert or commit took
         self._seconds = seconds
+        self._held_back = held_back
+        self._released = threading.Event()
         self._threads = []
         for plan in plans:
             of_source = self.commits[plan.source] = {}
@@ -38,6 +44,10 @@ class Writers:
         for thread in self._threads:
             thread.start()
         return self
+
+    def release(self) -> None:
+        """Let them write what is held back, too."""
+        self._released.set()
 
     @property
     def are_writing(self) -> bool:
@@ -54,6 +64,10 @@ class Writers:
         began = time.monotonic()
         waiting: deque[tuple[int, Connection, Batch]] = deque()
         for number, batch in enumerate(batches):
+            if number == len(batches) - int(len(batches) * self._held_back):
+                stopped = time.monotonic()
+                self._released.wait()
+                began += time.monotonic() - stopped
             connection = engine.connect()
             started = time.monotonic()
             for row in batch.rows:

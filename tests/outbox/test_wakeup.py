@@ -14,9 +14,10 @@ from relay.outbox.ddl import create, ddl
 from relay.outbox.wakeup import CHANNEL, PoolerBetweenError, listening
 from tests import pgbouncer
 from tests.pgbouncer import PgBouncer
+from tests.waiting import PATIENCE
 
 ROW = "INSERT INTO ei_outbox (operation, booking_id) VALUES ('remove', 'b-1')"
-FAR, SOON = 20.0, 0.3
+FAR, SOON = float(PATIENCE), 0.3
 
 
 @pytest.fixture

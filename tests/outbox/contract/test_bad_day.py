@@ -38,9 +38,8 @@ def way(engine: Engine) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def relay(engine: Engine, way: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
-    """A relay that goes by that way, and has less patience than others."""
-    monkeypatch.setattr(database, "Bounds", partial(Bounds, connect=2, statement=2, lock=1))
+def relay(engine: Engine, way: FaultProxy, tmp_path: Path) -> Iterator[Relay]:
+    """A relay that goes by that way."""
     url = engine.url.set(host="127.0.0.1", port=way.port).render_as_string(hide_password=False)
     relay = relay_of(engine, tmp_path, outbox_url=url)
     yield relay
@@ -110,8 +109,16 @@ def test_a_way_that_is_cut_while_rows_are_read_or_marked(
     assert trouble(relay) is None
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relays have less patience than others: only where something is to be waited for in vain, since a busy machine
+    may be as slow as that."""
+    monkeypatch.setattr(database, "Bounds", partial(Bounds, connect=2, statement=2, lock=1))
+
+
 @pytest.mark.heavy
-def test_a_server_that_freezes(relay: Relay, engine: Engine, way: FaultProxy) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_freezes(engine: Engine, way: FaultProxy, relay: Relay) -> None:
     """It neither answers nor hangs up. Each try ends by itself, says so, and leaves no trace behind."""
     written(engine, "before")
     take(relay, 1)
