@@ -130,7 +130,8 @@ class Marker:
     def _piece_by_piece(self, settled: Sequence[Settled], at: datetime) -> Marked:
         written: set[int] = set()
         refused: dict[int, Exception] = {}
-        waiting, failures = deque([list(settled)]), 0
+        # the newest row by itself: where hundreds of bad ones are in front of it, it tells that not all are bad
+        waiting, failures = deque(some for some in (list(settled[:-1]), list(settled[-1:])) if some), 0
         while waiting and failures < _FAILURES:
             # the smallest group and the largest in turn: so rows that can be marked are found soon, be there many bad
             # ones in front of them or one beside each
