@@ -31,11 +31,13 @@ _SKIPS_LOCKED_SINCE: Final = {"mysql": (8, 0, 1), "mariadb": (10, 6)}
 
 
 class Marked(NamedTuple):
-    """What was written of what was to be: the ids that were left for later, since somebody holds them; and those
-    that the database refuses to have marked, each with its error."""
+    """What was not written of what was to be: the ids that were left for later, since somebody holds them; those that
+    the database refuses to have marked, each with its error; and those that it was not asked about any more, since too
+    many others had been refused."""
 
     left: frozenset[int]
     refused: Mapping[int, Exception]
+    untried: frozenset[int] = frozenset()
 
 
 class Marker:
@@ -128,7 +130,8 @@ class Marker:
     def _piece_by_piece(self, settled: Sequence[Settled], at: datetime) -> Marked:
         written: set[int] = set()
         refused: dict[int, Exception] = {}
-        waiting, failures = deque([list(settled)]), 0
+        # the newest row by itself: where hundreds of bad ones are in front of it, it tells that not all are bad
+        waiting, failures = deque(some for some in (list(settled[:-1]), list(settled[-1:])) if some), 0
         while waiting and failures < _FAILURES:
             # the smallest group and the largest in turn: so rows that can be marked are found soon, be there many bad
             # ones in front of them or one beside each
@@ -150,7 +153,8 @@ class Marker:
                     refused[some[0].row_id] = error
                 else:
                     written |= done
-        return Marked(frozenset(each.row_id for each in settled) - written - refused.keys(), refused)
+        untried = frozenset(each.row_id for some in waiting for each in some)
+        return Marked(frozenset(each.row_id for each in settled) - written - refused.keys() - untried, refused, untried)
 
     def _in_fewer_words(self, row: Settled, at: datetime) -> set[int] | None:
         """Mark a row with a shorter reason, or with none; None where that is not taken either."""

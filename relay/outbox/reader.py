@@ -46,6 +46,7 @@ WRITTEN: Final = (
 _TIMES: Final = [place for place, name in enumerate(WRITTEN) if name in TIMES]
 MOST_ASIDE: Final = 400  # rows that are passed over by their ids
 HELD_SECONDS: Final = 30.0  # for which somebody must hold a row before it is told of
+_FORGET_SECONDS: Final = 60.0  # for which such a row must not have been met to be forgotten
 _PASS_SECONDS: Final = 5.0  # for which rows that somebody holds are not read again in front of newer ones
 
 
@@ -62,6 +63,13 @@ class Questions(NamedTuple):
     unread: Select[Any]
     backlog: Select[Any]
     settled: Select[Any]
+
+
+class _Hold(NamedTuple):
+    """When a row that somebody holds was first met, and last, by the steady clock."""
+
+    since: float
+    met: float
 
 
 class OutboxReader:
@@ -93,7 +101,7 @@ class OutboxReader:
         self._after: int | None = None  # rows up to here are not read until `_back_at`: some of them are held
         self._back_at = 0.0
         self.knows_aside = False  # what other processes have set aside, or earlier ones
-        self._held: dict[int, float] = {}  # rows that somebody held when they were to be marked: since when
+        self._held: dict[int, _Hold] = {}  # rows that somebody held when they were to be marked
         self._aside: dict[int, float] = {}  # rows that cannot be marked: until when they are passed over
 
     def unread(self, limit: int) -> list[OutboxRow]:
@@ -173,7 +181,8 @@ class OutboxReader:
         Rows that somebody holds are read again some seconds later, and the rows behind them meanwhile.
         """
         marked = self._marker.mark_all(settled, at)
-        if len(marked.refused) + len(marked.left) == len(settled):  # not one was written: it may well not be the rows'
+        not_written = len(marked.refused) + len(marked.left) + len(marked.untried)
+        if not_written == len(settled):  # not one was: it may well not be the rows'
             for row_id, error in marked.refused.items():
                 if row_id not in self._aside:
                     raise error
@@ -214,11 +223,13 @@ class OutboxReader:
             if row.id not in left:
                 self._held.pop(row.id, None)
         for row_id in left:
-            self._held.setdefault(row_id, now)
+            self._held[row_id] = _Hold(self._held[row_id].since if row_id in self._held else now, now)
+        # Who was not met for a while is gone, deleted by its holder perhaps; its id may be given again.
+        self._held = {row_id: hold for row_id, hold in self._held.items() if now - hold.met < _FORGET_SECONDS}
         return {
-            row_id: timedelta(seconds=now - self._held[row_id])
+            row_id: timedelta(seconds=now - self._held[row_id].since)
             for row_id in sorted(left)
-            if now - self._held[row_id] >= HELD_SECONDS and row_id not in self._aside
+            if now - self._held[row_id].since >= HELD_SECONDS and row_id not in self._aside
         }
 
     def held_by_others(self) -> list[int]:

@@ -45,7 +45,8 @@ def follow_up(
             facts = {"source": context.name, "row": row_id, "seconds": round(since.total_seconds())}
             log.warning("another transaction holds an outbox row; its outcome is written when that ends", extra=facts)
     last = None if complete or not rows else rows[-1].id
-    over = context.reader.over(last) - refused.keys() - (marked.left if marked is not None else frozenset())
+    waits = marked.left | marked.untried if marked is not None else frozenset[int]()
+    over = context.reader.over(last) - refused.keys() - waits
     if over:
         relay.store.transact(partial(aside.forget, source=context.name, row_ids=over))
         context.reader.forget(over)

@@ -197,6 +197,30 @@ def test_a_row_that_somebody_goes_on_holding_is_named_until_it_is_let_go(
 
 
 @pytest.mark.parametrize("dialect", SERVERS, indirect=True)
+def test_a_held_row_that_its_holder_deletes_is_forgotten(
+    relay: Relay, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id may be given again, to a row that nobody has held for long."""
+    held = put(engine, **LATER | {"booking_id": "held"})
+    put(engine, **LATER | {"booking_id": "free"})
+    reader = relay.source(SOURCE).reader
+    with engine.begin() as other:
+        other.execute(text(holding(engine.dialect.name, f"id = {held}")))
+        take_all(relay)
+        assert set(reader._held) == {held}
+        other.execute(text(f"DELETE FROM ei_outbox WHERE id = {held}"))
+    reader._back_at = 0.0
+    put(engine, **LATER | {"booking_id": "next"})
+    take_all(relay)
+    assert set(reader._held) == {held}  # it may be behind what is looked at just now
+
+    monkeypatch.setattr(reading, "_FORGET_SECONDS", 0.0)
+    put(engine, **LATER | {"booking_id": "later"})
+    take_all(relay)
+    assert reader._held == {}
+
+
+@pytest.mark.parametrize("dialect", SERVERS, indirect=True)
 def test_rows_that_others_have_marked_are_not_left_for_later(engine: Engine) -> None:
     ids = [put(engine, **LATER) for _ in range(3)]
     OutboxReader(engine).settle([Settled(ids[1], "taken", None)], AT)
@@ -278,6 +302,27 @@ def test_many_rows_that_cannot_be_marked_keep_no_other_waiting(relay: Relay, eng
         relay.source(SOURCE).reader._back_at = 0.0  # some seconds later
 
     assert tally(engine) == {"taken": 50, None: 50}
+    assert trouble(relay) is None
+
+
+def test_rows_that_were_not_asked_about_any_more_are_not_taken_for_held_by_somebody(
+    relay: Relay, engine: Engine
+) -> None:
+    """After a hundred refusals a batch is given up for now: the rest comes at once, with the next."""
+    for statement in _REFUSES[engine.dialect.name]:
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+    reader = relay.source(SOURCE).reader
+    with engine.begin() as connection:
+        columns = tuple(bad := LATER | {"operation": "upsert", "booking_id": "bad"})
+        values = ", ".join(f":{name}" for name in columns)
+        connection.execute(text(f"INSERT INTO ei_outbox ({', '.join(columns)}) VALUES ({values})"), [bad] * 220)
+    for number in range(3):
+        many(engine, 20, first=20 * number)
+        for _ in range(3):
+            intake(relay, SOURCE)
+            assert (reader._after, reader._held) == (None, {})
+        assert tally(engine) == {"taken": 20 * (number + 1), None: 220}
     assert trouble(relay) is None
 
 
