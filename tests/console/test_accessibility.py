@@ -83,7 +83,7 @@ def open_all(folder: Path, pages: dict[str, tuple[str, int]]) -> list[dict[str, 
 
 def in_place(text: str, style: str, shape: str) -> str:
     """A page with its style inside, dark where that is asked for."""
-    dark = style.replace("(prefers-color-scheme: dark)", "all") if shape == "dark" else style
+    dark = style.replace("screen and (prefers-color-scheme: dark)", "all") if shape == "dark" else style
     assert shape != "dark" or dark != style
     return re.sub(r'<link rel="stylesheet"[^>]*>', lambda _: f"<style>{dark}</style>", text)
 

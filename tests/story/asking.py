@@ -9,13 +9,15 @@ from typing import Any
 from relay.flow.inquiry.found import Inquiry
 from relay.flow.inquiry.gather import gather
 from relay.language.said import SWEDISH
+from relay.store import changes
 from relay.story.story import Story, as_text, tell
-from tests.simulation.world import World
+from tests.simulation.world import SPACING, World
 
 RESIDENT = "191212121212"
 ENGLISH_WORDS = re.compile(r"\b(the|is|was|and|of|it|its|has|have|with|by|to|for|until|since|expected)\b")
 QUOTED = re.compile(r"`.*?`|/\S+|VP\d+: [^;)]*|EI\d+: [^;)]*")  # to be typed, a path, said by the index or the platform
 UNIT = "SE2321000016-1HZ5"
+MANY = 60  # bookings, more than may lose their posts at once
 LANE = "national:SE2321000016-84GX"
 
 
@@ -47,3 +49,19 @@ def last_line(world: World, booking: str = "B1") -> str:
 def ask(world: World, statement: str, *values: Any) -> list[Any]:
     """The rows of a statement on the relay's database."""
     return list(world.outbox.execute(statement, values))
+
+
+def held_removals(world: World, **said: object) -> None:
+    """A booking system writes bookings that stand in the index, and takes all of them away or changes them."""
+    for n in range(MANY):
+        book(world, f"B{n}")
+    world.settle()
+    world.advance(SPACING)
+    world.work()
+    for n in range(MANY):
+        if said:
+            book(world, f"B{n}", **said)
+        else:
+            world.write(operation="remove", booking_id=f"B{n}")
+    world.work()
+    assert [row.status for row in world.relay.store.transact(changes.every)] == ["held"]

@@ -6,29 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from relay.flow.intake import hold
-from relay.store import changes
-from tests.simulation.world import SPACING, World
-from tests.story.asking import UNIT, book, last_line, why
+from tests.simulation.world import World
+from tests.story.asking import MANY, UNIT, book, held_removals, last_line, why
 
 NewWorld = Callable[..., World]
-
-MANY = 60  # bookings, more than may lose their posts at once
-
-
-def held_removals(world: World, **said: object) -> None:
-    """A booking system writes bookings that stand in the index, and takes all of them away or changes them."""
-    for n in range(MANY):
-        book(world, f"B{n}")
-    world.settle()
-    world.advance(SPACING)
-    world.work()
-    for n in range(MANY):
-        if said:
-            book(world, f"B{n}", **said)
-        else:
-            world.write(operation="remove", booking_id=f"B{n}")
-    world.work()
-    assert [row.status for row in world.relay.store.transact(changes.every)] == ["held"]
 
 
 def test_a_removal_that_the_surge_guard_holds(world: World) -> None:
