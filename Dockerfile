@@ -34,8 +34,11 @@ RUN python -m venv --without-pip /opt/ei-relay \
 
 # hadolint ignore=DL3006
 FROM ${BASE}
-# The base's own pip goes: nobody installs anything into a relay
+# The base's own pip goes: nobody installs anything into a relay. Its standard library comes uncompiled, and nothing may
+# be written later: each command and each probe would compile hundreds of modules anew
 RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/bin/pip* \
+ && python -c "import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=2, \
+      rx=re.compile('/(test|tests|idlelib|lib2to3|ensurepip|turtledemo|site-packages|dist-packages)/'))" \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ei-relay
 COPY --from=build /opt/ei-relay /opt/ei-relay
 # LOGNAME is whom the audit log names, also where a platform gives the process another user id

@@ -49,6 +49,8 @@ def connect(url: str, pool_size: int = 5, bounds: Bounds | None = None, *, priva
         pool_pre_ping=parsed.get_backend_name() == "mssql",
         connect_args=connect_args(parsed, bounds),
         **({"isolation_level": level} if level else {}),
+        # no column of ours or theirs is read as one, and to ask for it is three statements of each new connection
+        **({"use_native_hstore": False} if parsed.get_driver_name() == "psycopg" else {}),
     )
     bound(engine, bounds)
     if private and engine.name == "sqlite" and parsed.database:

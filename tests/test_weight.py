@@ -13,7 +13,8 @@ from tests.made import CONTROLLER, SYSTEM
 
 HEAVY = (
     "alembic", "lxml", "redis", "requests", "zeep", "relay.store.schema", "psycopg", "celery", "sqlalchemy", "psutil",
-    "prometheus_client", "ctypes",
+    "prometheus_client", "ctypes", "urllib3", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.mssql",
+    "sqlalchemy.dialects.oracle",
 )  # fmt: skip
 DATABASE = {"psycopg", "relay.store.schema", "sqlalchemy", "ctypes"}
 
@@ -22,10 +23,10 @@ DATABASE = {"psycopg", "relay.store.schema", "sqlalchemy", "ctypes"}
     ("module", "needs"),
     [
         ("relay.cli.main", set()),
-        ("relay.cli.status", {*DATABASE, "prometheus_client"}),
+        ("relay.cli.status", DATABASE),  # somebody sits at a screen
         ("relay.flow.intake.step", {*DATABASE, "prometheus_client"}),
         ("relay.cli.run", {*DATABASE, "prometheus_client"}),  # until it calls an index
-        ("relay.index.client", {"lxml"}),  # and then: not zeep, but for a WSDL of one's own
+        ("relay.index.client", {"lxml", "urllib3"}),  # and then: not zeep, but for a WSDL of one's own
         ("workers", {"celery", "redis"}),  # all that beat is
         ("relay.celery_app", {"celery", "redis"}),
         ("relay.celery_app.tasks", {*DATABASE, "celery", "redis", "prometheus_client"}),

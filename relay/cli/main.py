@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 import click
 
 from relay import __version__
+from relay.longlived import loading
 
 # command: (module, attribute, the line that --help shows)
 _COMMANDS: Final = {
@@ -57,6 +57,8 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = arguments[0]
         if not name.startswith("-") and name not in _COMMANDS:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, _COMMANDS, n=1)
             context.fail(f"No such command {name!r}. " + (f"Did you mean {near[0]!r}?" if near else "See --help."))
         return super().resolve_command(context, arguments)
@@ -68,7 +70,8 @@ class _Commands(click.Group):
         if name not in _COMMANDS:
             return None
         module, attribute, _ = _COMMANDS[name]
-        command: click.Command = getattr(import_module(module), attribute)
+        with loading():
+            command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -25,8 +25,6 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine, event, make_url
 
 from relay.database import connect
-from relay.flow.delivery.load import FRESH
-from relay.flow.delivery.spool import Spool, write_down
 from relay.flow.maintenance.clockwatch import ClockWatch
 from relay.flow.publishing.policies import PolicyFiles
 from relay.flow.schedule.rounds import Rounds
@@ -43,7 +41,8 @@ from relay.store.migrate import check
 from relay.store.transaction import Clock, Store, Transaction
 from relay.surge import Guard
 
-if TYPE_CHECKING:  # zeep and lxml come with them, which only whoever calls an index needs
+if TYPE_CHECKING:  # lxml comes with the clients, which only whoever calls an index needs
+    from relay.flow.delivery.spool import Spool
     from relay.index.client import IndexClient
     from relay.index.find import Finder
 
@@ -78,7 +77,6 @@ class Relay:
         self.store = Store(self._engine(settings.database_url), clock)
         if self.store.engine.dialect.name == "postgresql":
             event.listen(self.store.engine, "connect", lambda *_: self.may_be_elsewhere.set())
-        self.spool = Spool(settings.spool_folder)
         self.troubled = {source.name for source in settings.source}  # outboxes that may be noted as not answering
         self.doubtful: set[str] = set()  # outboxes that did not answer when this process last asked
         self.identified: set[str] = set()  # sources that have noted which table they read
@@ -102,6 +100,13 @@ class Relay:
             self._readers[settings.outbox_of(source)].append(source)
         self._source_of = {LaneName(s.engagement_index, system): s.name for s in settings.source
                            for system in s.source_systems}  # fmt: skip
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Where acceptances are kept until the database has them."""
+        from relay.flow.delivery.spool import Spool  # with it comes what delivers, which a look at all does not need
+
+        return Spool(self.settings.spool_folder)
 
     @property
     def source_names(self) -> Collection[str]:
@@ -149,6 +154,8 @@ class Relay:
 
     def replay(self) -> None:
         """Write down the acceptances that the spool has kept, where that can still be done."""
+        from relay.flow.delivery.spool import write_down
+
         for answer in self.spool.kept():
             index = self.settings.engagement_index.get(LaneName.parse(answer.lane).engagement_index)
             if index is not None:
@@ -166,6 +173,8 @@ class Relay:
                 "an index has another name in the configuration; its lanes go on", extra={"was": old, "is": new}
             )
         sources.ensure(tx, self._sources)
+        from relay.flow.delivery.load import FRESH
+
         jitter = 0.5 + 0.5 * random.random()  # noqa: S311 - lanes that begin together are not to go on together
         begin = {name: index.refresh_every * FRESH * jitter for name, index in self.settings.engagement_index.items()}
         lanes.ensure(tx, self._source_of.items(), begin)

@@ -15,7 +15,6 @@ from math import ceil
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, column, select, text
-from sqlalchemy.dialects import mysql, oracle
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import Date, Numeric, Text, TypeEngine
@@ -36,14 +35,6 @@ _WORDS: Final = {
     Kind.NO_COLUMN: "a column that it names is not there",
     Kind.DENIED: "the relay's login may not read what it names: GRANT it SELECT on the view",
     Kind.SLOW: "the database gave it up, it took too long: see full_list_timeout",
-}
-_OF_MYSQL: Final[dict[int, TypeEngine[Any]]] = {7: mysql.TIMESTAMP(), 16: mysql.BIT()}  # by the protocol's numbers
-_OF_ORACLE: Final[dict[str, TypeEngine[Any]]] = {
-    "DB_TYPE_DATE": Date(),
-    "DB_TYPE_TIMESTAMP": oracle.TIMESTAMP(),
-    "DB_TYPE_TIMESTAMP_TZ": oracle.TIMESTAMP(timezone=True),
-    "DB_TYPE_TIMESTAMP_LTZ": oracle.TIMESTAMP(local_timezone=True),
-    "DB_TYPE_NUMBER": Numeric(),
 }
 
 
@@ -153,10 +144,22 @@ def _asked(connection: Connection, query: str) -> Select[Any]:
 
 
 def _kind(dialect: str, code: Any) -> TypeEngine[Any]:
+    """The type of a column, by the driver's word for it; a dialect is loaded where it is spoken."""
     if dialect in ("mysql", "mariadb"):
-        return _OF_MYSQL.get(code, Text())
+        from sqlalchemy.dialects import mysql
+
+        return {7: mysql.TIMESTAMP(), 16: mysql.BIT()}.get(code, Text())  # by the protocol's numbers
     if dialect == "oracle":
-        return _OF_ORACLE.get(str(getattr(code, "name", "")), Text())
+        from sqlalchemy.dialects import oracle
+
+        kinds: dict[str, TypeEngine[Any]] = {
+            "DB_TYPE_DATE": Date(),
+            "DB_TYPE_TIMESTAMP": oracle.TIMESTAMP(),
+            "DB_TYPE_TIMESTAMP_TZ": oracle.TIMESTAMP(timezone=True),
+            "DB_TYPE_TIMESTAMP_LTZ": oracle.TIMESTAMP(local_timezone=True),
+            "DB_TYPE_NUMBER": Numeric(),
+        }
+        return kinds.get(str(getattr(code, "name", "")), Text())
     return Text()
 
 

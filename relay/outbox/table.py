@@ -3,6 +3,8 @@
 The table refuses nothing but a missing operation or booking_id: a relay must never be able to make a booking
 fail. So there is no check, no foreign key, no unique index but the primary key, and every text column is
 wider than what intake accepts.
+
+A dialect is imported where its own types are asked for: each is a megabyte or two of every process.
 """
 
 from __future__ import annotations
@@ -34,7 +36,6 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects import mssql, mysql, oracle
 from sqlalchemy.types import TypeEngine
 
 Q = TypeVar("Q", bound=Select[Any])
@@ -52,38 +53,48 @@ def outbox_table(name: str = DEFAULT_NAME, dialect: str = "postgresql") -> Table
         plain,
         MetaData(),
         Column("id", _bigint(), Identity(always=False), primary_key=True),
-        Column("event_id", _words()),
-        Column("operation", _words(), nullable=False),
-        Column("booking_id", _words(), nullable=False),
+        Column("event_id", _words(dialect)),
+        Column("operation", _words(dialect), nullable=False),
+        Column("booking_id", _words(dialect), nullable=False),
         Column("version", BigInteger),
-        Column("source_system", _words()),
-        Column("resident_id", _words()),
-        Column("care_unit", _words()),
-        Column("kind", _words(), server_default=text("('booking')" if dialect in MYSQL else "'booking'")),
-        Column("starts_at", _wall_time()),
-        Column("invited_on", Date().with_variant(Text(), "sqlite").with_variant(mssql.DATE(), "mssql")),
-        Column("valid_until", _wall_time()),
-        Column("presentable", Boolean().with_variant(Numeric(1), "oracle"), server_default=_true(dialect)),
-        Column("data_controller", _words()),
-        Column("created_at", _instant(), server_default=_now(dialect)),
-        Column("relayed_at", _instant()),
-        Column("outcome", _outcome()),
-        Column("outcome_reason", String(500).with_variant(Unicode(500), "mssql")),
+        Column("source_system", _words(dialect)),
+        Column("resident_id", _words(dialect)),
+        Column("care_unit", _words(dialect)),
+        Column("kind", _words(dialect), server_default=text("('booking')" if dialect in MYSQL else "'booking'")),
+        Column("starts_at", _wall_time(dialect)),
+        Column("invited_on", _date(dialect)),
+        Column("valid_until", _wall_time(dialect)),
+        Column("presentable", Numeric(1) if dialect == "oracle" else Boolean(), server_default=_true(dialect)),
+        Column("data_controller", _words(dialect)),
+        Column("created_at", _instant(dialect), server_default=_now(dialect)),
+        Column("relayed_at", _instant(dialect)),
+        Column("outcome", _outcome(dialect)),
+        Column("outcome_reason", Unicode(500) if dialect == "mssql" else String(500)),
         schema=schema or None,
-        mysql_engine="InnoDB",  # a booking that is rolled back takes its row with it
-        mariadb_engine="InnoDB",
-        mysql_default_charset="utf8mb4",  # the server's own may lack å, and then the booking fails
-        mariadb_default_charset="utf8mb4",
-        postgresql_with={"fillfactor": 50},  # each row is written twice, and its outcome beside it costs less
-        sqlite_autoincrement=True,  # ids are never given twice, also after old rows are deleted
+        **_options(dialect),
     )
     _index_event_ids(table, dialect)
     if dialect in ("postgresql", "sqlite"):
         unread = table.c.outcome.is_(None)
-        Index(f"{plain}_unread", table.c.id, postgresql_where=unread, sqlite_where=unread)
+        where: dict[str, Any] = {f"{dialect}_where": unread}
+        Index(f"{plain}_unread", table.c.id, **where)
     else:
         Index(f"{plain}_unread", table.c.outcome, table.c.id)
     return table
+
+
+def _options(dialect: str) -> dict[str, Any]:
+    """What a database is told beside the columns. Options of others would load their dialects too."""
+    match dialect:
+        case "postgresql":  # each row is written twice, and its outcome beside it costs less
+            return {"postgresql_with": {"fillfactor": 50}}
+        case "sqlite":  # ids are never given twice, also after old rows are deleted
+            return {"sqlite_autoincrement": True}
+        case "mysql" | "mariadb":  # a booking that is rolled back takes its row with it; and the server's own character
+            # set may lack å, and then the booking fails
+            return {f"{dialect}_engine": "InnoDB", f"{dialect}_default_charset": "utf8mb4"}
+        case _:
+            return {}
 
 
 def _index_event_ids(table: Table, dialect: str) -> None:
@@ -94,14 +105,19 @@ def _index_event_ids(table: Table, dialect: str) -> None:
     computed beginning would refuse writers whose session has QUOTED_IDENTIFIER or the like off (error 1934), as those
     of SQL Agent and sqlcmd have: a booking would fail by our doing.
     """
-    name, column, beginning = f"{table.name}_event_id", table.c.event_id, {"event_id": PREFIX}
+    name, column = f"{table.name}_event_id", table.c.event_id
     match dialect:
         case "mssql":
             Index(name, table.c.id, mssql_include=["event_id"])
         case "oracle":
             Index(name, beginning_of(column))
+        case "mysql" | "mariadb":
+            beginning: dict[str, Any] = {f"{dialect}_length": {"event_id": PREFIX}}
+            Index(name, column, **beginning)
+        case "postgresql":
+            Index(name, column, postgresql_using="hash")
         case _:
-            Index(name, column, postgresql_using="hash", mysql_length=beginning, mariadb_length=beginning)
+            Index(name, column)
 
 
 def beginning_of(column: ColumnElement[str]) -> ColumnElement[str]:
@@ -129,63 +145,102 @@ def instant_as_written(at: datetime, dialect: str) -> object:
 def instant_given(dialect: str, name: str = "at") -> ColumnElement[Any]:
     """The parameter that takes it. SQL Server is told its type: it cannot make a DATETIME, which a vendor's own column
     may be, of the text that drivers hand over."""
-    return _told(bindparam(name, type_=_instant()), dialect)
+    return _told(bindparam(name, type_=_instant(dialect)), dialect)
 
 
 def instant_said(at: datetime, dialect: str) -> ColumnElement[Any]:
     """The time itself, as a parameter of the same kind."""
-    return _told(bindparam(None, instant_as_written(at, dialect), type_=_instant()), dialect)
+    return _told(bindparam(None, instant_as_written(at, dialect), type_=_instant(dialect)), dialect)
 
 
 def _told(given: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
-    return cast(given, mssql.DATETIMEOFFSET) if dialect == "mssql" else given
+    return cast(given, _instant(dialect)) if dialect == "mssql" else given
 
 
-def _words() -> TypeEngine[str]:
+def _words(dialect: str) -> TypeEngine[str]:
     """Text wide enough that no booking fails on it. Oracle's ends at 4000 bytes, or 32767 where its MAX_STRING_SIZE is
     EXTENDED and the column is made as wide; a CLOB could neither be compared nor indexed."""
-    return (
-        String(255)
-        .with_variant(Text(), "postgresql", "sqlite", "mysql", "mariadb")
-        .with_variant(Unicode(), "mssql")
-        .with_variant(oracle.VARCHAR2(4000), "oracle")
-    )
+    match dialect:
+        case "mssql":
+            return Unicode()
+        case "oracle":
+            from sqlalchemy.dialects import oracle
+
+            return oracle.VARCHAR2(4000)
+        case _:
+            return Text()
 
 
-def _outcome() -> TypeEngine[str]:
+def _outcome(dialect: str) -> TypeEngine[str]:
     """The relay's own word, in an index that has it whole."""
-    return (
-        String(255)
-        .with_variant(Text(), "postgresql", "sqlite")
-        .with_variant(String(700), "mysql", "mariadb")
-        .with_variant(Unicode(400), "mssql")
-        .with_variant(oracle.VARCHAR2(1000), "oracle")
-    )
+    match dialect:
+        case "mysql" | "mariadb":
+            return String(700)
+        case "mssql":
+            return Unicode(400)
+        case "oracle":
+            from sqlalchemy.dialects import oracle
+
+            return oracle.VARCHAR2(1000)
+        case _:
+            return Text()
 
 
 def _bigint() -> TypeEngine[int]:
     return BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by an INTEGER key only
 
 
-def _wall_time() -> TypeEngine[Any]:
+def _wall_time(dialect: str) -> TypeEngine[Any]:
     """Swedish wall-clock time without a zone; ISO text on SQLite."""
-    return (
-        DateTime()
-        .with_variant(Text(), "sqlite")
-        .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-        .with_variant(mssql.DATETIME2, "mssql")
-        .with_variant(oracle.TIMESTAMP(), "oracle")
-    )
+    match dialect:
+        case "sqlite":
+            return Text()
+        case "mysql" | "mariadb":
+            from sqlalchemy.dialects import mysql
+
+            return mysql.DATETIME(fsp=6)
+        case "mssql":
+            from sqlalchemy.dialects import mssql
+
+            return mssql.DATETIME2()  # type: ignore[no-untyped-call]
+        case "oracle":
+            from sqlalchemy.dialects import oracle
+
+            return oracle.TIMESTAMP()
+        case _:
+            return DateTime()
 
 
-def _instant() -> TypeEngine[Any]:
-    return (
-        DateTime(timezone=True)
-        .with_variant(Text(), "sqlite")
-        .with_variant(mysql.TIMESTAMP(fsp=6), "mysql", "mariadb")
-        .with_variant(mssql.DATETIMEOFFSET, "mssql")
-        .with_variant(oracle.TIMESTAMP(timezone=True), "oracle")
-    )
+def _instant(dialect: str) -> TypeEngine[Any]:
+    match dialect:
+        case "sqlite":
+            return Text()
+        case "mysql" | "mariadb":
+            from sqlalchemy.dialects import mysql
+
+            return mysql.TIMESTAMP(fsp=6)
+        case "mssql":
+            from sqlalchemy.dialects import mssql
+
+            return mssql.DATETIMEOFFSET()  # type: ignore[no-untyped-call]
+        case "oracle":
+            from sqlalchemy.dialects import oracle
+
+            return oracle.TIMESTAMP(timezone=True)
+        case _:
+            return DateTime(timezone=True)
+
+
+def _date(dialect: str) -> TypeEngine[Any]:
+    match dialect:
+        case "sqlite":
+            return Text()
+        case "mssql":
+            from sqlalchemy.dialects import mssql
+
+            return mssql.DATE()
+        case _:
+            return Date()
 
 
 def _true(dialect: str) -> TextClause:

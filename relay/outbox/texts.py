@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Text, case, cast, func, literal_column, type_coerce
-from sqlalchemy.dialects import mysql, oracle
 from sqlalchemy.types import TIMESTAMP, Date, DateTime, Numeric, TypeEngine
 
 from relay.change import READ_AT_MOST
@@ -84,15 +83,19 @@ def _sqlite(column: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def _mysql(column: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[str]:
-    if isinstance(kind, mysql.BIT):  # as some frameworks keep booleans; its text would be an unprintable byte
+    from sqlalchemy.dialects.mysql import BIT, TIMESTAMP  # a megabyte, which only such an outbox costs
+
+    if isinstance(kind, BIT):  # as some frameworks keep booleans; its text would be an unprintable byte
         return cast(type_coerce(column, Integer) + literal_column("0"), Text())
     text = func.left(cast(column, Text()), _MOST, type_=Text())  # rendered as CHAR there
-    if isinstance(kind, mysql.TIMESTAMP):  # an instant, shown in the zone of our session, which is UTC
+    if isinstance(kind, TIMESTAMP):  # an instant, shown in the zone of our session, which is UTC
         return func.concat(text, literal_column("'+00:00'"))
     return text
 
 
 def _oracle(column: ColumnElement[Any], kind: TypeEngine[Any], name: str) -> ColumnElement[str]:
+    from sqlalchemy.dialects import oracle  # as above
+
     if isinstance(kind, Numeric | Integer):
         return func.to_char(column)
     if not isinstance(kind, DateTime | Date):

@@ -16,8 +16,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from relay.database import connect
 from relay.flow.relay import endpoint_of
 from relay.index.endpoint import Endpoint
-from relay.index.transport import NoAnswerError
-from relay.index.trial import try_index
 from relay.listing import ListingError
 from relay.outbox.full_list import in_words, see_columns
 from relay.outbox.identity import identity
@@ -202,6 +200,9 @@ def _refuse_absent_sqlite_file(url: str) -> None:
 
 
 def _index(label: str, endpoint: Endpoint) -> Trial:
+    from relay.index.transport import NoAnswerError  # what makes a call comes with it, which nobody else here needs
+    from relay.index.trial import try_index
+
     trial = Trial()
     try:
         try_index(endpoint, trial, SECONDS)

@@ -36,3 +36,10 @@ def test_the_base_is_pinned_by_tag() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^ARG BASE=(python:3\.\d+-slim-\w+)$", text, re.MULTILINE)
     assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE}"}
+
+
+def test_what_may_write_nothing_has_its_standard_library_compiled() -> None:
+    # The official images come without; each command would compile it anew, which takes as long as all else that it does
+    last = (ROOT / "Dockerfile").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    assert "PYTHONDONTWRITEBYTECODE=1" in last
+    assert "compileall.compile_dir(sysconfig.get_path('stdlib')" in last
