@@ -27,7 +27,8 @@ from relay.index.certificate import validity
 from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.sessions import Bounds
-from relay.settings import Settings
+from relay.settings import EngagementIndex, Settings
+from relay.settings.files import key_password
 from relay.store import aside, changes, figures, overview, workers
 from relay.store import rejected as rejections
 from relay.store.figures import Indexed
@@ -97,7 +98,7 @@ def look(loaded: Settings) -> Standing:
                 broker=broker.result(),
                 workers=[_worker(row, now) for row in processes],
                 certificates=[
-                    _certificate(name, str(index.client_certificate))
+                    _certificate(name, index)
                     for name, index in loaded.engagement_index.items()
                     if index.client_certificate is not None
                 ],
@@ -203,8 +204,9 @@ def _broker(loaded: Settings) -> Facts | None:
     return {"ok": seen.ok, "text": seen.text}
 
 
-def _certificate(index: str, path: str) -> Facts:
+def _certificate(name: str, index: EngagementIndex) -> Facts:
     try:
-        return {"index": index, "ends_at": validity(path).not_after, "error": None}
+        ends_at = validity(str(index.client_certificate), key_password(index)).not_after
+        return {"index": name, "ends_at": ends_at, "error": None}
     except (OSError, ValueError) as error:
-        return {"index": index, "ends_at": None, "error": getattr(error, "strerror", None) or str(error)}
+        return {"index": name, "ends_at": None, "error": getattr(error, "strerror", None) or str(error)}
