@@ -19,8 +19,8 @@ ARG BASE=python:3.13-slim-trixie
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
 WORKDIR /src
-# The web page, and drivers for outboxes elsewhere than in PostgreSQL: mysql, oracle (mssql needs Microsoft's own ODBC driver too)
-ARG EXTRAS=mysql,console
+# The web page, certificates in PKCS#12, and drivers for outboxes elsewhere than in PostgreSQL: mysql, oracle (mssql needs Microsoft's own ODBC driver too)
+ARG EXTRAS=mysql,pkcs12,console
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_CONSTRAINT=/src/constraints.txt \

@@ -1,5 +1,5 @@
 """What is to be said of client certificates: one that ends soon, has ended, is not valid yet, is not for clients, or
-stands in its file without its issuers."""
+stands in its file without its issuers; or one for another HSA-id than was ordered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
-from relay.index.certificate import is_for_clients, stands_alone, validity
+from relay.index.certificate import hsa_id, is_for_clients, stands_alone, validity
 from relay.report.health import CERTIFICATE_ENDS
 from relay.settings import Finding, Settings
+from relay.settings.files import key_password
 from relay.settings.finding import show
 
 
@@ -20,7 +21,8 @@ def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
         if index.client_certificate is None:
             continue
         try:
-            valid = validity(str(index.client_certificate))
+            password = key_password(index)
+            valid = validity(str(index.client_certificate), password)
         except (OSError, ValueError):
             continue
         path, bundle = str(index.client_certificate), str(index.ca_bundle or "")
@@ -35,9 +37,14 @@ def warnings(settings: Settings, now: datetime) -> Iterator[Finding]:
             days = (valid.not_after - now).days
             yield Finding(key, shown, f"it ends on {valid.not_after:%Y-%m-%d}, in {days} days: renew it")
         with suppress(OSError, ValueError):
-            if not is_for_clients(path):
+            if not is_for_clients(path, password):
                 yield Finding(key, shown, "it lacks clientAuth in its extended key usage: order one for clients")
-            if stands_alone(path, bundle):
+            named = hsa_id(path, password)
+            if index.client_hsa_id and named.upper() != index.client_hsa_id.upper():
+                said = f"is for {named}" if named else "has no serialNumber"
+                ordered = f"client_hsa_id says {index.client_hsa_id}: the platform may not know us by it"
+                yield Finding(key, shown, f"it {said}, and {ordered}")
+            if stands_alone(path, bundle, password):
                 yield Finding(
                     key, shown, "its issuer's certificate is not in the file: put the whole chain there, the leaf first"
                 )

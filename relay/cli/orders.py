@@ -18,7 +18,8 @@ from relay.onboarding import units as of_units
 from relay.onboarding.gate import doubts
 from relay.onboarding.letter import Letter, as_csv, lacking, message, preview
 from relay.onboarding.steps import ORDERED, entry_of, missing_units
-from relay.settings import ALL, Region, Settings, Source
+from relay.settings import ALL, EngagementIndex, Region, Settings, Source
+from relay.settings.files import key_password
 from relay.store import audit
 from relay.store import onboarding as said_of
 from relay.store.transaction import Transaction
@@ -114,9 +115,7 @@ def ntjp(only: str, file: Path | None) -> None:
         click.echo(f"not before these care units are activated in 1177 production: {', '.join(missing)}", err=True)
         raise SystemExit(1)
     index = loaded.engagement_index[source.engagement_index]
-    letter = of_ntjp.order(
-        loaded.environment, source, index, loaded.region, sorted(facts.units), _subject(index.client_certificate)
-    )
+    letter = of_ntjp.order(loaded.environment, source, index, loaded.region, sorted(facts.units), _subject(index))
     _deliver(loaded, source, process.NTJP_ORDER, letter, file, sorted(facts.units))
 
 
@@ -160,8 +159,8 @@ def _last_order(loaded: Settings, source: Source, step: str) -> said_of.Entry | 
     return entry_of(said_so_far, loaded.environment, source.name, f"{step} document")
 
 
-def _subject(certificate: Path | None) -> str | None:
+def _subject(index: EngagementIndex) -> str | None:
     try:
-        return subject(str(certificate)) if certificate is not None else None
+        return subject(str(index.client_certificate), key_password(index)) if index.client_certificate else None
     except (OSError, ValueError):
         return None

@@ -14,6 +14,8 @@ from relay.exporter.round import Round
 from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
 from relay.index.certificate import validity
+from relay.settings import EngagementIndex
+from relay.settings.files import key_password
 from relay.store import aside, changes, figures, notes, restores, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
@@ -61,7 +63,7 @@ class Looks:
         self.listed = [source.name for source in relay.settings.source if source.full_list_query]
         self.broker = Round("the broker", broker, seconds) if broker is not None else None
         self.certificates = {
-            name: Round(f"the client certificate of {name}", _expiry_of(str(index.client_certificate)), 60.0)
+            name: Round(f"the client certificate of {name}", _expiry_of(index), 60.0)
             for name, index in relay.settings.engagement_index.items()
             if index.client_certificate is not None
         }
@@ -112,5 +114,5 @@ def _figures(tx: Transaction) -> DatabaseFigures:
     )
 
 
-def _expiry_of(path: str) -> Callable[[], datetime]:
-    return lambda: validity(path).not_after
+def _expiry_of(index: EngagementIndex) -> Callable[[], datetime]:
+    return lambda: validity(str(index.client_certificate), key_password(index)).not_after

@@ -319,6 +319,7 @@ def endpoint_of(index: EngagementIndex) -> Endpoint:
         client_certificate=_path(index.client_certificate),
         client_key=_path(index.client_key),
         client_key_password=index.client_key_password.get_secret_value() or None,
+        client_key_password_file=_path(index.client_key_password_file),
         ca_bundle=_path(index.ca_bundle),
         proxy=index.proxy,
         original_consumer=index.original_consumer,

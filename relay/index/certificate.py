@@ -1,4 +1,4 @@
-"""When a certificate is valid, for whom and for what: read from its file with the standard library alone.
+"""When a certificate is valid, for whom and for what: read from its file, PEM or PKCS#12 (`relay.keyfiles`).
 
 The standard library shows a certificate's dates only for a peer's, so the few bytes of DER that hold them are
 walked here: Certificate → tbsCertificate → issuer, validity, subject, extensions (RFC 5280, 4.1).
@@ -11,6 +11,8 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from relay.keyfiles import certificates
 
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _VERSION: Final = 0xA0  # [0] EXPLICIT, left out in version 1
@@ -30,39 +32,41 @@ class Validity(NamedTuple):
     not_after: datetime
 
 
-def validity(path: str) -> Validity:
-    """The validity of the first certificate in a PEM file.
+def validity(path: str, password: str = "") -> Validity:
+    """The validity of the first certificate in a file; the password is for PKCS#12.
 
-    Raises OSError when the file cannot be read, ValueError when it holds no certificate.
+    Raises OSError when the file cannot be read, ValueError when it holds no certificate or cannot be opened.
     """
-    _serial, _algorithm, _issuer, (_, dates), *_ = _fields(path)
+    _serial, _algorithm, _issuer, (_, dates), *_ = _fields(path, password)
     try:
         return Validity(*map(_moment, _inside(dates)))
     except (IndexError, TypeError, ValueError):
         raise ValueError("The file's first certificate cannot be read") from None
 
 
-def subject(path: str) -> str:
+def subject(path: str, password: str = "") -> str:
     """Who a certificate is for: its serialNumber, where a function certificate has its HSA-id, and its common name.
 
     Raises as `validity` does.
     """
-    _serial, _algorithm, _issuer, _validity, (_, name), *_ = _fields(path)
-    try:
-        pairs = [_inside(pair) for _, attributes in _inside(name) for _, pair in _inside(attributes)]
-        said = {kind: value.decode("utf-8", "replace") for (_, kind), (_, value), *_ in pairs}
-    except (IndexError, ValueError):
-        raise ValueError("The file's first certificate cannot be read") from None
+    _serial, _algorithm, _issuer, _validity, (_, name), *_ = _fields(path, password)
+    said = _said(name)
     return ", ".join(said[kind] for kind in (_SERIAL_NUMBER, _COMMON_NAME) if kind in said)
 
 
-def is_for_clients(path: str) -> bool:
+def hsa_id(path: str, password: str = "") -> str:
+    """The subject's serialNumber, where a function certificate has its HSA-id; else empty. Raises as `validity`."""
+    _serial, _algorithm, _issuer, _validity, (_, name), *_ = _fields(path, password)
+    return _said(name).get(_SERIAL_NUMBER, "")
+
+
+def is_for_clients(path: str, password: str = "") -> bool:
     """Whether the first certificate may be shown by a client: its extended key usage, where it has one, says so.
 
     Raises as `validity` does.
     """
     try:
-        for _, extensions in (field for field in _fields(path)[_LEAST_FIELDS:] if field[0] == _EXTENSIONS):
+        for _, extensions in (field for field in _fields(path, password)[_LEAST_FIELDS:] if field[0] == _EXTENSIONS):
             for _, extension in _inside(_inside(extensions)[0][1]):
                 (_, kind), *_critical, (_, value) = _inside(extension)
                 if kind == _EXTENDED_KEY_USAGE:
@@ -72,11 +76,11 @@ def is_for_clients(path: str) -> bool:
     return True
 
 
-def stands_alone(path: str, trusted: str = "") -> bool:
+def stands_alone(path: str, trusted: str = "", password: str = "") -> bool:
     """Whether the file has a certificate without its issuer's, which is also none of the roots in the file `trusted`: a
     peer that has only the root cannot verify it. Raises as `validity` does.
     """
-    own = [_names(found) for found in _pems(path)]
+    own = [_names(found) for found in _pems(path, password)]
     if not own:
         raise ValueError("The file holds no certificate in PEM format")
     known = {subject for issuer, subject in own[1:]}
@@ -86,19 +90,28 @@ def stands_alone(path: str, trusted: str = "") -> bool:
     return issuer != subject and issuer not in known
 
 
+def _said(name: bytes) -> dict[bytes, str]:
+    """What a name says, by the kinds of its parts."""
+    try:
+        pairs = [_inside(pair) for _, attributes in _inside(name) for _, pair in _inside(attributes)]
+        return {kind: value.decode("utf-8", "replace") for (_, kind), (_, value), *_ in pairs}
+    except (IndexError, ValueError):
+        raise ValueError("The file's first certificate cannot be read") from None
+
+
 def _names(pem: str) -> tuple[bytes, bytes]:
     """Issuer and subject."""
     _serial, _algorithm, (_, issuer), _validity, (_, subject), *_ = _fields_of(pem)
     return issuer, subject
 
 
-def _pems(path: str) -> list[str]:
-    return _PEM.findall(Path(path).read_text(encoding="latin-1"))
+def _pems(path: str, password: str = "") -> list[str]:
+    return _PEM.findall(certificates(path, password))
 
 
-def _fields(path: str) -> list[tuple[int, bytes]]:
+def _fields(path: str, password: str) -> list[tuple[int, bytes]]:
     """The fields of the first certificate, from its serial number on."""
-    found = _PEM.search(Path(path).read_text(encoding="latin-1"))
+    found = _PEM.search(certificates(path, password))
     if found is None:
         raise ValueError("The file holds no certificate in PEM format")
     return _fields_of(found.group())

@@ -14,9 +14,10 @@ class Endpoint:
 
     url: str  # http:// or https://
     logical_address: str  # names the index, not a care unit
-    client_certificate: str = ""  # PEM, the leaf first
+    client_certificate: str = ""  # PEM, the leaf first; or PKCS#12, with its key
     client_key: str = ""  # PEM; none: the key is in the certificate's file
     client_key_password: str | None = field(default=None, repr=False)
+    client_key_password_file: str = ""  # the same in a file, read again when it changes
     ca_bundle: str = ""  # PEM file or hashed directory; none: the system's
     proxy: str = field(default="", repr=False)  # http://[user:password@]host:port
     original_consumer: str = ""  # HSA-id, sent in a header if set

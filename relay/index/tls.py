@@ -13,6 +13,7 @@ from typing import Final
 
 from relay.index.certificate import Validity, validity
 from relay.index.endpoint import Endpoint
+from relay.keyfiles import is_pkcs12, load, password_now
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -65,7 +66,7 @@ class Credentials:
     def __init__(self, endpoint: Endpoint) -> None:
         self._certificate = endpoint.client_certificate
         self._key = endpoint.client_key
-        self._password = endpoint.client_key_password
+        self._password, self._password_file = endpoint.client_key_password or "", endpoint.client_key_password_file
         self._ca = endpoint.ca_bundle
 
     def stamp(self) -> Stamp:
@@ -91,15 +92,16 @@ class Credentials:
         self._trust(context)
         if not self._certificate:
             return context, None
+        password = self._password_now()
         try:
-            dates = validity(self._certificate)
+            dates = validity(self._certificate, password)
         except OSError as error:
             raise CertificateError(
                 f"The client certificate {self._certificate} cannot be read: {error.strerror}"
             ) from None
         except ValueError as error:
             raise CertificateError(f"The client certificate {self._certificate}: {error}") from None
-        self._identify(context)
+        self._identify(context, password)
         return context, dates
 
     def check(self, dates: Validity | None, now: datetime | None = None) -> None:
@@ -115,8 +117,23 @@ class Credentials:
             )
 
     def _files(self) -> dict[str, str]:
-        named = {"client certificate": self._certificate, "client key": self._key, "CA bundle": self._ca}
+        named = {
+            "client certificate": self._certificate,
+            "client key": self._key,
+            "client key's password file": self._password_file,
+            "CA bundle": self._ca,
+        }
         return {name: path for name, path in named.items() if path}
+
+    def _password_now(self) -> str:
+        try:
+            return password_now(self._password, self._password_file)
+        except OSError as error:
+            raise CertificateError(
+                f"The client key's password file {self._password_file} cannot be read: {error.strerror}"
+            ) from None
+        except ValueError as error:
+            raise CertificateError(f"The client key: {error}") from None
 
     def _trust(self, context: ssl.SSLContext) -> None:
         if not self._ca:
@@ -132,13 +149,16 @@ class Credentials:
         except OSError as error:
             raise CertificateError(f"The CA bundle {self._ca} cannot be read: {error.strerror}") from None
 
-    def _identify(self, context: ssl.SSLContext) -> None:
+    def _identify(self, context: ssl.SSLContext, password: str) -> None:
         key = self._key or self._certificate
-        # Always a password, or OpenSSL would ask for one on the terminal and the call would hang.
         try:
-            context.load_cert_chain(self._certificate, key, password=self._password or "")
+            load(context, self._certificate, key, password)
+        except ValueError as error:
+            raise CertificateError(f"The client certificate {self._certificate}: {error}") from None
         except ssl.SSLError as error:
-            if error.reason == "KEY_VALUES_MISMATCH":
+            if is_pkcs12(key):
+                reason = "is PKCS#12, which has the certificate too: let client_certificate name it"
+            elif error.reason == "KEY_VALUES_MISMATCH":
                 reason = f"does not belong to the certificate {self._certificate}"
             elif "ENCRYPTED" in Path(key).read_text(encoding="latin-1"):
                 reason = "cannot be decrypted: its password is missing or wrong"

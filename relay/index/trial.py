@@ -13,6 +13,7 @@ from typing import Final
 from relay.index.certificate import is_for_clients, subject
 from relay.index.endpoint import Endpoint
 from relay.index.transport import NoAnswerError, Transport
+from relay.keyfiles import password_now
 from relay.settings.trial import Trial
 
 REFUSAL_SECONDS: Final = 2.0  # some servers ask others about a certificate before they refuse it
@@ -68,8 +69,9 @@ def _certificate(endpoint: Endpoint, trial: Trial) -> None:
     """Who we are by our certificate, and whether anybody can take it for that. Files that cannot be read say so later,
     as they do in a call."""
     try:
-        trial.account = subject(endpoint.client_certificate)
-        if not is_for_clients(endpoint.client_certificate):
+        password = password_now(endpoint.client_key_password or "", endpoint.client_key_password_file)
+        trial.account = subject(endpoint.client_certificate, password)
+        if not is_for_clients(endpoint.client_certificate, password):
             trial.wrong.append(
                 f"the client certificate {endpoint.client_certificate} lacks clientAuth in its extended key usage, so "
                 "whoever we call refuses it: order one for clients (a function certificate), and set client_certificate"

@@ -10,6 +10,7 @@ from relay.index.certificate import validity
 from relay.onboarding.gate import Observed
 from relay.onboarding.steps import Facts
 from relay.settings import ALL, Settings, Source
+from relay.settings.files import key_password
 from relay.store import changes, evidence, figures, onboarding, overview
 from relay.store.selection import WINDOW
 from relay.store.transaction import Store, Transaction
@@ -76,10 +77,10 @@ def observed(tx: Transaction, settings: Settings, source: Source) -> Observed:
 
 def _certificate_ends(settings: Settings, source: Source) -> datetime | None:
     """When the index's client certificate ends; the past where its file cannot be read."""
-    file = settings.engagement_index[source.engagement_index].client_certificate
-    if file is None:
+    index = settings.engagement_index[source.engagement_index]
+    if index.client_certificate is None:
         return None
     try:
-        return validity(str(file)).not_after
+        return validity(str(index.client_certificate), key_password(index)).not_after
     except (OSError, ValueError):
         return datetime.now(UTC) - timedelta(seconds=1)

@@ -24,7 +24,8 @@ from relay.report.facts import change_facts, is_alive, lane_facts, list_facts, v
 from relay.report.health import Facts, HealthSummary
 from relay.report.probe import ping_broker, verdict
 from relay.sessions import Bounds
-from relay.settings import Settings
+from relay.settings import EngagementIndex, Settings
+from relay.settings.files import key_password
 from relay.store import aside, changes, figures, notes, overview, verification, workers
 from relay.store import rejected as rejections
 from relay.store.figures import Indexed
@@ -104,7 +105,7 @@ def look_again(store: Store, outboxes: Relay) -> HealthSummary:
             broker=broker.result(),
             workers=[_worker(row, now) for row in processes],
             certificates=[
-                _certificate(name, str(index.client_certificate))
+                _certificate(name, index)
                 for name, index in loaded.engagement_index.items()
                 if index.client_certificate is not None
             ],
@@ -216,8 +217,9 @@ def _broker(loaded: Settings) -> Facts | None:
     return {"ok": seen.ok, "text": seen.text}
 
 
-def _certificate(index: str, path: str) -> Facts:
+def _certificate(name: str, index: EngagementIndex) -> Facts:
     try:
-        return {"index": index, "ends_at": validity(path).not_after, "error": None}
+        ends_at = validity(str(index.client_certificate), key_password(index)).not_after
+        return {"index": name, "ends_at": ends_at, "error": None}
     except (OSError, ValueError) as error:
-        return {"index": index, "ends_at": None, "error": getattr(error, "strerror", None) or str(error)}
+        return {"index": name, "ends_at": None, "error": getattr(error, "strerror", None) or str(error)}

@@ -7,10 +7,11 @@
 from relay.settings.check import parse
 from relay.settings.console import Console
 from relay.settings.duration import format_duration, parse_duration
+from relay.settings.engagement_index import EngagementIndex
 from relay.settings.finding import Finding, SettingsError
 from relay.settings.kinds import ALL, parse_table_name
 from relay.settings.load import load
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import Region, Retention, Settings, Source
 from relay.settings.surge import SurgeGuard
 
 __all__ = [

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from relay.settings.duration import format_duration
+from relay.settings.engagement_index import LONGEST_HOLD, EngagementIndex
 from relay.settings.finding import Finding, show
-from relay.settings.model import LONGEST_HOLD, EngagementIndex, Settings
+from relay.settings.model import Settings
 from relay.settings.outboxes import Place
 
 _MOST_POSTS = 1000

@@ -13,8 +13,9 @@ from pydantic_core import ErrorDetails
 
 from relay.settings.advice import advise
 from relay.settings.console import Console
+from relay.settings.engagement_index import EngagementIndex
 from relay.settings.finding import HIDDEN, MISSING, Finding, SettingsError, show
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import Region, Retention, Settings, Source
 from relay.settings.relations import mistakes_between_tables, source_key
 from relay.settings.surge import SurgeGuard
 

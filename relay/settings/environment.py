@@ -23,8 +23,9 @@ from typing import Any, Final, NamedTuple, get_origin
 from pydantic import BaseModel
 
 from relay.settings.console import Console
+from relay.settings.engagement_index import EngagementIndex
 from relay.settings.finding import HIDDEN, Finding, show
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.model import Region, Retention, Settings, Source
 from relay.settings.relations import in_environment
 from relay.settings.surge import SurgeGuard
 

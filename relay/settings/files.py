@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relay.catalogue import CatalogueError, read_care_units, read_test_residents
+from relay.keyfiles import is_pkcs12, load, password_now
+from relay.settings.engagement_index import EngagementIndex
 from relay.settings.finding import Finding, show
-from relay.settings.model import EngagementIndex, Settings, Source
+from relay.settings.model import Settings, Source
 
 
 def check_files(settings: Settings) -> list[Finding]:
@@ -17,6 +19,11 @@ def check_files(settings: Settings) -> list[Finding]:
     for source in settings.source:
         found += _of_source(source, in_production=settings.environment == "production")
     return found
+
+
+def key_password(index: EngagementIndex) -> str:
+    """What opens the client key now. Raises OSError and ValueError where its file cannot be read."""
+    return password_now(index.client_key_password.get_secret_value(), index.client_key_password_file)
 
 
 def _of_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
@@ -37,30 +44,31 @@ def _of_index(name: str, index: EngagementIndex) -> Iterator[Finding]:
 
 
 def _certificate(prefix: str, index: EngagementIndex) -> Iterator[Finding]:
-    for key, path in (("client_certificate", index.client_certificate), ("client_key", index.client_key)):
+    for key, path, expected in (
+        ("client_certificate", index.client_certificate, "a PEM file"),
+        ("client_key", index.client_key, "a PEM file"),
+        ("client_key_password_file", index.client_key_password_file, "a file with the password"),
+    ):
         if path is None:
             continue
         try:
             path.read_bytes()
         except OSError as error:
-            yield _unusable(f"{prefix}.{key}", path, "a PEM file", error)
+            yield _unusable(f"{prefix}.{key}", path, expected, error)
             return
     if index.client_certificate is None:
         return
+    if index.client_key not in (None, index.client_certificate) and is_pkcs12(index.client_certificate):
+        yield Finding(
+            f"{prefix}.client_key",
+            show(str(index.client_key)),
+            "expected none: client_certificate is PKCS#12, with its key",
+        )
     try:
-        _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), index)
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), index.client_certificate, index.client_key, key_password(index))
     except (ssl.SSLError, OSError, ValueError) as error:
         expected = "a certificate and, in client_key, its own private key, with client_key_password if encrypted"
         yield _unusable(f"{prefix}.client_certificate", index.client_certificate, expected, error)
-
-
-def _load_certificate(context: ssl.SSLContext, index: EngagementIndex) -> None:
-    # A passphrase is always offered, even an empty one: else OpenSSL asks for it on the terminal, and waits.
-    context.load_cert_chain(
-        str(index.client_certificate),
-        _text(index.client_key),
-        password=index.client_key_password.get_secret_value,
-    )
 
 
 def _load_authorities(bundle: Path) -> None:
@@ -93,7 +101,3 @@ def _listed(key: str, path: Path, error: CatalogueError) -> Iterator[Finding]:
 def _unusable(key: str, path: Path, expected: str, error: Exception) -> Finding:
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
     return Finding(key, show(str(path)), f"expected {expected}; it cannot be used: {reason}")
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -17,7 +17,8 @@ from pydantic.fields import FieldInfo
 
 from relay.settings.console import Console
 from relay.settings.duration import format_duration
-from relay.settings.model import EngagementIndex, Region, Retention, Settings, Source
+from relay.settings.engagement_index import EngagementIndex
+from relay.settings.model import Region, Retention, Settings, Source
 from relay.settings.surge import SurgeGuard
 
 PAGE: Final = Path("docs/configuration.md")

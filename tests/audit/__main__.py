@@ -16,7 +16,7 @@ from tests.audit.judge import AUDITED, Judgement, judge
 
 ROOT: Final = Path(__file__).parents[2]
 SBOM: Final = ROOT / "dist" / "sbom.json"
-EXTRAS: Final = "mysql,console,documents"  # what a site may have installed, but for drivers that are somebody else's
+EXTRAS: Final = "mysql,pkcs12,console,documents"  # what a site may have installed, but for drivers of others
 SERVICES: Final = ("pypi", "osv")  # whom pip-audit can ask; the second where the first knows nothing
 
 

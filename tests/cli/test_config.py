@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import trustme
 from click.testing import CliRunner, Result
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from relay.cli.config import config
 from tests.cli.configuration import RIGHT
+from tests.cli.test_probe_of_index import function_certificate
+from tests.index.certificates import pkcs12_of
 
 
 @pytest.fixture
@@ -123,6 +126,34 @@ def test_a_certificate_that_is_not_valid_for_another_month_is_warned_of(
     assert done.exit_code == 0, done.output
     (line,) = [line for line in done.output.splitlines() if says in line]
     assert line.startswith("warning  engagement_index.practice.client_certificate")
+
+
+def test_a_certificate_for_another_hsa_id_than_was_ordered_is_warned_of(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = function_certificate(-9, 90, [ExtendedKeyUsageOID.CLIENT_AUTH])
+    prefix = "EI_RELAY_ENGAGEMENT_INDEX__PRACTICE__CLIENT_"
+    for key in ("CERTIFICATE", "KEY"):
+        (tmp_path / "tls.pem").write_bytes(ours)
+        monkeypatch.setenv(prefix + key, str(tmp_path / "tls.pem"))
+
+    monkeypatch.setenv(f"{prefix}HSA_ID", "se2321000016-abcd")
+    assert "the platform may not know us" not in check().output
+    monkeypatch.setenv(f"{prefix}HSA_ID", "SE2321000016-ABCE")
+    assert "it is for SE2321000016-ABCD, and client_hsa_id says SE2321000016-ABCE" in check().output
+
+
+def test_the_dates_of_pkcs12_are_looked_at_too(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = datetime.now(UTC) + timedelta(days=3, hours=1)
+    (tmp_path / "function.p12").write_bytes(pkcs12_of(trustme.CA().issue_cert("a.example", not_after=ends), b"sesam"))
+    (tmp_path / "password").write_text("sesam")
+    for key, value in (("CERTIFICATE", "function.p12"), ("KEY_PASSWORD_FILE", "password")):
+        monkeypatch.setenv(f"EI_RELAY_ENGAGEMENT_INDEX__PRACTICE__CLIENT_{key}", str(tmp_path / value))
+
+    done = check()
+
+    assert done.exit_code == 0, done.output
+    assert f"it ends on {ends:%Y-%m-%d}, in 3 days: renew it" in done.output
 
 
 def test_a_certificate_without_its_issuer_s_in_the_file_is_warned_of(

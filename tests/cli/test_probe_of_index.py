@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from relay.report.probe import Verdict
 from tests.cli.probing import settings_for, verdict_on
+from tests.index.certificates import pkcs12_of
 from tests.index.servers import serve, tunnelling
 
 
@@ -82,6 +83,25 @@ def test_the_way_through_a_proxy_is_the_one_of_calls(tmp_path: Path) -> None:
     assert "through the proxy" in through.text
     assert not refused.ok
     assert "The proxy does not connect us" in refused.text
+
+
+def test_pkcs12_is_tried_as_it_is_used(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    ours = authority.create_child_ca().issue_cert("relay.example")
+    (tmp_path / "function.p12").write_bytes(pkcs12_of(ours, b"sesam"))
+    (tmp_path / "password").write_text("sesam\n")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with shaking_hands(context) as port:
+        files = {"client_certificate": "function.p12", "client_key_password_file": "password", "ca_bundle": "ca.pem"}
+        settings = settings_for(tmp_path, index={"url": f"https://127.0.0.1:{port}/", **files})
+        outcome = verdict_on("engagement_index.i.url", settings)
+
+    assert outcome.ok, outcome
+    assert "certificates accepted" in outcome.text
 
 
 @pytest.mark.parametrize(

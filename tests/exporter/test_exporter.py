@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import event, insert, text, update
 
@@ -23,6 +24,7 @@ from relay.store.schema import receipt
 from relay.store.transaction import Transaction
 from relay.store.workers import Report
 from tests.exporter.conftest import CERTIFICATE_ENDS, Serve
+from tests.index.certificates import pkcs12_of
 from tests.made import OTHER_SYSTEM, RESIDENT, SYSTEM, UNIT
 from tests.store.steps import CONTENT, alter, alter_lane, rows
 
@@ -120,6 +122,16 @@ def test_the_day_the_client_certificate_ends(served: Serve) -> None:
     """R-37"""
     assert value(served(), "client_certificate_expiry_timestamp_seconds", index="national") == (
         CERTIFICATE_ENDS.timestamp()
+    )
+
+
+def test_the_day_a_certificate_in_pkcs12_ends(relay: Relay, served: Serve, tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("relay.example", not_after=CERTIFICATE_ENDS + timedelta(days=1))
+    (tmp_path / "tls.crt").write_bytes(pkcs12_of(issued))
+    registry = served()
+    assert value(registry, "client_certificate_readable", index="national") == 1
+    assert value(registry, "client_certificate_expiry_timestamp_seconds", index="national") == (
+        CERTIFICATE_ENDS.timestamp() + 86400
     )
 
 

@@ -17,7 +17,7 @@ from relay.flow.schedule.due import due_work
 from relay.index.verdict import Kind
 from relay.sandbox.server import Sandbox
 from tests.flow.site import LANE, FlowSite
-from tests.index.certificates import Files, MountedSecret, issue
+from tests.index.certificates import Files, MountedSecret, Pkcs12, issue
 from tests.index.nginx import NEEDS_NGINX, Nginx
 
 pytestmark = NEEDS_NGINX
@@ -150,6 +150,29 @@ def test_given_an_encrypted_key_then_the_passphrase_of_a_file_opens_it(
     assert verdict is not None
     assert verdict.kind is Kind.ACCEPTED, verdict
     assert len(sandbox.core.posts()) == 1
+
+
+def test_given_pkcs12_that_has_expired_then_a_new_file_with_a_new_password_opens_the_lane(
+    tmp_path: Path, sandbox: Sandbox, authority: trustme.CA
+) -> None:
+    files = Pkcs12(tmp_path, authority)
+    files.write(expired(authority), password=b"sesam")
+    with Nginx(tmp_path / "nginx", sandbox.url, authority, issue(authority, "127.0.0.1")) as nginx:
+        url = nginx.url + sandbox.update_url.removeprefix(sandbox.url)
+        named = {"client_certificate": files.certificate, "client_key_password_file": files.password}
+        site = FlowSite(tmp_path, url=url, ca_bundle=files.ca, **named)
+        site.insert("b-1")
+        site.take_in()
+        deliver(site.relay, LANE)
+        assert "function.p12 expired at " in site.status()["lanes"][0]["text"]
+        assert due_work(site.relay).blocked == []
+        files.write(issue(authority), password=b"another")
+        assert due_work(site.relay).blocked == [LANE]
+        verdict = deliver(site.relay, LANE)
+        assert verdict is not None
+        assert verdict.kind is Kind.ACCEPTED, verdict
+        assert "certificate" not in " ".join(site.status()["wrong"])
+        site.close()
 
 
 def test_given_an_encrypted_key_and_no_passphrase_then_the_lane_says_so_and_shows_nothing_of_it(

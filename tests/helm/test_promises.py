@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from relay.settings.model import EngagementIndex, Settings
+from relay.settings.engagement_index import EngagementIndex
+from relay.settings.model import Settings
 from tests.helm.conftest import Manifest, Render, only, pod_of, with_pods
 from tests.helm.values import CHART, CONFIG, EVERYTHING, LEAST, ROOT
 

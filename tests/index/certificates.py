@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from relay.index.endpoint import Endpoint
 from tests.index.servers import endpoint
@@ -45,6 +48,32 @@ class Files:
             "ca_bundle": str(self.ca),
         }
         return endpoint(url, **(named | more))  # type: ignore[arg-type]
+
+
+class Pkcs12(Files):
+    """Both in one file, which stands for the certificate and the key; its password beside it, in a file too."""
+
+    def __init__(self, folder: Path, authority: trustme.CA) -> None:
+        super().__init__(folder, authority)
+        self.certificate = self.key = folder / "function.p12"
+        self.password = folder / "password"
+
+    def write(self, issued: trustme.LeafCert, password: bytes = b"") -> None:
+        self.password.write_bytes(password + b"\n")
+        self.certificate.write_bytes(pkcs12_of(issued, password))
+
+    def endpoint(self, url: str, **more: object) -> Endpoint:
+        named: dict[str, object] = {"client_key": "", "client_key_password_file": str(self.password)}
+        return super().endpoint(url, **(named | more))
+
+
+def pkcs12_of(issued: trustme.LeafCert, password: bytes = b"", others: Sequence[bytes] = ()) -> bytes:
+    """A PKCS#12 file of a certificate, its key and its chain, the last first, and `others` before them."""
+    leaf, *chain = (x509.load_pem_x509_certificate(each.bytes()) for each in issued.cert_chain_pems)
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
+    sealed = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    known = [*map(x509.load_pem_x509_certificate, others), *reversed(chain)]
+    return serialize_key_and_certificates(b"function", key, leaf, known, sealed)  # type: ignore[arg-type]
 
 
 class MountedSecret(Files):

@@ -16,7 +16,7 @@ from relay.index.certificate import validity
 from relay.index.endpoint import Endpoint
 from relay.index.transport import NoAnswerError, Transport
 from relay.index.verdict import Failure
-from tests.index.certificates import DAY, NOW, Files
+from tests.index.certificates import DAY, NOW, Files, Pkcs12
 from tests.index.servers import OK, Server, answering, nothing, read_request, serve, tunnelling
 
 
@@ -184,6 +184,37 @@ def test_given_an_encrypted_key_and_no_right_password_then_nobody_is_asked_for_i
     words = refused(files.endpoint(server.url, client_key_password=password))
     assert f"{files.key} cannot be decrypted" in words
     assert "wrong" not in words.replace("missing or wrong", "")
+
+
+def test_given_pkcs12_then_the_call_passes_and_a_renewal_brings_its_own_password(
+    tmp_path: Path, server: Server, authority: trustme.CA
+) -> None:
+    """Its intermediate comes along: the server knows the root alone."""
+    files = Pkcs12(tmp_path, authority)
+    files.write(authority.create_child_ca().issue_cert("relay.example"), password=b"sesam")
+    transport = Transport(files.endpoint(server.url))
+    assert transport.post(b"x", {}, nothing).status == 200
+
+    files.write(authority.create_child_ca().issue_cert("relay.example"), password=b"a new one")
+    assert transport.post(b"x", {}, nothing).status == 200
+
+    files.password.write_text("wrong")
+    with pytest.raises(NoAnswerError, match=r"function\.p12: it is PKCS#12 and cannot be opened") as error:
+        transport.post(b"x", {}, nothing)
+    assert (error.value.failure, error.value.sent) == (Failure.TLS, False)
+    files.password.unlink()
+    with pytest.raises(NoAnswerError, match=f"password file {files.password} cannot be read"):
+        transport.post(b"x", {}, nothing)
+    transport.close()
+
+
+def test_given_pkcs12_for_the_key_alone_then_the_words_say_where_it_goes(
+    tmp_path: Path, server: Server, files: Files, authority: trustme.CA
+) -> None:
+    both = Pkcs12(tmp_path, authority)
+    both.write(authority.issue_cert("relay.example"))
+    words = refused(files.endpoint(server.url, client_key=str(both.certificate)))
+    assert "let client_certificate name it" in words
 
 
 @pytest.mark.parametrize("name", ["certificate", "key", "ca"])

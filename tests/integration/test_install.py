@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from relay.settings.model import EngagementIndex
+from relay.settings.engagement_index import EngagementIndex
 from tests.integration.conftest import TIDBOK, NewSite
 from tests.integration.processes import ROOT
 from tests.integration.residents import TOLVAN

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from relay.settings import Finding, Settings, SettingsError, parse
-from relay.settings.model import EngagementIndex, Source
+from relay.settings.engagement_index import EngagementIndex
+from relay.settings.model import Source
 
 Document = dict[str, Any]
 _INDEX = "engagement_index.national"

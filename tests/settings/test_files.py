@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from relay.settings import Finding, parse
+from relay.settings import Finding, SettingsError, parse
 from relay.settings.files import check_files
+from tests.index.certificates import pkcs12_of
 
 Document = dict[str, Any]
 _INDEX = "engagement_index.national"
@@ -102,6 +103,34 @@ def test_a_wrong_passphrase_is_a_mistake_that_does_not_show_it(
     (mistake,) = found(document, tmp_path)
 
     assert "hunter3" not in str(mistake)
+
+
+def test_pkcs12_is_certificate_and_key_in_one(document: Document, index: Document, tmp_path: Path) -> None:
+    (tmp_path / "function.p12").write_bytes(pkcs12_of(trustme.CA().issue_cert("relay.example"), b"hunter2"))
+    (tmp_path / "password").write_text("hunter2\n")
+    del index["client_key"]
+    index.update(client_certificate="function.p12", client_key_password_file="password")
+    assert found(document, tmp_path) == []
+
+    index["client_key"] = "tls.key"
+    (mistake,) = found(document, tmp_path)
+    assert (mistake.key, mistake.expected.partition(":")[0]) == (f"{_INDEX}.client_key", "expected none")
+
+    del index["client_key"]
+    (tmp_path / "password").write_text("hunter3\n")
+    (mistake,) = found(document, tmp_path)
+    assert "it is PKCS#12 and cannot be opened: its password is missing or wrong" in mistake.expected
+    assert "hunter3" not in str(mistake)
+
+    (tmp_path / "password").unlink()
+    (mistake,) = found(document, tmp_path)
+    assert mistake.key == f"{_INDEX}.client_key_password_file"
+
+
+def test_one_password_is_enough(document: Document, index: Document, tmp_path: Path) -> None:
+    index.update(client_key_password="hunter2", client_key_password_file="password")
+    with pytest.raises(SettingsError, match="either this or client_key_password"):
+        parse(document, tmp_path)
 
 
 def test_the_lists_of_a_source_are_read(document: Document, source: Document, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import SettingsError, load
+from relay.settings.files import key_password
 
 _RIGHT = """
 environment = "qa"
@@ -74,6 +75,7 @@ def test_the_environment_gives_numbers_and_secrets(file: Path, tmp_path: Path) -
         str(file),
         {
             "EI_RELAY_ENGAGEMENT_INDEX__NATIONAL__MAX_POSTS_PER_CALL": "50",
+            "EI_RELAY_BROKER_SENTINEL_PASSWORD_FILE": "passphrase",
             "EI_RELAY_ENGAGEMENT_INDEX__NATIONAL__CLIENT_KEY_PASSWORD_FILE": "passphrase",
             "EI_RELAY_EXPORTER_PORT": "9000",
             "EI_RELAY_LOG_LEVEL": "debug",
@@ -82,7 +84,8 @@ def test_the_environment_gives_numbers_and_secrets(file: Path, tmp_path: Path) -
 
     index = settings.engagement_index["national"]
     assert (index.max_posts_per_call, settings.exporter_port, settings.log_level) == (50, 9000, "DEBUG")
-    assert index.client_key_password.get_secret_value() == "hunter2"
+    assert settings.broker_sentinel_password.get_secret_value() == "hunter2"
+    assert key_password(index) == "hunter2", "read each time it is needed"
 
 
 def test_warnings_of_the_environment_join_those_of_the_settings(file: Path) -> None:

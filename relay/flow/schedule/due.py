@@ -152,7 +152,7 @@ def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:
 
 def certificates_changed_at(index: EngagementIndex) -> datetime:
     """When one of the index's certificate files was last replaced or written, as the file system knows."""
-    files = (index.client_certificate, index.client_key, index.ca_bundle)
+    files = (index.client_certificate, index.client_key, index.client_key_password_file, index.ca_bundle)
     changes = [change for file in files if file is not None for change in _changes(file)]
     return datetime.fromtimestamp(max(changes, default=0.0), UTC)
 
