@@ -4,7 +4,7 @@
 # Expected: with expires=1 the broker drops what nobody fetched within a second, as RabbitMQ does, so that a schedule that
 # runs while the workers are stopped leaves a bounded queue.
 # Behaviour: the list keeps every message for ever. `expires` is a header that workers look at; on Redis nothing else does.
-# A beat that rings each second overnight leaves tens of thousands of messages, and a broker with a memory limit is full.
+# A beat that wakes workers each second overnight leaves tens of thousands of messages, and a broker with a memory limit is full.
 # Remedy: bound the queue yourself (look at its length before publishing, or let the workers' own timer do the work).
 # Output seen: the text that expect is given, below.
 . "$(dirname "$0")/common.sh"

@@ -1,4 +1,4 @@
-"""How long a lane rests after a call that brought nothing (R-35). Pure."""
+"""How long a lane rests after a call that failed (R-35). Pure."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Fate(StrEnum):
     VERSIONED = "versioned"  # unchanged, but of a higher version than is known, which is remembered
     NEWER = "newer"  # what stands is later than the list
     REJECTED = "rejected"  # listed, but not readably: it is left as it is
-    GONE = "gone"  # not listed, though it lies ahead
+    GONE = "gone"  # not listed, though it is upcoming
 
 
 class Known(NamedTuple):
@@ -89,7 +89,7 @@ def removed(current: Booking) -> Booking:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a list would change. `fates` counts the bookings of each, `upcoming` those known that lie ahead."""
+    """What a list would change. `fates` counts the bookings of each, `upcoming` the known ones that are upcoming."""
 
     fates: Mapping[Fate, int]
     rejected_lines: int
@@ -117,9 +117,9 @@ def implausible(found: Comparison) -> str | None:
     """Why a list that nobody has looked at is not to be believed at all, in a sentence; None where it may be."""
     gone = found.fates.get(Fate.GONE, 0)
     if not found.listed and found.upcoming:
-        return f"it has no bookings, and {found.upcoming} lie ahead: nothing of it is done"
+        return f"it has no bookings, and {found.upcoming} are upcoming: nothing of it is done"
     if gone > found.upcoming * MISSING_AT_MOST:
-        return f"it lacks {gone} of {found.upcoming} bookings that lie ahead, more than half: nothing of it is done"
+        return f"it lacks {gone} of {found.upcoming} upcoming bookings, more than half: nothing of it is done"
     return None
 
 
@@ -137,7 +137,7 @@ def refusal(found: Comparison, *, allow_removals: bool, skip_rejected: bool) -> 
     gone = found.fates.get(Fate.GONE, 0)
     if gone > found.upcoming * REMOVED_AT_MOST:
         return (
-            f"the list lacks {gone} of {found.upcoming} bookings that lie ahead, more than {REMOVED_AT_MOST:.0%}: "
+            f"the list lacks {gone} of {found.upcoming} upcoming bookings, more than {REMOVED_AT_MOST:.0%}: "
             "see that it is whole, and if it is, say --allow-removals"
         )
     return None

@@ -133,7 +133,7 @@ def test_a_list_that_lacks_little_is_believed(right: Comparison) -> None:
 @pytest.mark.parametrize(
     ("doubtful", "says"),
     [
-        (found(gone=11), "lacks 11 of 100 bookings that lie ahead, more than 10%"),
+        (found(gone=11), "lacks 11 of 100 upcoming bookings, more than 10%"),
         (found(gone=1, upcoming=1), "lacks 1 of 1"),
         (found(gone=0, upcoming=0, listed=0), "the list has no bookings"),
         (found(gone=100, listed=0), "the list has no bookings"),

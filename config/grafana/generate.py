@@ -2,7 +2,7 @@
 
 Plain dictionaries and the standard library: a dashboard is a list of panels with queries, and needs no more.
 Figures of the exporter are taken as max over instances, so that several exporters do not count twice; counters of
-the workers are summed. Rates are told by the minute: a relay makes a few calls a minute, seldom one a second.
+the workers are summed. Rates are told by the minute: a relay makes a few calls a minute, rarely one a second.
 `kinds.py` has the kinds of panel; `picture/` draws the result from a live Prometheus.
 """
 

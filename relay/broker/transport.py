@@ -25,7 +25,7 @@ from relay.broker.messages import QUEUE_FULL, Foreign, Reader
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING: Final = 1000  # a hint for each lane and ten sources is far less; a worker takes as many in a second
+MOST_WAITING: Final = 1000  # a wake-up for each lane and ten sources is far less; a worker takes as many in a second
 READER: Final = "reader"  # the option of the transport that has the Reader
 PASSWORD_FILE: Final = "password_file"  # noqa: S105 - and the one that has who reads the password
 
@@ -78,7 +78,7 @@ class _Guarded:
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         channel: Any = self
         try:
-            if message["headers"].get("expires") is None:  # somebody's request, and no hint that comes again
+            if message["headers"].get("expires") is None:  # somebody's request, and no wake-up that comes again
                 super()._put(queue, message, **options)  # type: ignore[misc]
             else:
                 self._put_hint(channel, queue, message)

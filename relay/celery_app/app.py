@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what a worker is made of is nothing for beat
 
 log = logging.getLogger(__name__)
 
-MESSAGE_SECONDS = 60  # a hint older than this is dropped: a newer one has come long since
+MESSAGE_SECONDS = 60  # a wake-up older than this is dropped: a newer one has come long since
 
 
 class RelayCelery(Celery):
@@ -58,7 +58,7 @@ def make_app(settings: Settings) -> Celery:
         broker_transport_options=address.options,
         broker_use_ssl=address.tls,
         broker_transport_retry_policy={"max_retries": 1},
-        task_acks_late=False,  # a hint is worth nothing once it was heard; redelivery would only double it
+        task_acks_late=False,  # a wake-up is worth nothing once it was taken; redelivery would only double it
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
         task_publish_retry=False,

@@ -1,5 +1,5 @@
 """A sign of life that an operator's probe can read: a file that is touched every second while the loop turns.
-The first turn is also what systemd is told of, where it asks: the service is at work from then on.
+The first turn is also reported to systemd, where it asks: the service is at work from then on.
 
 A process that runs is not thereby alive. The worker's loop turns while it is connected to the broker; beat's does
 while it can send. The file is named by WORKER_PULSE_FILE; without it nothing is written. What reads it needs no

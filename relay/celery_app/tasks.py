@@ -157,7 +157,7 @@ def intake(*sources: str) -> None:
 
 
 def _with_rows(sources: tuple[str, ...]) -> list[str]:
-    """The first few of the sources of one database whose outboxes have rows; hints for the rest of them."""
+    """The first few of the sources of one database whose outboxes have rows; wake-ups for the rest of them."""
     if len(sources) == 1:
         return list(sources)
     with _slots.on_outbox(f"a look from {sources[0]}", _relay.party_of(sources[0])) as free:

@@ -24,7 +24,7 @@ LONGEST_LOOK: Final = 180  # every wait on a database is over by then, retries c
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Instead of the configuration's exporter_port.")
 def exporter(port: int | None) -> None:
-    """Serve what stands where as metrics, until told to stop (SIGTERM, SIGINT).
+    """Serve the state of everything as metrics, until told to stop (SIGTERM, SIGINT).
 
     /metrics is what was last seen: a scrape asks no database. /healthz answers while every look comes to an end;
     /readyz as soon as each has.

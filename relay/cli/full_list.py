@@ -22,7 +22,7 @@ SHOWN: Final = 1_000  # rows that cannot be read
 _IN_WORDS: Final = {
     Fate.CREATED: "on the list, and not known or removed before",
     Fate.CHANGED: "on the list otherwise than it is known",
-    Fate.GONE: "not on the list, though it lies ahead",
+    Fate.GONE: "not on the list, though it is upcoming",
     Fate.NEWER: "left as it is: what the outbox said of it is later than the list",
 }
 

@@ -43,7 +43,7 @@ _COMMANDS: Final = {
     "sandbox": ("relay.cli.sandbox", "sandbox", "Run an index to practise on."),
     "snapshot": ("relay.cli.snapshot", "snapshot", "A booking system's full list of current bookings."),
     "sources": ("relay.cli.sources", "sources", "Sources: booking systems that come, leave, or change their HSA-id."),
-    "status": ("relay.cli.status", "status", "Whether anything is wrong, and what stands where."),
+    "status": ("relay.cli.status", "status", "Whether anything is wrong, and the state of everything."),
     "verify": ("relay.cli.verify", "verify", "Compare an index that may be asked with what it is known to hold."),
     "units": ("relay.cli.units", "units", "The connected care units of each source."),
     "why": ("relay.cli.why", "why", "Why a booking is, or is not, in the index."),

@@ -45,7 +45,7 @@ def outbox() -> None:
 def ddl(dialect: str, table: str, wake_up: bool) -> None:
     """Print the table, its indexes, roles and grants as SQL, for a database administrator to run."""
     if wake_up and dialect != "postgresql":
-        raise click.UsageError(f"--wake-up is for postgresql: {dialect} cannot tell of new rows, and is polled")
+        raise click.UsageError(f"--wake-up is for postgresql: {dialect} cannot notify of new rows, and is polled")
     click.echo(outbox_ddl.ddl(dialect, table, wake_up=wake_up), nl=False)
 
 

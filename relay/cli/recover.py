@@ -64,7 +64,7 @@ def _trust(relay: Relay, names: list[str], request: Request, json_: bool) -> Non
     for name in names:
         flow.trust(relay, name, request)
     told = {"dry_run": False, "sources": [{"source": name, "trusted": True} for name in names]}
-    click.echo(as_json(told) if json_ else f"{', '.join(names)}: what stands is trusted, and calls go on")
+    click.echo(as_json(told) if json_ else f"{', '.join(names)}: its state is trusted, and calls go on")
 
 
 def _recover(

@@ -29,7 +29,7 @@ CLOCKS_DIFFER: Final = timedelta(minutes=1)  # by no more than this, the relay's
 _IN_WORDS: Final = {
     Fate.CREATED: "on the list, and not known or removed before",
     Fate.CHANGED: "on the list otherwise than it is known",
-    Fate.GONE: "not on the list, though it lies ahead: will be removed",
+    Fate.GONE: "not on the list, though it is upcoming: will be removed",
     Fate.UNCHANGED: "as it is known",
     Fate.NEWER: "left as it is: what the outbox said of it is later than the list",
     Fate.REJECTED: "left as it is: its line cannot be read",

@@ -19,7 +19,7 @@ LINES: Final = 10  # of each kind: three kinds and what stands around them are a
 @click.option("--all", "all_", is_flag=True, help="Every line, however many screens they fill.")
 @json_option
 def status(all_: bool, json_: bool) -> None:
-    """Whether anything is wrong, and what stands where.
+    """Whether anything is wrong, and the state of everything.
 
     Exits with 0 also when something is wrong: the answer is in what it prints ("ok" in the JSON). Where there are many
     sources, those come first of which something is to be reported, and the rest is counted.

@@ -31,7 +31,7 @@ from relay.story.words import coded
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Action:
     """Something that can be done. `there`: whether what it is about can have it done now."""
 
     title: str
@@ -51,14 +51,14 @@ def ask(desk: Desk, request: Request) -> Response:
 def act(desk: Desk, request: Request, form: Mapping[str, str]) -> Response:
     """Do it, write down who and why, and show the list again."""
     person: Person = request.state.person
-    deed, about, reason = DEEDS.get(form.get("do", "")), form.get("on", ""), form.get("reason", "").strip()
-    if not person.may(Role.OPERATOR) or deed is None or not reason or not deed.there(desk, about):
+    action, about, reason = ACTIONS.get(form.get("do", "")), form.get("on", ""), form.get("reason", "").strip()
+    if not person.may(Role.OPERATOR) or action is None or not reason or not action.there(desk, about):
         return _form(desk, request, form, "Say why: it is kept in the audit log.")
     try:
-        deed.do(desk, about, person.name, reason)
+        action.do(desk, about, person.name, reason)
     except CatalogueError:
         return _form(desk, request, form, "A list of the source cannot be read: see `ei-relay config check`.")
-    return RedirectResponse(deed.back, 303)
+    return RedirectResponse(action.back, 303)
 
 
 def _form(desk: Desk, request: Request, asked: Mapping[str, str], complaint: str | None = None) -> Response:
@@ -66,12 +66,12 @@ def _form(desk: Desk, request: Request, asked: Mapping[str, str], complaint: str
     if not person.may(Role.OPERATOR):
         return problem(request, 403, "This needs the role {role}.", role=Role.OPERATOR.value)
     do, about = asked.get("do", ""), asked.get("on", "")
-    deed = DEEDS.get(do)
-    if deed is None or not deed.there(desk, about):
+    action = ACTIONS.get(do)
+    if action is None or not action.there(desk, about):
         return problem(request, 404, "There is nothing here that this can be done to.")
     return page(
-        request, "act.html", 400 if complaint else 200, deed=deed, subject=about, do=do, complaint=complaint,
-        facts=deed.facts(desk, about), token=token(person.name),
+        request, "act.html", 400 if complaint else 200, action=action, subject=about, do=do, complaint=complaint,
+        facts=action.facts(desk, about), token=token(person.name),
     )  # fmt: skip
 
 
@@ -183,38 +183,38 @@ def _cancel(desk: Desk, about: str, who: str, reason: str) -> None:
     desk.store.transact(lambda tx: audit.note(tx, who, "console reprocess cancel", subject, reason))
 
 
-DEEDS: Final = {
-    "pause": Deed(
+ACTIONS: Final = {
+    "pause": Action(
         "Pause the lane", "Lane",
         "No call is made in this lane until it is resumed. Intake goes on, and every change waits.",
         "/lanes", _is_lane, _pause,
     ),
-    "resume": Deed(
+    "resume": Action(
         "Resume the lane", "Lane",
         "A paused lane goes on; a blocked one sends a probe at once; a resting one calls as soon as R-35 allows.",
         "/lanes", _is_lane, _resume,
     ),
-    "retry": Deed(
+    "retry": Action(
         "Retry the post", "Post",
         "It is sent again in its turn. If it is still wrong, it is refused and parked again.",
         "/parked", _is_parked, _retry, _of_post,
     ),
-    "discard": Deed(
+    "discard": Action(
         "Discard the post", "Post",
         "It stays as it is in the index and leaves this list, until its booking changes or its time passes.",
         "/parked", _is_parked, _discard, _of_post,
     ),
-    "approve": Deed(
+    "approve": Action(
         "Approve the change", "Change",
         "What was held is done now, at the pace of a mass resend (R-34): posts are removed, moved and created.",
         "/changes", _is_held, _approve, _of_change,
     ),
-    "reject": Deed(
+    "reject": Action(
         "Reject the change", "Change",
         "The posts stay as they are, until the bookings or the lists change again.",
         "/changes", _is_held, _reject, _of_change,
     ),
-    "cancel": Deed(
+    "cancel": Action(
         "Cancel the resend", "Resend",
         "It marks no more posts, and those of it that have not gone out are not sent again. What went out stays sent.",
         "/runs", _is_run, _cancel, _of_run,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.console.access import Person, Role
-from relay.console.actions import DEEDS
+from relay.console.actions import ACTIONS
 from relay.console.desk import Desk
 from relay.console.guard import token
 from relay.console.show import link, page, problem
@@ -61,10 +61,10 @@ def _steps(story: Story) -> list[tuple[str, str]]:
     stuck = [event.facts for event in story.events if event.facts.get("reason") == story.answer.reason]
     posts = [facts["post"] for facts in stuck if "post" in facts]
     if story.answer.reason in ("parked", "discarded"):
-        return [(link("/act", {"do": "retry", "on": post}), DEEDS["retry"].title) for post in posts]
+        return [(link("/act", {"do": "retry", "on": post}), ACTIONS["retry"].title) for post in posts]
     if story.answer.reason in ("lane_blocked", "lane_paused", "lane_resting"):
         which = sorted({str(lanes[post]) for post in posts if post in lanes})
-        return [(link("/act", {"do": "resume", "on": lane}), DEEDS["resume"].title) for lane in which]
+        return [(link("/act", {"do": "resume", "on": lane}), ACTIONS["resume"].title) for lane in which]
     if story.answer.reason == "held":
         return [(link("/changes", {"source": story.source, "status": "held"}), "Held changes")]
     return []

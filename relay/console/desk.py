@@ -37,7 +37,7 @@ class Desk:
             return self._units
 
     def health(self) -> HealthSummary:
-        """What stands where. A look asks every outbox, so ten people who look at once have one made."""
+        """The state of everything. It asks every outbox, so ten people who look at once share one."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
                 self._seen = look_again(self.store, self.relay)

@@ -2,7 +2,7 @@
 
 It reads the booking systems' own tables, not the outbox, and shares nothing with `relay.booking`, so that a
 mistake of the relay's cannot hide in it. What it says is the contract in short: one post for each booking that
-lies ahead, may be shown, and is at a connected unit (R-20, R-22).
+is upcoming, may be shown, and is at a connected unit (R-20, R-22).
 """
 
 from __future__ import annotations

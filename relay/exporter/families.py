@@ -196,7 +196,7 @@ def _lanes(figures: DatabaseFigures) -> Iterator[GaugeMetricFamily]:
         *lane,
     )
     blocked = _gauge("lane_blocked_timestamp_seconds", "Since when a lane is blocked, and by what.", *lane, "code")
-    failures = _gauge("lane_failures", "Calls in a row that brought nothing; 0 after a success.", *lane)
+    failures = _gauge("lane_failures", "Failed calls in a row; 0 after a success.", *lane)
     for row in figures.lanes:
         labels = [row.engagement_index, row.source_system]
         now = state_of_lane(row, figures.at)

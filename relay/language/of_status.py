@@ -64,7 +64,7 @@ STATUS: Final = {
     ),
     "index {index}: its client certificate ended on {day}": "index {index}: klientcertifikatet gick ut {day}",
     "index {index}: its client certificate ends on {day}": "index {index}: klientcertifikatet går ut {day}",
-    "source {source}: the files of the workers' hosts say different things; what stood before stands: see "
+    "source {source}: the files of the workers' hosts say different things; the lists in force stay so: see "
     "`ei-relay workers list`": (
         "källa {source}: filerna på arbetsprocessernas värdar säger olika saker; det som gällde förut gäller: se "
         "`ei-relay workers list`"

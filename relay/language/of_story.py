@@ -177,7 +177,7 @@ STORY: Final = {
     "a booking": "en bokning",
     "an invitation": "en kallelse",
     "an open invitation": "en öppen kallelse",
-    "it should have a post: it lies ahead (R-20 a), is presentable (b), and its care unit is connected (c)": (
+    "it should have a post: it is upcoming (R-20 a), is presentable (b), and its care unit is connected (c)": (
         "den ska ha en post: den ligger framåt i tiden (R-20 a), får visas (b) och vårdenheten är ansluten (c)"
     ),
     "it should have no post: {because}": "den ska inte ha någon post: {because}",
@@ -299,7 +299,7 @@ STORY: Final = {
     "the worker of the call that carried it at {time} never came back; it is sent again": (
         "arbetsprocessen som anropade med den {time} försvann; den sänds igen"
     ),
-    "the lane {lane} rests after {calls} that brought nothing{said}; the next call is at {time} (R-35)": (
+    "the lane {lane} rests after {calls} that failed{said}; the next call is at {time} (R-35)": (
         "sändkön {lane} vilar efter {calls} utan resultat{said}; nästa anrop går {time} (R-35)"
     ),
     "{number} calls": "{number} anrop",

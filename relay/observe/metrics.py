@@ -1,4 +1,4 @@
-"""Counters and histograms of what workers do. What stands in the database is told by the exporter instead.
+"""Counters and histograms of what workers do. The state of the database is exported by the exporter instead.
 
 No label ever holds a resident, a booking or a care unit; sources, indexes and source systems are as many as the
 configuration names.

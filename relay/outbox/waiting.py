@@ -10,7 +10,7 @@ from sqlalchemy import select
 from relay.database import reading
 from relay.outbox.reader import OutboxReader
 
-AT_ONCE: Final = 50  # outboxes in one statement, and in one hint
+AT_ONCE: Final = 50  # outboxes in one statement, and in one message
 
 
 def which_wait(readers: Sequence[OutboxReader]) -> list[bool]:

@@ -1,4 +1,4 @@
-"""The trigger that tells of new rows in an outbox on PostgreSQL, and the connection that hears it.
+"""The trigger that notifies of new rows in an outbox on PostgreSQL, and the connection that listens to it.
 
     the booking system's commit ──NOTIFY──▶ Listener ──▶ a look at the outboxes of that database
 
@@ -72,7 +72,7 @@ def listening(url: str) -> Iterator[Listener]:
 
 
 def add_trigger(connection: Connection, table_name: str) -> None:
-    """Have a table tell of new rows, where it does not yet."""
+    """Have a table notify of new rows, where it does not yet."""
     if _are_on(connection, [table_name]) == [False]:
         for statement in trigger(table_name):
             connection.exec_driver_sql(statement)
@@ -84,7 +84,7 @@ def _are_on(connection: Connection, table_names: Sequence[str]) -> list[bool]:
 
 
 def trigger(table_name: str) -> list[str]:
-    """The statements that have an outbox table tell of new rows.
+    """The statements that have an outbox table notify of new rows.
 
     It never lets the writer's transaction fail for want of room: where those who listen are so slow that the server's
     queue is half full, nothing is said.

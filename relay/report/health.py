@@ -1,4 +1,4 @@
-"""What stands where, as `ei-relay status` has seen it, and what of it is wrong. Pure.
+"""The state of everything, as `ei-relay status` has seen it, and what of it is wrong. Pure.
 
 The thresholds are those of the alerts in config/prometheus: the two must not tell different stories.
 """
@@ -77,7 +77,7 @@ def worth_a_look(seen: HealthSummary) -> list[Said]:
     """A line for all that may well be right, and should be looked at."""
     differ = [
         say(
-            "source {source}: the files of the workers' hosts say different things; what stood before stands: see "
+            "source {source}: the files of the workers' hosts say different things; the lists in force stay so: see "
             "`ei-relay workers list`", source=name,
         )
         for name in seen.disagreeing

@@ -10,7 +10,7 @@ from string import Template
 from typing import Any, Final
 
 from relay.sandbox.core import Core
-from relay.sandbox.deeds import DEEDS
+from relay.sandbox.incidents import INCIDENTS
 from relay.sandbox.model import mask
 
 _TEMPLATE: Final = Template(files("relay.sandbox").joinpath("page.html").read_text(encoding="utf-8"))
@@ -116,10 +116,10 @@ def _buttons() -> str:
     """A form for all that can be made to happen: a button each, and what it does."""
     rows = [
         f'<button formaction="/do/{verb}">{verb}</button>'
-        + (f' <button formaction="/do/{verb}/off">{verb} off</button>' if deed.ends else "")
-        for verb, deed in DEEDS.items()
+        + (f' <button formaction="/do/{verb}/off">{verb} off</button>' if incident.ends else "")
+        for verb, incident in INCIDENTS.items()
     ]
-    said = [escape(deed.what) for deed in DEEDS.values()]
+    said = [escape(incident.what) for incident in INCIDENTS.values()]
     pairs = "".join(f"<span>{row}</span><span>{what}</span>" for row, what in zip(rows, said, strict=True))
     return f'<form method="post">{pairs}</form>'
 

@@ -240,7 +240,7 @@ class Settings(Table):
         return source.outbox_url or self.database_url
 
     def wake_up_url_of(self, source: Source) -> str | None:
-        """Where the database of the source's outbox tells of new rows; None where nobody is to listen."""
+        """Where the database of the source's outbox notifies of new rows; None where nobody is to listen."""
         return (source.wake_up_url or self.outbox_url_of(source)) if source.wake_up else None
 
     def outbox_of(self, source: Source) -> Place:

@@ -124,7 +124,7 @@ def _waking_by_other_databases(document: Document) -> Iterator[Finding]:
             continue
         url = source.get("wake_up_url") or source.get("outbox_url") or document.get("database_url")
         if isinstance(url, str) and not url.lower().startswith("postgresql"):
-            yield Finding(f"{key}.wake_up", show(True), "expected false: only PostgreSQL tells of new rows")
+            yield Finding(f"{key}.wake_up", show(True), "expected false: only PostgreSQL can notify of new rows")
 
 
 def _missing_test_residents(document: Document) -> Iterator[Finding]:

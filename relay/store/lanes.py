@@ -81,7 +81,7 @@ class Due(NamedTuple):
     """Lanes that somebody should take now, those that wait longest first."""
 
     working: list[LaneName]
-    failing: list[LaneName]  # their last call brought nothing; at most FAILING_AT_ONCE
+    failing: list[LaneName]  # their last call failed; at most FAILING_AT_ONCE
     blocked: list[LaneName]  # at most BLOCKED_AT_ONCE
 
 

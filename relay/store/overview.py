@@ -1,4 +1,4 @@
-"""What stands where, for people and for metrics: read-only, each question one statement.
+"""The state of everything, for people and for metrics: read-only, each question one statement.
 
 The counts read the partial indexes of what waits and what is parked; only `posts_by_state` looks at all posts.
 """
@@ -58,7 +58,7 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
 
 
 def last_failures(tx: Transaction, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
-    """{lane id: its last call that brought nothing} of those of the lanes that rest after one, where it is still kept.
+    """{lane id: its last call that failed} of those of the lanes that rest after one, where it is still kept.
 
     Calls are found by when they were started, so only those of the time since the first of these failures are read.
     """

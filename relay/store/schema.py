@@ -78,12 +78,12 @@ lane = Table(
     Column("next_call_at", Instant, nullable=False, server_default=LONG_AGO),
     Column("next_split_at", Instant, nullable=False, server_default=LONG_AGO),
     Column("next_bulk_at", Instant, nullable=False, server_default=LONG_AGO),
-    Column("failures", Integer, nullable=False, server_default="0"),  # calls in a row that brought nothing
+    Column("failures", Integer, nullable=False, server_default="0"),  # failed calls in a row
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("blocked_code", String(20)),  # null: not blocked
     Column("blocked_text", String(500)),
     Column("blocked_since", Instant),
-    Column("failed_at", Instant),  # the end of the last call that brought nothing
+    Column("failed_at", Instant),  # the end of the last call that failed
     Column("say_again_at", Instant),  # when to look at its unconfirmed posts; null: it has none
     Column("next_refresh_at", Instant),  # when it may say again what the index has; null: never yet
     Column("last_success_at", Instant),

@@ -137,7 +137,7 @@ def _note(dialect: str) -> Executable:
 
 
 def note_gone(store: Store, run: Run, taken_at: datetime, *, look_only: bool = False) -> int:
-    """Find the bookings that lie ahead and are not on the list; how many bookings of the source lie ahead in all.
+    """Find the upcoming bookings and are not on the list; how many bookings of the source are upcoming in all.
 
     Those among the missing that are later than the list (`relay.snapshot.is_gone`) are not written down, and with
     `look_only` none is. Bookings whose time has passed are history: no current list has them.

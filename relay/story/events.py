@@ -188,7 +188,7 @@ def _rules(f: Facts) -> Iterator[Event]:
         yield Event(
             "rule",
             say(
-                "it should have a post: it lies ahead (R-20 a), is presentable (b), and its care unit is connected (c)"
+                "it should have a post: it is upcoming (R-20 a), is presentable (b), and its care unit is connected (c)"
             ),
             None,
             {"should_have_a_post": True},

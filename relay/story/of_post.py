@@ -146,7 +146,7 @@ def _resting(f: Facts, p: Post) -> Cause | None:
     return Cause(
         "lane_resting",
         say(
-            "the lane {lane} rests after {calls} that brought nothing{said}; the next call is at {time} (R-35)",
+            "the lane {lane} rests after {calls} that failed{said}; the next call is at {time} (R-35)",
             lane=lane.name,
             calls=calls,
             said=said,

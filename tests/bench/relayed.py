@@ -53,7 +53,7 @@ class Relayed(NamedTuple):
 
 
 class Polled(NamedTuple):
-    """The same live bookings where the database does not tell of new rows. Delays are seconds."""
+    """The same live bookings where the database does not notify of new rows. Delays are seconds."""
 
     live_rows: int
     delay_p50: float

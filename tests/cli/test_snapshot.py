@@ -96,7 +96,7 @@ def test_a_list_that_lacks_much_is_refused(listed: Path) -> None:
     result = apply(listed)
     assert result.exit_code == FAILED
     assert "gone               3" in result.stdout
-    assert "Error: the list lacks 3 of 20 bookings that lie ahead, more than 10%" in result.stderr
+    assert "Error: the list lacks 3 of 20 upcoming bookings, more than 10%" in result.stderr
     assert database(listed, "SELECT sum(removed) FROM ei_booking") == [(0,)]
 
     # The bookings are known as of the first list, and the second is from the same hour.

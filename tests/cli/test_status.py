@@ -1,4 +1,4 @@
-"""`ei-relay status`: first whether anything is wrong, then what stands where, on one screen."""
+"""`ei-relay status`: first whether anything is wrong, then the state of everything, on one screen."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from relay.console.actions import DEEDS
+from relay.console.actions import ACTIONS
 from relay.console.guard import HEADERS
 from relay.console.lists import LISTS
 from relay.console.show import MENU
@@ -188,7 +188,7 @@ def test_a_swedish_browser_gets_the_story_and_what_is_wrong_in_swedish(world: Wo
 def test_every_text_of_the_pages_is_in_swedish_too() -> None:
     texts = {found for path in TEMPLATES.glob("*.html") for found in re.findall(r'\bt\("([^"]+)"', path.read_text())}
     texts |= {name for _, name in MENU} | {each.title for each in LISTS.values()}
-    texts |= {text for do, deed in DEEDS.items() for text in (do, deed.title, deed.effect)}
+    texts |= {text for do, deed in ACTIONS.items() for text in (do, deed.title, deed.effect)}
     texts |= {label for each in LISTS.values() for _, label in each.columns}
     texts |= {said for each in LISTS.values() for one in each.filters for said in (one.label, *one.choices)}
     code = "".join(path.read_text() for path in TEMPLATES.parent.glob("*.py"))

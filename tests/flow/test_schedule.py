@@ -1,4 +1,4 @@
-"""What the schedule rings for in one hint, and when it takes a certificate for renewed."""
+"""What the schedule asks for in one message, and when it takes a certificate for renewed."""
 
 from __future__ import annotations
 

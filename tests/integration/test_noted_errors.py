@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-_TICK = "from relay.celery_app.tasks import tick; tick()"  # a process that rings and does not hear
+_TICK = "from relay.celery_app.tasks import tick; tick()"  # a process that asks for work and takes none
 
 
 def rename(site: Site, old: str, new: str) -> None:

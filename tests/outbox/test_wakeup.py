@@ -1,4 +1,4 @@
-"""The trigger that tells of new rows, and who hears it, on a real server and behind a real pooler."""
+"""The trigger that notifies of new rows, and who hears it, on a real server and behind a real pooler."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dialect() -> str:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """A database with an outbox that tells of new rows."""
+    """A database with an outbox that notifies of new rows."""
     engine = connect(database_url)
     create(engine, wake_up=True)
     yield engine

@@ -294,7 +294,7 @@ def test_a_test_run_in_one_second_is_held_and_comes_when_it_is_approved(new_worl
 def test_a_clock_that_steps_ahead_and_back_removes_nothing_and_leaves_lanes_open(
     new_world: NewWorld, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given bookings that lie ahead, and a database whose clock steps
+    # Given upcoming bookings, and a database whose clock steps
     world = new_world()
     ahead = timedelta()
     right = world.now
@@ -313,7 +313,7 @@ def test_a_clock_that_steps_ahead_and_back_removes_nothing_and_leaves_lanes_open
     book(world, "B-4")
     cancel(world, "B-2")
     minutes(world, SPACING / 60 + 1)
-    # Then nothing that lies ahead was removed, and the lane goes on at once
+    # Then nothing upcoming was removed, and the lane goes on at once
     assert shown(world) == {"B-1", "B-3", "B-4"}
     assert world.calls > calls
     # And a change of what was sent meanwhile does not wait for the old future

@@ -92,9 +92,7 @@ def test_a_lane_that_rests(world: World) -> None:
     book(world)
     world.work()
     line = last_line(world)
-    assert line.startswith(
-        f"It is not in the index, because the lane {LANE} rests after a call that brought nothing (VP008"
-    )
+    assert line.startswith(f"It is not in the index, because the lane {LANE} rests after a call that failed (VP008")
     assert "the next call is at 08:01:" in line
 
 

@@ -2,7 +2,7 @@
 
     begin    the source's lanes are held
     pages    the rows that were taken since a time are read again, by id, each page in one transaction:
-             bookings    a row that has no receipt has its say again, by the rules of versions and ids; one that has is
+             bookings    a row that has no receipt is applied again, by the rules of versions and ids; one that has is
                          in its booking already
              posts       every key that a row ever asked for, and every post its booking has, is *unknown*: it is sent
                          again as it is wanted now, in bulk; what nobody wants any more is deleted
@@ -42,7 +42,7 @@ _ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)  # then no booking's time had 
 
 
 class NothingKnownError(Exception):
-    """No time was said, and nothing speaks for a restore."""
+    """No time was said, and nothing points to a restore."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def since_of(relay: Relay, name: str, said: datetime | None) -> datetime:
     noted = row.restore_since if row is not None else None
     times = [time for time in (said, found, noted) if time is not None]
     if not times:
-        raise NothingKnownError("nothing speaks for a restore: say with --since from when on rows are to be read again")
+        raise NothingKnownError("nothing points to a restore: say with --since from when on rows are to be read again")
     return min(times) - MARGIN
 
 

@@ -1,6 +1,6 @@
 """The database's clock, watched: while it cannot be believed, nothing is taken for over.
 
-All times of the relay are the database's. A step of its clock ahead would remove bookings that lie ahead, and leave
+All times of the relay are the database's. A step of its clock ahead would remove upcoming bookings, and leave
 times that keep lanes silent when it is right again. So each process compares what the clock shows with what it must
 show by then, counted on a clock of its own that never jumps, and with the time of its own host.
 

@@ -7,7 +7,7 @@
     apply      as bulk. Where it would remove or move more posts than may go without a word, the posts of those bookings
                stay as they are (`ei-relay changes`), and the rest is done
 
-A list that is empty, or lacks half of the bookings that lie ahead, is not believed at all. A row that cannot be read
+A list that is empty, or lacks half of the upcoming bookings, is not believed at all. A row that cannot be read
 leaves its booking as it is. Each night's result is kept (`relay.store.notes`), and shown by `status` and the metrics.
 """
 

@@ -1,6 +1,6 @@
 """Retention: what is over goes when its time is out, about hourly, by one worker at a time.
 
-The turn stands in the database, so any number of schedulers may hint at it. It is kept up between batches; whoever
+The turn stands in the database, so any number of schedulers may ask for it. It is kept up between batches; whoever
 dies over it leaves it to the next one an hour later, and a worker that freezes and wakes up finds it taken. Should
 two meet all the same, no harm is done: a batch takes only rows that nobody else holds.
 """

@@ -1,6 +1,6 @@
-"""How often schedulers hint at chores that have a turn of their own in the database.
+"""How often schedulers ask for chores whose next time is kept in the database.
 
-Apart from the chores: whoever only hints, as beat does, is spared what they need.
+Apart from the chores: whoever only asks for them, as beat does, need not import what they need.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from relay.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-TOGETHER: Final = 10  # databases in one hint: a look at an empty outbox takes less time than its hint would
+TOGETHER: Final = 10  # databases in one message: a look at an empty outbox takes less time than its message would
 _MOST_LINKS: Final = 40  # as many as Linux follows
 
 
@@ -124,17 +124,17 @@ def _believes_the_clock(relay: Relay, tx: Transaction) -> bool:
 
 def in_turns(relay: Relay, names: Iterable[str]) -> list[tuple[str, ...]]:
     """The sources, some at a time: those of one database together, for they are looked at with one statement, and few
-    databases to a hint."""
+    databases to a message."""
     turns: list[tuple[str, ...]] = []
-    hint: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
     databases = 0
     for together in relay.by_database(names):
-        if hint and (databases == TOGETHER or len(hint) + len(together) > AT_ONCE):
-            turns.append(hint)
-            hint, databases = (), 0
-        hint += together
+        if message and (databases == TOGETHER or len(message) + len(together) > AT_ONCE):
+            turns.append(message)
+            message, databases = (), 0
+        message += together
         databases += 1
-    return [*turns, hint] if hint else turns
+    return [*turns, message] if message else turns
 
 
 def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:

@@ -1,7 +1,7 @@
 """Paces the looks that notifications ask for: the first without delay, then a few times a second at most.
 
 A booking system may commit hundreds of times a second; what comes within `PAUSE` of a look goes with the next
-one. An outbox that was in the hands of another worker is looked at again, since that one may have read just before the
+one. An outbox that another worker was reading is looked at again, since that one may have read just before the
 row was committed: a few times, a little later each time; then the next look of the schedule finds it.
 """
 

@@ -1,6 +1,6 @@
 """How much one process takes on at once.
 
-Two rules keep one party's trouble its own. A source or lane is worked on once at a time in a process: a hint that
+Two rules keep one party's trouble its own. A source or lane is worked on once at a time in a process: a wake-up that
 comes again while a slow outbox is being read is dropped, not queued behind it; whoever is at it is told that it came
 (`asked_again`), and may look once more. And a party may hold only its share of the threads: an index that hangs
 leaves some free for the other indexes and for intake, a database server that hangs leaves most for the other
@@ -128,7 +128,7 @@ class Slots:
         if what in self._busy:
             self._refused.add(what)
             return False
-        self._busy.add(what)  # before the wait: the same hint again does not wait beside it
+        self._busy.add(what)  # before the wait: the same wake-up again does not wait beside it
         if party is not None:
             patience = 0.0 if party in self._stuck else wait
             if not self._changed.wait_for(lambda: self._held[party] < share, patience):

@@ -36,7 +36,7 @@ _POOLER: Final = (
     "set wake_up_url to a direct address of it; until then its outboxes are polled"
 )
 _NO_TRIGGER: Final = (
-    "wake_up is set, but the outbox has no trigger that tells of new rows, and is polled: "
+    "wake_up is set, but the outbox has no trigger that notifies of new rows, and is polled: "
     "run what `ei-relay outbox ddl --dialect postgresql --wake-up` prints last"
 )
 
