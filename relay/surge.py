@@ -36,6 +36,12 @@ class Guard:
         """How many of `present` posts may be removed or moved: one more is too many."""
         return max(self.least - 1, present * self.percent // 100)
 
+    @property
+    def least_of_emptied(self) -> int:
+        """How many posts may not go without a word by a list that names nobody any more: a fifth of what a list that
+        does may take; a source of 40 posts is as empty by it as one of 4000."""
+        return max(self.least // 5, 1)
+
     def stops(self, taken: int, present: int) -> bool:
         """Whether to remove or move `taken` of `present` posts needs an operator's decision."""
         return self.enabled and taken > self.most(present)

@@ -23,6 +23,8 @@ RANGE: Final = 50_000  # ids; some ten milliseconds
 BUDGET_SECONDS: Final = 0.25  # for each `go_on`: a fortieth of one connection, where it is called every 10 s
 REST_FACTOR: Final = 100  # a rest is so many times as long as the walk before it,
 REST_SECONDS: Final = 300.0  # but no longer
+SMALL_REST_SECONDS: Final = 10.0  # where one question counts all: on a busy machine that may take seconds, or the first
+SMALL_REST_FACTOR: Final = 10
 
 
 class Census:
@@ -65,8 +67,12 @@ class Census:
         if self._next > last:
             self._complete = True
             self._next = 1
-            self._rests_until = now + min(REST_FACTOR * self._asking, REST_SECONDS)
+            self._rests_until = now + self._rest(is_small=last <= self._range)
             self._asking = 0.0
+
+    def _rest(self, *, is_small: bool) -> float:
+        rest = min(REST_FACTOR * self._asking, REST_SECONDS)
+        return min(rest, SMALL_REST_SECONDS + SMALL_REST_FACTOR * self._asking) if is_small else rest
 
     def _sum(self) -> dict[str, int]:
         total: Counter[str] = Counter()

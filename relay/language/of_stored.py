@@ -86,6 +86,9 @@ STORED: Final = {
     "{removed} posts would be removed and {moved} moved, of {present}; {most} may without asking": (
         "{removed} poster skulle tas bort och {moved} flyttas, av {present}; {most} får utan att någon frågas"
     ),
+    "a list names nobody any more, as when its file was cut: {goes} of {present} posts would go": (
+        "en lista nämner ingen längre, som när dess fil har kapats: {goes} av {present} poster skulle försvinna"
+    ),
     "more than {number} new posts within an hour are for one resident, or for one and the same second": (
         "mer än {number} nya poster inom en timme gäller en och samma invånare, eller en och samma sekund"
     ),

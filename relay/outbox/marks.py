@@ -23,7 +23,7 @@ from relay.outbox.refusals import OF_ROWS, Kind, kind_of
 from relay.outbox.table import instant_as_written
 from relay.outbox.words import PLAINEST, plain
 
-_FAILURES: Final = 100  # of one batch; what is not written then is left for the next
+_FAILURES: Final = 128  # of one batch; what is not written then is left for the next
 _NOBODY: Final = -1  # an id that no row has
 _HOPELESS: Final = 40  # failures before anything was written: then it is not for a row
 

@@ -178,7 +178,8 @@ class OutboxReader:
         """Write the outcomes down, in one transaction and a few statements where nothing speaks against it; what was
         not written, see `relay.outbox.marks`.
 
-        Rows that somebody holds are read again some seconds later, and the rows behind them meanwhile.
+        Rows that somebody holds, or that it was given up for, are read again some seconds later, and the rows behind
+        them meanwhile.
         """
         marked = self._marker.mark_all(settled, at)
         not_written = len(marked.refused) + len(marked.left) + len(marked.untried)
@@ -186,7 +187,7 @@ class OutboxReader:
             for row_id, error in marked.refused.items():
                 if row_id not in self._aside:
                     raise error
-        if marked.left and settled:
+        if marked.left or marked.untried:
             if self._after is None:
                 self._back_at = time.monotonic() + _PASS_SECONDS
             self._after = max(row_id for row_id, _, _ in settled)

@@ -93,6 +93,18 @@ def test_a_rest_is_as_long_as_its_walk_was_and_bounded(
     assert turns[-1] == {"nord": 9}
 
 
+def test_a_slow_machine_does_not_make_a_small_relay_s_figure_old(store: Store, indexed: list[int]) -> None:
+    """The first question of a process takes a second on a busy machine: that is no reason to rest for minutes."""
+    clock = Stopwatch(1.0)
+    census = Census(store, clock)
+    assert census.go_on() == {"nord": 10}
+    alter(store, indexed[0], parked_code="EI004")
+    clock.now += 5
+    assert census.go_on() == {"nord": 10}
+    clock.now += 30
+    assert census.go_on() == {"nord": 9}
+
+
 def test_a_walk_that_failed_goes_on_where_it_was(store: Store, indexed: list[int]) -> None:
     census = Census(store, Stopwatch(BUDGET_SECONDS), ids_per_question=5)
     assert census.go_on() is None

@@ -15,7 +15,7 @@ from relay import booking
 from relay.booking import Withheld
 from relay.change import OutboxRow, Rejected, read
 from relay.flow.intake import restored
-from relay.flow.publishing.follow import BACK_AND_FORTH
+from relay.flow.publishing.follow import BACK_AND_FORTH, EMPTIED
 from relay.language.of_status import STATUS
 from relay.language.of_stored import STORED
 from relay.language.of_story import STORY
@@ -124,7 +124,8 @@ def test_what_else_is_kept_in_english_is_said_in_swedish() -> None:
         each.reason for each in vars(booking).values() if isinstance(each, Withheld) and each.reason != "removed"
     ]
     assert len(reasons) > 5
-    reasons += [BACK_AND_FORTH, restored.LOST.format(source="s"), restored.ANOTHER.format(source="s")]
+    reasons += [BACK_AND_FORTH, EMPTIED.format(goes=30, present=30)]
+    reasons += [restored.LOST.format(source="s"), restored.ANOTHER.format(source="s")]
     common = (Kind.NO_TABLE, Kind.NO_COLUMN, Kind.DENIED, Kind.LOGIN, Kind.SILENT, Kind.STARTING, Kind.SLOW,
               Kind.LOCKED, Kind.FULL, Kind.DISK, Kind.READ_ONLY, Kind.NO_DATABASE, Kind.EXPIRED, Kind.HOST)  # fmt: skip
     for kind in common:

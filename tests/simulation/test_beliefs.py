@@ -98,6 +98,33 @@ def test_half_a_list_is_held_and_nothing_is_removed(
     assert len(shown(world)) == 401
 
 
+@pytest.mark.parametrize("number", [9, 10, 30])
+def test_a_small_source_s_list_that_names_nobody_any_more_is_held_and_a_shorter_one_is_followed(
+    new_world: NewWorld, tmp_path: Path, number: int
+) -> None:
+    """The guard asks nobody about fewer than fifty posts; a file that was cut to its header is nobody's decision. Of a
+    handful of posts it is followed all the same."""
+    units = tmp_path / "few.csv"
+    write_units(units, ["U-0", "U-1"])
+    world = new_world(care_units=str(units))
+    for each in range(number):
+        book(world, f"B-{each}")
+    minutes(world, 2)
+    assert len(shown(world)) == number
+    write_units(units, [])
+    minutes(world, SPACING / 60 + 5)
+    if number < 10:
+        assert (shown(world), held(world)) == (set(), [])
+        return
+    assert len(shown(world)) == number
+    (change,) = held(world)
+    assert (change.kind, change.status, change.removed) == ("lists", "held", number)
+    # another one that lacks the unit is a decision
+    write_units(units, ["U-1"])
+    minutes(world, SPACING / 60 + 5)
+    assert (shown(world), held(world)) == (set(), [])
+
+
 def test_a_list_of_zero_bytes_changes_nothing(world: World, units: Path) -> None:
     units.write_bytes(b"")
     minutes(world, 10)

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 CHECK: Final = timedelta(minutes=1)
 SPELL: Final = 0.5  # seconds
 BACK_AND_FORTH: Final = "the lists go back and forth: these stood within the last day, and so did those before"
+EMPTIED: Final = "a list names nobody any more, as when its file was cut: {goes} of {present} posts would go"
 _UNITS_KEPT: Final = 50  # in a held change, for whoever decides
 
 
@@ -175,9 +176,13 @@ def _settle(tx: Transaction, *, rules: PublishingRules, units: dict[str, Tally],
     names = lanes.of_source(tx, rules.source, hold=False)
     total, present = _sum(units), posts.present(tx, names.values())
     why = None
-    if guard.stops(total.removed + total.moved, present):
+    goes, in_force = total.removed + total.moved, _in_force(tx, rules, held)
+    is_emptied = in_force is not None and rules.has_emptied_a_list_of(in_force)
+    if guard.stops(goes, present):
         most = guard.most(present)
         why = f"{total.removed} posts would be removed and {total.moved} moved, of {present}; {most} may without asking"
+    elif guard.enabled and goes >= guard.least_of_emptied and is_emptied:
+        why = EMPTIED.format(goes=goes, present=present)
     elif guard.enabled and publishing_rules.goes_back_and_forth(tx, rules.source, rules.fingerprint):
         why = BACK_AND_FORTH
     if why is None:

@@ -59,6 +59,14 @@ class PublishingRules:
         )  # fmt: skip
         return same and _all_residents(mine, theirs) and _all_units(mine, theirs)
 
+    def has_emptied_a_list_of(self, other: PublishingRules) -> bool:
+        """Whether one of its lists is empty, where `other` has somebody in it: as when a file was cut to its header."""
+        mine, theirs = self.policy, other.policy
+        return any(
+            now is not None and not now and bool(then)
+            for now, then in ((mine.units, theirs.units), (mine.residents, theirs.residents))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
