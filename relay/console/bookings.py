@@ -20,6 +20,7 @@ from relay.outbox.trace import FAR, Reach
 from relay.store import audit
 from relay.store import bookings as booking_store
 from relay.store.transaction import Transaction
+from relay.story.answer import Answer
 from relay.story.story import Story, tell
 
 READ: Final = "console identity"  # in the audit log
@@ -70,6 +71,16 @@ def _steps(story: Story) -> list[tuple[str, str]]:
     return []
 
 
+def headline_of(answer: Answer) -> tuple[str, str]:
+    """How the answer looks, and it in a few words."""
+    if answer.in_index:
+        right = answer.reason in ("in_index", "older_post")
+        return ("right", "It is in the index") if right else ("unknown", "It is in the index, but not as it should be")
+    if answer.in_index is None:
+        return "unknown", "Nobody can say whether it is in the index"
+    return ("unknown", "It is not in the index yet") if answer.by else ("wrong", "It is not in the index")
+
+
 def stories_of(inquiry: Inquiry, booking_id: str, reach: Reach) -> list[Story]:
     """The story of the booking in each source that knows of it."""
     found = inquiry.of_booking(booking_id)
@@ -100,5 +111,5 @@ def _page(
         missing=mask(q)[:LONGEST] if missing else "", back_to=inquiry.back_to,
         further=further if ends and reach is NEAR and mask(q) == q else None,
         asks=asks, may_see=person.may(Role.SUPPORT), identities=identities or {}, complaint=complaint,
-        token=token(person.name), steps=_steps if person.may(Role.OPERATOR) else None,
+        token=token(person.name), headline_of=headline_of, steps=_steps if person.may(Role.OPERATOR) else None,
     )  # fmt: skip

@@ -118,6 +118,7 @@ _SWEDISH: Final = {
     ),
     "Booking {id} of {source}": "Bokning {id} från {source}",
     "It is in the index": "Den finns i indexet",
+    "It is in the index, but not as it should be": "Den finns i indexet, men inte som den ska vara",
     "It is not in the index": "Den finns inte i indexet",
     "It is not in the index yet": "Den finns inte i indexet ännu",
     "Nobody can say whether it is in the index": "Det går inte att säga om den finns i indexet",

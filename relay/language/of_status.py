@@ -42,7 +42,6 @@ STATUS: Final = {
     "lane {lane} is paused{since}": "sändkö {lane} är pausad{since}",
     "lane {lane} rests after a failed call": "sändkö {lane} vilar efter ett misslyckat anrop",
     "lane {lane} rests after {number} failed calls": "sändkö {lane} vilar efter {number} misslyckade anrop",
-    "{utc}Z": "{local}",
     "{number} outbox rows were rejected within the hour{newest}": (
         "{number} rader i utkorgen har avvisats den senaste timmen{newest}"
     ),

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from relay.language.of_status import STATUS
 from relay.language.of_stored import STORED
 from relay.language.of_story import STORY
+from relay.wallclock import SWEDEN
 
 ENGLISH: Final = "en"
 SWEDISH: Final = "sv"
@@ -38,10 +40,9 @@ class Said(str):
 
     def to(self, language: str) -> str:
         """The text in that language."""
-        if language != SWEDISH:
-            return str(self)
-        values = {name: value.to(SWEDISH) if isinstance(value, Said) else value for name, value in self.values.items()}
-        return TABLES.get(self.message, self.message).format(**values)
+        values = {name: value.to(language) if isinstance(value, Said) else value for name, value in self.values.items()}
+        message = TABLES.get(self.message, self.message) if language == SWEDISH else self.message
+        return message.format(**values)
 
 
 class Quoted(Said):
@@ -77,6 +78,23 @@ class Both(Said):
     def to(self, language: str) -> str:
         """The text in that language."""
         return self.swedish if language == SWEDISH else str(self)
+
+
+class Instant(Said):
+    """A time: in UTC as a text, for logs and command lines; on the clock on the wall in Sweden for who is told."""
+
+    at: datetime
+
+    def __new__(cls, at: datetime) -> Instant:
+        """That time, to the minute."""
+        made = super().__new__(cls, "{text}", {"text": f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"})
+        assert isinstance(made, Instant)
+        made.at = at
+        return made
+
+    def to(self, language: str) -> str:  # noqa: ARG002 (the same in each)
+        """The time as it is in Sweden."""
+        return f"{self.at.astimezone(SWEDEN):%Y-%m-%d %H:%M}"
 
 
 def quoted(text: object) -> Said:

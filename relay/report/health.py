@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from relay.language.said import Said, quoted, say
-from relay.wallclock import SWEDEN
+from relay.language.said import Instant, Said, quoted, say
 
 LATE_SECONDS: Final = 45 * 60  # three quarters of the hour that R-33 gives
 UNREAD_SECONDS: Final = 5 * 60
@@ -106,7 +105,7 @@ def _full_lists(seen: HealthSummary) -> Iterator[Trouble]:
             yield Trouble("list_failed", _of(each, what))
         if isinstance(at, datetime) and seen.at - at > LIST_OVERDUE:
             if each["compared_at"]:
-                what = say("its full list was last compared at {at}: are workers at work at night?", at=_moment(at))
+                what = say("its full list was last compared at {at}: are workers at work at night?", at=Instant(at))
             else:
                 what = say("its full list has never been compared: are workers at work at night?")
             yield Trouble("list_overdue", _of(each, what))
@@ -215,7 +214,7 @@ def _restarted(seen: HealthSummary) -> Iterator[Trouble]:
         if isinstance(at, datetime) and seen.at - at < RESTART_TOLD:
             what = say(
                 "the ids of its outbox have begun again (last seen {at}); rows are taken by the time they were "
-                "written: see that ids grow, ei-relay outbox check", at=_moment(at),
+                "written: see that ids grow, ei-relay outbox check", at=Instant(at),
             )  # fmt: skip
             yield Trouble("restarted", _of(source, what))
 
@@ -228,7 +227,7 @@ def _lanes(lanes: list[Facts]) -> Iterator[Trouble]:
                 "lane {lane}: a change has waited for {minutes} minutes of the 60 it may", lane=name, minutes=late // 60
             )
             yield Trouble("late", text)
-        at = say(" since {time}", time=_moment(since)) if isinstance(since, datetime) else ""
+        at = say(" since {time}", time=Instant(since)) if isinstance(since, datetime) else ""
         if lane["state"] == "blocked":
             code = lane["code"] or ""
             yield Trouble("blocked", say("lane {lane} is blocked {code}{since}", lane=name, code=code, since=at))
@@ -242,11 +241,6 @@ def _lanes(lanes: list[Facts]) -> Iterator[Trouble]:
                 else say("lane {lane} rests after {number} failed calls", lane=name, number=number)
             )
             yield Trouble("resting", text)
-
-
-def _moment(at: datetime) -> Said:
-    """In UTC on a command line, as the logs have it; on the clock on the wall in a Swedish page."""
-    return say("{utc}Z", utc=f"{at:%Y-%m-%d %H:%M}", local=f"{at.astimezone(SWEDEN):%Y-%m-%d %H:%M}")
 
 
 def _refused(sources: list[Facts]) -> Iterator[Trouble]:
@@ -274,7 +268,7 @@ def _set_aside(sources: list[Facts]) -> Iterator[Trouble]:
             since = first.get("since")
             said = {
                 "row": first["row_id"],
-                "since": say(", since {time}", time=_moment(since)) if isinstance(since, datetime) else None,
+                "since": say(", since {time}", time=Instant(since)) if isinstance(since, datetime) else None,
                 "reason": quoted(first["reason"]),
             }
             what = (

@@ -74,6 +74,22 @@ def test_a_booking_shows_its_answer_before_its_story(world: World, browse: Brows
     assert RESIDENT not in text
 
 
+def test_a_booking_that_is_in_the_index_as_it_was_is_not_told_to_be_all_right(world: World, browse: Browse) -> None:
+    # Given a booking that was moved, or cancelled, while its lane was blocked
+    book(world, "B1")
+    book(world, "B2")
+    world.settle()
+    world.core.order(Order(answer="fault", text="VP007: no", times=9))
+    book(world, "B1", days=40)
+    world.write(operation="remove", booking_id="B2")
+    world.work()
+    for booking in ("B1", "B2"):
+        text = browse().get("/bookings", params={"q": booking}).text
+        assert why(world, booking).answer.in_index
+        assert '<div class="verdict unknown">' in text
+        assert '<p class="big">It is in the index, but not as it should be</p>' in text
+
+
 def test_a_booking_that_is_not_known_is_not_found(browse: Browse) -> None:
     answer = browse().get("/bookings", params={"q": "nope"})
     assert (answer.status_code, "No booking nope is known" in answer.text) == (404, True)

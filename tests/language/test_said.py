@@ -19,7 +19,7 @@ from relay.flow.publishing.follow import BACK_AND_FORTH, EMPTIED
 from relay.language.of_status import STATUS
 from relay.language.of_stored import STORED
 from relay.language.of_story import STORY
-from relay.language.said import ENGLISH, SWEDISH, Said, quoted, say
+from relay.language.said import ENGLISH, SWEDISH, Instant, Said, quoted, say
 from relay.outbox.refusals import Kind
 from relay.story.words import clock, coded, lasting
 
@@ -59,8 +59,14 @@ def test_every_message_is_there_in_swedish() -> None:
 
 def test_both_languages_have_the_same_places() -> None:
     for english, swedish in (STORY | STATUS | STORED).items():
-        if english != "{utc}Z":  # one time, on two clocks
-            assert sorted(PLACE.findall(english)) == sorted(PLACE.findall(swedish)), english
+        assert sorted(PLACE.findall(english)) == sorted(PLACE.findall(swedish)), english
+
+
+def test_a_time_is_in_utc_as_a_text_and_swedish_for_who_is_told() -> None:
+    said = say("lane {lane} is paused{since}", lane="L", since=say(", since {time}", time=Instant(NOW)))
+    assert str(said) == "lane L is paused, since 2026-11-29 12:00Z"
+    assert said.to(ENGLISH) == "lane L is paused, since 2026-11-29 13:00"
+    assert said.to(SWEDISH) == "sändkö L är pausad, sedan 2026-11-29 13:00"
 
 
 def test_a_message_gets_the_values_that_it_has_places_for() -> None:
