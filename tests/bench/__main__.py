@@ -17,11 +17,13 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.demo.throwaway import NoBinariesError
-from tests.bench import against, floor, plain, relayed, report
+from tests.bench import against, curve, drain, floor, picture, plain, relayed, report, tables
 from tests.bench.against import PAIRS
 from tests.bench.database import Site
 from tests.bench.index import sandbox, stub
 from tests.bench.parts import NotInTimeError, postgres
+from tests.bench.peers import measure as peers
+from tests.bench.peers.measure import SPACING
 from tests.bench.revision import RevisionError, checked_out, resolve
 
 LEAST_ROWS: Final = 4000  # the floor has half of them
@@ -42,6 +44,22 @@ def main() -> int:
     )
     parser.add_argument("--pairs", type=int, default=PAIRS, help="rounds of each, with --against (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, all else on error")
+    alone = parser.add_argument_group("measured by themselves, in place of all else")
+    alone.add_argument(
+        "--peers",
+        action="store_true",
+        help="what a team would write without it, and the rules that breaks",
+    )
+    alone.add_argument("--curve", action="store_true", help="what a row costs as sources, calls and the database grow")
+    alone.add_argument(
+        "--there",
+        type=int,
+        nargs="+",
+        default=list(curve.THERE),
+        help="--curve: posts of older databases",
+    )
+    alone.add_argument("--picture", type=Path, metavar="FILE", help="--curve: draw it, as SVG")
+    alone.add_argument("--drain", type=int, metavar="N", help="N posts that waited for the index, in 20 lanes")
     options = parser.parse_args()
     if options.rows < LEAST_ROWS:
         parser.error(f"--rows: a rate needs several calls of 1000 posts, so expected at least {LEAST_ROWS}")
@@ -54,11 +72,38 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exit ends what was started, a signal would not
     with tempfile.TemporaryDirectory(prefix="ei-bench-") as name:
         try:
+            if options.peers or options.curve or options.drain:
+                return _alone(options, Path(name))
             run = _measure(options, commit, Path(name))
         except NoBinariesError as error:
             sys.exit(str(error))
     print(json.dumps(report.as_object(run), indent=2) if options.json else report.as_text(run))
     return 1 if run.notes else 0
+
+
+def _alone(options: argparse.Namespace, folder: Path) -> int:
+    """The parts that are asked for by themselves."""
+    found: dict[str, list[tables.Facts]] = {}
+    with postgres() as server:
+        if options.peers:
+            with sandbox(folder, "--key-spacing", str(SPACING)) as index:
+                few, each = options.plain_rows, 20
+                found["peers"] = tables.of_peers(list(peers.measure(server, index, options.rows, few, each, folder)))
+        if options.curve:
+            with stub(folder) as index:
+                points = curve.measure(server, index, options.rows, options.there, folder)
+            found["curve"] = tables.of_curve(points)
+            if options.picture:
+                options.picture.write_text(picture.draw(points, report.machine()), encoding="utf-8")
+        if options.drain:
+            found["drain"] = tables.of_drain(drain.measure(server, options.drain, folder))
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    print(report.machine())
+    for name, facts in found.items():
+        print(f"\n{tables.as_text(facts)}" + (f"\n{tables.ABOUT_PEERS}" if name == "peers" else ""))
+    return 0
 
 
 def _measure(options: argparse.Namespace, commit: str | None, folder: Path) -> report.Measured:

@@ -14,11 +14,11 @@ from relay.outbox.table import DEFAULT_NAME
 from relay.store.migrate import upgrade
 
 CARE_UNITS = 200
-_ROWS = text(f"""
-    INSERT INTO ei_outbox (event_id, operation, booking_id, version, resident_id, care_unit, starts_at)
+_ROWS = f"""
+    INSERT INTO {{table}} (event_id, operation, booking_id, version, resident_id, care_unit, starts_at)
     SELECT 'event-' || i, 'upsert', 'booking-' || i, 1, '191212121212', 'SE2321000016-' || (i % {CARE_UNITS}),
            date_trunc('day', now())::timestamp + interval '30 days' + (i % 40000) * interval '1 minute'
-    FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) i""")
+    FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) i"""
 _ONE = text(f"""
     INSERT INTO ei_outbox (event_id, operation, booking_id, version, resident_id, care_unit, starts_at)
     VALUES ('live-event-' || :i, 'upsert', 'live-' || :i, 1, '191212121212', 'SE2321000016-' || (:i % {CARE_UNITS}),
@@ -56,10 +56,10 @@ class Site:
         with self.engine.begin() as connection:
             connection.execute(text("CREATE EXTENSION pg_stat_statements"))
 
-    def fill(self, rows: int, first: int = 1) -> None:
-        """Write `rows` bookings to the outbox in one transaction, numbered from `first`."""
+    def fill(self, rows: int, first: int = 1, table: str = DEFAULT_NAME) -> None:
+        """Write `rows` bookings to an outbox in one transaction, numbered from `first`."""
         with self.engine.begin() as connection:
-            connection.execute(_ROWS, {"first": first, "last": first + rows - 1})
+            connection.execute(text(_ROWS.format(table=table)), {"first": first, "last": first + rows - 1})
 
     def book(self, number: int) -> None:
         """Write one booking more, as a booking system does: a row, a commit."""

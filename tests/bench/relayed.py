@@ -14,6 +14,7 @@ from relay.demo.valkey import Valkey
 from relay.outbox.table import DEFAULT_NAME
 from tests.bench.database import Site
 from tests.bench.index import ROUNDS, Accepted, Index, middle
+from tests.bench.names import DATA_CONTROLLER, LOGICAL_ADDRESS, SOURCE_SYSTEM
 from tests.bench.parts import await_, cpu_seconds, process, resident_mib
 from tests.bench.revision import THIS, Program
 
@@ -21,9 +22,6 @@ PER_SECOND = 50  # live bookings: a large region at its busiest hour
 MANY = 50  # sources of one configuration: all booking systems of a large region
 WARM_UP = 5  # seconds, for connections and prepared statements
 SETTLED = 20  # seconds until many sources have asked all that they ask at start only
-SOURCE_SYSTEM = "SE2321000016-84GX"
-LOGICAL_ADDRESS = "5565594230"
-DATA_CONTROLLER = "SE232100-0016"
 _GUARD_OFF = """
         [surge_guard]
         enabled = false
@@ -61,12 +59,22 @@ class Polled(NamedTuple):
 
 
 def configuration(
-    database_url: str, broker_url: str, index_url: str, sources: int = 1, guard: bool = True, wake_up: bool = False
+    database_url: str,
+    broker_url: str,
+    index_url: str,
+    sources: int = 1,
+    guard: bool = True,
+    wake_up: bool = False,
+    spacing: int | None = None,
+    most: int | None = None,
+    again: int | None = None,
 ) -> str:
     """The relay's configuration as TOML: each source has one lane; every other setting as it comes.
 
     But for the surge guard, which is off: it would hold back bookings that are all of one resident. `guard` is False
     for a revision that has none, and so no such setting. `wake_up` has the outboxes tell of new rows.
+    `spacing`: seconds between two sends of a key; `most` posts a call; `again`: seconds after which a failed call is
+    repeated; None: as they come.
     """
     return (
         f"""
@@ -80,6 +88,9 @@ def configuration(
         url = "{index_url}"
         logical_address = "{LOGICAL_ADDRESS}"
         """
+        + (f'key_spacing = "{spacing}s"\n' if spacing is not None else "")
+        + (f"max_posts_per_call = {most}\n" if most is not None else "")
+        + (f'retry_after_fault = "{again}s"\nretry_after_fault_max = "{again}s"\n' if again is not None else "")
         + (_GUARD_OFF if guard else "")
         + "".join(_source(number) + ("wake_up = true\n" if wake_up else "") for number in range(sources))
     )
@@ -165,11 +176,14 @@ def running(
     program: Program = THIS,
     guard: bool = True,
     wake_up: bool = False,
+    spacing: int | None = None,
+    most: int | None = None,
+    again: int | None = None,
 ) -> Iterator[tuple[Popen[bytes], Popen[bytes]]]:
     """A worker and beat of a program, and a broker for them."""
     config = folder / f"relay-{site.name}.toml"
     with Valkey() as valkey, ExitStack() as parts:
-        config.write_text(configuration(site.url, valkey.url, index.url, sources, guard, wake_up))
+        config.write_text(configuration(site.url, valkey.url, index.url, sources, guard, wake_up, spacing, most, again))
         worker, beat = (
             parts.enter_context(
                 process(

@@ -97,9 +97,13 @@ def as_text(run: Measured) -> str:
     return "\n".join(_lines(run))
 
 
+def machine() -> str:
+    """What it was measured on."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}"
+
+
 def _lines(run: Measured) -> Iterator[str]:
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    yield f"{machine}; an index that answers after {LATENCY * 1000:.0f} ms; the middle of {ROUNDS} rates"
+    yield f"{machine()}; an index that answers after {LATENCY * 1000:.0f} ms; the middle of {ROUNDS} rates"
     for title, section in (("Ratios", ratios), ("Counts", counts), ("Figures of this machine, now", figures)):
         yield f"\n{title}"
         for what, number, unit in section(run):

@@ -1,4 +1,5 @@
-"""An index that says OK: `python -m tests.bench.stub PORT LATENCY`, seconds after a request's last byte.
+"""An index that says OK: `python -m tests.bench.stub PORT LATENCY [one-at-a-time]`, seconds after a request's last
+byte; or, one at a time, so many seconds for each call that waits.
 
 It reads nothing of a call but how many posts it holds. GET gives what was accepted as JSON: [seconds, posts] for
 each call, on the machine's monotonic clock. DELETE forgets it.
@@ -10,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import nullcontext
 
 ANSWER = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -22,8 +24,9 @@ ANSWER = (
 class Stub:
     """The calls that were accepted."""
 
-    def __init__(self, latency: float) -> None:
+    def __init__(self, latency: float, *, one_at_a_time: bool = False) -> None:
         self._latency = latency
+        self._turn = asyncio.Lock() if one_at_a_time else nullcontext()
         self._accepted: list[tuple[float, int]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +40,8 @@ class Stub:
                         self._accepted.clear()
                     answer, kind = json.dumps(self._accepted).encode(), b"application/json"
                 else:
-                    await asyncio.sleep(self._latency)
+                    async with self._turn:
+                        await asyncio.sleep(self._latency)
                     self._accepted.append((time.monotonic(), body.count(b"engagementTransaction>") // 2))
                     answer, kind = ANSWER, b"text/xml; charset=utf-8"
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(answer)))
@@ -54,10 +58,11 @@ def _length(head: bytes) -> int:
     return 0
 
 
-async def _main(port: int, latency: float) -> None:
-    server = await asyncio.start_server(Stub(latency).serve, "127.0.0.1", port, limit=1 << 22)
+async def _main(port: int, latency: float, *options: str) -> None:
+    index = Stub(latency, one_at_a_time=bool(options))
+    server = await asyncio.start_server(index.serve, "127.0.0.1", port, limit=1 << 22)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(_main(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:]))
