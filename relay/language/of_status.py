@@ -40,8 +40,8 @@ STATUS: Final = {
     ),
     "lane {lane} is blocked {code}{since}": "sändkö {lane} är spärrad av {code}{since}",
     "lane {lane} is paused{since}": "sändkö {lane} är pausad{since}",
-    "lane {lane} rests after a failed call": "sändkö {lane} vilar efter ett misslyckat anrop",
-    "lane {lane} rests after {number} failed calls": "sändkö {lane} vilar efter {number} misslyckade anrop",
+    "lane {lane} rests after a failed call{code}": "sändkö {lane} vilar efter ett misslyckat anrop{code}",
+    "lane {lane} rests after {number} failed calls{code}": "sändkö {lane} vilar efter {number} misslyckade anrop{code}",
     "{number} outbox rows were rejected within the hour{newest}": (
         "{number} rader i utkorgen har avvisats den senaste timmen{newest}"
     ),

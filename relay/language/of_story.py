@@ -305,6 +305,9 @@ STORY: Final = {
     "{number} calls": "{number} anrop",
     "a call": "ett anrop",
     " ({text})": " ({text})",
+    "see whether the index can be reached: `ei-relay config check --connect`; the relay goes on by itself": (
+        "se om indexet kan nås: `ei-relay config check --connect`; reläet fortsätter av sig självt"
+    ),
     "wait for that call; if it fails too, ask the platform with the correlation id of the call": (
         "vänta på det anropet; misslyckas även det, fråga plattformen och ange anropets korrelations-id"
     ),

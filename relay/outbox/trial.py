@@ -124,7 +124,7 @@ def _mark(engine: Engine, table_name: str, trial: Trial) -> None:
     marker.try_it(now)
     if first is not None:
         marker.try_it(now, first)
-    trial.did.append(f"{'a row' if first is not None else 'no row'} can be marked (rolled back)")
+    trial.did.append("a row can be marked (rolled back)" if first is not None else "marking is allowed (no row waits)")
     if marker.passes_by:
         trial.did.append("rows that others hold are passed by")
     elif engine.dialect.name != "sqlite":

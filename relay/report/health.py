@@ -235,10 +235,11 @@ def _lanes(lanes: list[Facts]) -> Iterator[Trouble]:
             yield Trouble("paused", say("lane {lane} is paused{since}", lane=name, since=at))
         elif lane["state"] == "resting":
             number = lane["failures"]
+            code = say(" ({text})", text=lane["code"]) if lane["code"] else ""
             text = (
-                say("lane {lane} rests after a failed call", lane=name)
+                say("lane {lane} rests after a failed call{code}", lane=name, code=code)
                 if number == 1
-                else say("lane {lane} rests after {number} failed calls", lane=name, number=number)
+                else say("lane {lane} rests after {number} failed calls{code}", lane=name, number=number, code=code)
             )
             yield Trouble("resting", text)
 

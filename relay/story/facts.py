@@ -95,7 +95,8 @@ class Lane:
     blocked_since: datetime | None = None
     failures: int = 0
     failed_at: datetime | None = None
-    last_text: str | None = None  # of the last call of this lane that is known of
+    last_code: str | None = None  # of the last call of this lane that is known of
+    last_text: str | None = None
     next_call_at: datetime | None = None
     say_again_at: datetime | None = None  # when what was said alone is looked at; None: nothing was
     next_split_at: datetime | None = None

@@ -15,6 +15,8 @@ from relay.story.cause import A_CALL, Cause, no_worker, restore_suspected
 from relay.story.facts import Facts, Post
 from relay.story.words import clock, coded, plain
 
+_NOT_REACHED: Final = ("CONNECT", "TLS")  # no call has gone out, so nobody else has seen it
+
 
 def _discarded(f: Facts, p: Post) -> Cause | None:
     if p.parked_code != DISCARDED:
@@ -152,7 +154,9 @@ def _resting(f: Facts, p: Post) -> Cause | None:
             said=said,
             time=clock(lane.next_call_at, f.now, seconds=True),
         ),
-        say("wait for that call; if it fails too, ask the platform with the correlation id of the call"),
+        say("see whether the index can be reached: `ei-relay config check --connect`; the relay goes on by itself")
+        if lane.last_code in _NOT_REACHED
+        else say("wait for that call; if it fails too, ask the platform with the correlation id of the call"),
     )
 
 

@@ -67,7 +67,7 @@ def test_nothing_is_wrong_with_what_is_well() -> None:
         (seen(lane={"oldest_pending_seconds": 2760}), "waited for 46 minutes of the 60 it may"),
         (seen(lane={"state": "blocked", "code": "VP007", "since": NOW}), "is blocked VP007 since 2026-11-02 08:00Z"),
         (seen(lane={"state": "paused"}), "lane national:SYSTEM is paused"),
-        (seen(lane={"state": "resting", "failures": 2}), "rests after 2 failed calls"),
+        (seen(lane={"state": "resting", "failures": 2, "code": "VP009"}), "rests after 2 failed calls (VP009)"),
         (seen(certificate={"ends_at": NOW + timedelta(days=29)}), "ends on 2026-12-01"),
         (seen(certificate={"ends_at": NOW}), "ended on 2026-11-02"),
         (seen(certificate={"ends_at": None, "error": "No such file or directory"}), "cannot be read: No such file"),

@@ -102,7 +102,7 @@ class Wire:
     def post(self, body: bytes, headers: Mapping[str, str], before_first_byte: Callable[[float], None]) -> HttpAnswer:
         weather = self.weather.pop(0) if self.weather else "fair"
         if weather == "refused":
-            raise NoAnswerError(Failure.CONNECT, "the connection was refused", sent=False)
+            raise NoAnswerError(Failure.CONNECT, "No connection", sent=False)
         self.world.fate.point()
         before_first_byte(CALL_TIMEOUT)
         core = self.world.core

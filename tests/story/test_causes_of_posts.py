@@ -96,6 +96,13 @@ def test_a_lane_that_rests(world: World) -> None:
     assert "the next call is at 08:01:" in line
 
 
+def test_a_lane_that_rests_as_the_index_cannot_be_reached(world: World) -> None:
+    world.wire.weather.append("refused")
+    book(world)
+    world.work()
+    assert "ei-relay config check --connect" in last_line(world)
+
+
 def test_an_index_that_is_away(world: World) -> None:
     book(world)
     world.work()

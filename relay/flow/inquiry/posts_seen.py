@@ -109,6 +109,7 @@ def _lane(
         blocked_since=lane.blocked_since,
         failures=lane.failures,
         failed_at=lane.failed_at,
+        last_code=failed.code if failed is not None else None,
         last_text=said,
         next_call_at=lane.next_call_at,
         say_again_at=lane.say_again_at,
