@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -44,7 +44,7 @@ class BookingSystems:
         self._stop = threading.Event()
         self._site = site
         self._start = now_in_sweden()
-        self.last_expiry = self._start + timedelta(seconds=seconds)
+        self.over_at = time.monotonic() + seconds + 1  # when the last time has passed (`time.monotonic`)
         self._written = {
             source.name: Written(source, self._plan(source, seconds, seed), {})
             for source in site.sources.values()

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
@@ -158,13 +157,14 @@ class Day:
         """Until nothing is unread, nothing waits and nothing is parked; parked posts get a new change."""
         began = time.monotonic()
         while time.monotonic() - began < PATIENCE:
+            looked_at = time.monotonic()
             pending, parked = _waiting(self._stage.site), _parked(self._stage.site)
             for each in written:
                 if parked.get(each.source.name):
                     number = bookings.change_again(each, parked[each.source.name])
                     self._tell(f"{each.source.name}: {number} bookings with parked posts were changed again")
             unread = sum(outcome is None for outcome, _ in self._outcomes().values())
-            if not (pending or parked or unread) and now_in_sweden() > bookings.last_expiry + timedelta(seconds=2):
+            if not (pending or parked or unread) and looked_at > bookings.over_at:
                 self._found.rested_after = time.monotonic() - began
                 self._tell(f"at rest after {self._found.rested_after:.1f} s")
                 with contextlib.suppress(AssertionError):  # what went alone is said once more, if there is company

@@ -14,7 +14,7 @@ from relay.demo.valkey import Valkey
 from tests.broker.test_messages import FOREIGN
 from tests.integration.conftest import NewSite
 from tests.integration.test_broker import book, is_indexed, queued
-from tests.waiting import wait_until
+from tests.waiting import wait_for, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +56,9 @@ def test_a_schedule_without_workers_fills_the_broker_no_further_than_it_says(new
 
     # when beats ring in a room without workers, faster than they ever will
     beats = [site.start_beat(f"beat-{n}") for n in range(2)]
+    rung = wait_for(lambda: queued(valkey), "a queue")
+    with redis.Redis(port=valkey.port) as broker:
+        broker.rpush("celery", *rung[:1] * (MOST_WAITING - 100))  # as they would have done in some time
     wait_until(lambda: len(queued(valkey)) >= MOST_WAITING, "a full queue")
     lengths = []
     for _ in range(20):
@@ -65,6 +68,8 @@ def test_a_schedule_without_workers_fills_the_broker_no_further_than_it_says(new
     # then there is an end to it, it is said once in a while, and a worker that comes finds work
     assert max(lengths) <= MOST_WAITING + len(beats)
     wait_until(lambda: any("start workers" in beat.log() for beat in beats), "a line in the log")
+    for beat in beats:
+        beat.kill()  # what they have left is enough to do
     site.start_worker()
     book(site, "at last")
     wait_until(lambda: is_indexed(site, "at last"), "work")
