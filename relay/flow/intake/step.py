@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from relay import change
 from relay.backoff import pause
-from relay.batch import REJECTED, Reading, Receipt, Settlement, settle
+from relay.batch import REJECTED, Reading, Receipt, Settlement, TakenEvent, settle
 from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
@@ -103,6 +103,13 @@ def intake(relay: Relay, source_name: str) -> Taken:
         return NOTHING
     try:
         done = _settled(relay, room, ground, rows)
+    except EventsUnknown:
+        try:
+            told = restored.events_taken(room, rows)
+        except Exception as error:
+            _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
+            return NOTHING
+        done = _settled(relay, room, ground, rows, told)
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere
@@ -126,15 +133,23 @@ def intake(relay: Relay, source_name: str) -> Taken:
     return Taken(len(rows), len(rows) == BATCH, touched)
 
 
+Events = Mapping[str, TakenEvent]
 _Done = tuple[Settlement, frozenset[LaneName], datetime]
 
 
-def _settled(relay: Relay, room: SourceContext, ground: Ground, rows: list[OutboxRow]) -> _Done | None:
-    """Settle the rows in the relay's database; None where another worker is at this source."""
+class EventsUnknown(Exception):
+    """This database was restored, and may have forgotten who took the rows' event ids: the outbox is to be asked."""
+
+
+def _settled(
+    relay: Relay, room: SourceContext, ground: Ground, rows: list[OutboxRow], told: Events | None = None
+) -> _Done | None:
+    """Settle the rows in the relay's database; None where another worker is at this source. `told` is what the outbox
+    said of the event ids; raises EventsUnknown where it has to be asked."""
 
     def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
         with relay.on_time(tx):
-            return _settle(room, ground, rows, relay.guard, tx, at_once=at_once)
+            return _settle(room, ground, rows, relay.guard, tx, at_once=at_once, told=told)
 
     try:
         return relay.store.transact(work)
@@ -144,12 +159,15 @@ def _settled(relay: Relay, room: SourceContext, ground: Ground, rows: list[Outbo
 
 
 def _settle(
-    room: SourceContext, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction, *, at_once: bool = True
-) -> _Done | None:
+    room: SourceContext, ground: Ground, rows: list[OutboxRow], guard: Guard, tx: Transaction, *, at_once: bool,
+    told: Events | None,
+) -> _Done | None:  # fmt: skip
     """Settle the rows. With `at_once` what is new is written as such, without a look whether it is there already."""
     held = sources.lock(tx, room.name)
     if held is None:
         return None
+    if held.restored and told is None and any(row.event_id for row in rows):
+        raise EventsUnknown
     ground = ground_in(tx, ground, held)
     readings = [Reading(row, change.read(row, room.source_systems, room.local_identities)) for row in rows]
     if (encoding := tx.encoding) is not None:  # not UTF-8
@@ -158,10 +176,11 @@ def _settle(
     known = bookings.load(tx, room.name, {said.booking_id for _, said in readings if isinstance(said, change.Change)})
     earlier = receipts.of_rows(tx, room.name, [row.id for row in rows])
     event_ids = {event_id for row, said in readings if (event_id := event_id_of(row)) and _holds(tx, event_id)}
+    taken = receipts.events_taken(tx, room.name, event_ids) if event_ids else {}
     settlement = settle(
         readings,
         earlier,
-        receipts.events_taken(tx, room.name, event_ids) if event_ids else {},
+        taken if told is None else {**told, **taken},
         known,
         lambda booking: wanted_post(booking, ground.policy, tx.now),
         tx.now,
