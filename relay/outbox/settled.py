@@ -5,16 +5,17 @@ Both questions are bounded, however large the table is: the newest settled rows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 
 from relay.change import OutboxRow
 from relay.database import reading
+from relay.outbox.outcomes import IDS_PER_STATEMENT, chunks
 from relay.outbox.reader import OutboxReader, as_row
-from relay.outbox.table import instant_said
+from relay.outbox.table import PREFIX, beginning_of, instant_said
 
 WINDOW: Final = 5_000  # ids looked at by a statement
 PAGE: Final = 1_000  # rows of a page: one transaction handles them
@@ -38,6 +39,23 @@ def newest(reader: OutboxReader, limit: int, after: datetime | None) -> list[int
     asked = select(table.c.id).where(table.c.id.in_(select(first.c.id)), *_since(reader, after), *reader.share)
     with reading(reader.engine) as connection:
         return [int(row_id) for row_id in connection.execute(reader.past_locks(asked)).scalars()]
+
+
+def of_events(reader: OutboxReader, event_ids: Iterable[str]) -> list[SettledRow]:
+    """The source's taken rows that have one of these event ids, by id."""
+    found: list[SettledRow] = []
+    with reading(reader.engine) as connection:
+        for some in chunks(sorted(set(event_ids)), IDS_PER_STATEMENT):
+            question = reader.settled(connection).where(reader.table.c.outcome.in_(TAKEN), _of_events(reader, some))
+            found += [SettledRow(as_row(row[:-2]), str(row[-2]), row[-1]) for row in connection.execute(question)]
+    return sorted(found, key=lambda each: each.row.id)
+
+
+def _of_events(reader: OutboxReader, event_ids: Sequence[str]) -> ColumnElement[bool]:
+    column = reader.table.c.event_id
+    if reader.engine.dialect.name != "oracle":
+        return column.in_(event_ids)
+    return and_(beginning_of(column).in_([event_id[:PREFIX] for event_id in event_ids]), column.in_(event_ids))
 
 
 def pages(reader: OutboxReader, since: datetime) -> Iterator[list[SettledRow]]:

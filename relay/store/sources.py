@@ -37,6 +37,7 @@ class Held(NamedTuple):
     agreed: str | None = None  # the publishing rules in force
     surge: str | None = None  # what the last hour has brought (relay.surge)
     holds: bool = False  # whether posts of some bookings are kept as they are (relay.store.changes)
+    restored: bool = False  # whether this database seems to have been restored (relay.store.restores)
 
 
 def lock(tx: Transaction, name: str) -> Held | None:
@@ -52,14 +53,16 @@ def hold(tx: Transaction, name: str) -> Held | None:
 def _hold(tx: Transaction, name: str, *, skip_locked: bool) -> Held | None:
     c = source.c
     holds = exists().where(held_booking.c.source == c.name)
-    columns = (c.weighed_by, c.weighed_to, c.seen, c.next_check_at, c.retired_at, c.agreed, c.surge)
+    columns = (
+        c.weighed_by, c.weighed_to, c.seen, c.next_check_at, c.retired_at, c.agreed, c.surge, c.restore_suspected_at,
+    )  # fmt: skip
     asked = select(*columns, holds.label("holds")).where(c.name == name)
     row = tx.run(asked.with_for_update(skip_locked=skip_locked, of=source)).one_or_none()
     if row is None:
         return None
     return Held(
         row.weighed_by, row.weighed_to, row.seen, row.next_check_at, row.retired_at is not None, row.agreed, row.surge,
-        bool(row.holds),
+        bool(row.holds), row.restore_suspected_at is not None,
     )  # fmt: skip
 
 

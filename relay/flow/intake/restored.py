@@ -7,18 +7,25 @@
 A database is restored once. Where rows go on being taken of which it knows nothing, another relay reads the table: that
 is said then, instead.
 
-It cannot be seen of an outbox in the relay's own database, which is restored together with it. Intake goes on.
+Intake goes on meanwhile. An event id that a row in the lost time took is known to the outbox only, so that is asked
+(`events_taken`): else a change that its writer repeats would be taken for a new one, and win.
+
+It cannot be seen of an outbox in the relay's own database, which is restored together with it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from relay.flow.relay import Relay
+from relay import change
+from relay.batch import TakenEvent
+from relay.change import OutboxRow, event_id_of
+from relay.flow.relay import Relay, SourceContext
 from relay.outbox import settled
 from relay.outbox.reader import OutboxReader
 from relay.store import figures, lease, restores
@@ -77,6 +84,19 @@ def ask(relay: Relay, name: str) -> Asked | None:
         return asked
     since = held_since + _BEGINNING
     return Asked(asked.known, max(asked.after or since, since)) if since < asked.known.now else None
+
+
+def events_taken(context: SourceContext, rows: Iterable[OutboxRow]) -> dict[str, TakenEvent]:
+    """Those of the rows' event ids that the outbox knows to be taken, and who took them first. Raises as the outbox's
+    driver does."""
+    asked = {row.event_id for row in rows if row.event_id and event_id_of(row)}
+    found: dict[str, TakenEvent] = {}
+    for each in settled.of_events(context.reader, asked):
+        said = change.read(each.row, context.source_systems, context.local_identities)
+        event_id = event_id_of(each.row)
+        if event_id is not None and isinstance(said, change.Change):
+            found.setdefault(event_id, TakenEvent(each.row.id, said.content(), said.booking_id))
+    return found
 
 
 def look(relay: Relay, name: str) -> Asked:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from relay import change
 from relay.backoff import pause
-from relay.batch import REJECTED, Reading, Receipt, Settlement, settle
+from relay.batch import REJECTED, Reading, Receipt, Settlement, TakenEvent, settle
 from relay.booking import Withheld, wanted_post
 from relay.catalogue import CatalogueError
 from relay.change import OutboxRow, event_id_of
@@ -103,6 +103,9 @@ def intake(relay: Relay, source_name: str) -> Taken:
         return NOTHING
     try:
         done = _settled(relay, context, rules, rows)
+    except _EventsUnread as error:
+        _leave_alone(relay, source_name, _explained(relay, source_name, "read", error.why))
+        return NOTHING
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere
@@ -126,15 +129,43 @@ def intake(relay: Relay, source_name: str) -> Taken:
     return Taken(len(rows), len(rows) == BATCH, touched)
 
 
+Events = Mapping[str, TakenEvent]
 _Done = tuple[Settlement, frozenset[LaneName], datetime]
 
 
+class _EventsUnknown(Exception):
+    """This database was restored, and may have forgotten who took the rows' event ids: the outbox is to be asked."""
+
+
+class _EventsUnread(Exception):
+    """The outbox could not be asked who took the rows' event ids."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
 def _settled(relay: Relay, context: SourceContext, rules: PublishingRules, rows: list[OutboxRow]) -> _Done | None:
-    """Settle the rows in the relay's database; None where another worker is at this source."""
+    """Settle the rows in the relay's database; None where another worker is at this source. Raises _EventsUnread."""
+    try:
+        return _settled_by(relay, context, rules, rows, None)
+    except _EventsUnknown:
+        pass
+    try:
+        told = restored.events_taken(context, rows)
+    except Exception as error:
+        raise _EventsUnread(error) from error
+    return _settled_by(relay, context, rules, rows, told)
+
+
+def _settled_by(
+    relay: Relay, context: SourceContext, rules: PublishingRules, rows: list[OutboxRow], told: Events | None
+) -> _Done | None:
+    """`told` is what the outbox said of the event ids; raises _EventsUnknown where it has to be asked."""
 
     def work(tx: Transaction, *, at_once: bool = True) -> _Done | None:
         with relay.on_time(tx):
-            return _settle(context, rules, rows, relay.guard, tx, at_once=at_once)
+            return _settle(context, rules, rows, relay.guard, tx, at_once=at_once, told=told)
 
     try:
         return relay.store.transact(work)
@@ -144,18 +175,15 @@ def _settled(relay: Relay, context: SourceContext, rules: PublishingRules, rows:
 
 
 def _settle(
-    context: SourceContext,
-    rules: PublishingRules,
-    rows: list[OutboxRow],
-    guard: Guard,
-    tx: Transaction,
-    *,
-    at_once: bool = True,
-) -> _Done | None:
+    context: SourceContext, rules: PublishingRules, rows: list[OutboxRow], guard: Guard, tx: Transaction, *,
+    at_once: bool, told: Events | None,
+) -> _Done | None:  # fmt: skip
     """Settle the rows. With `at_once` what is new is written as such, without a look whether it is there already."""
     held = sources.lock(tx, context.name)
     if held is None:
         return None
+    if held.restored and told is None and any(row.event_id for row in rows):
+        raise _EventsUnknown
     rules = rules_in_force(tx, rules, held)
     readings = [Reading(row, change.read(row, context.source_systems, context.local_identities)) for row in rows]
     if (encoding := tx.encoding) is not None:  # not UTF-8
@@ -166,10 +194,11 @@ def _settle(
     )
     earlier = receipts.of_rows(tx, context.name, [row.id for row in rows])
     event_ids = {event_id for row, said in readings if (event_id := event_id_of(row)) and _holds(tx, event_id)}
+    taken = receipts.events_taken(tx, context.name, event_ids) if event_ids else {}
     settlement = settle(
         readings,
         earlier,
-        receipts.events_taken(tx, context.name, event_ids) if event_ids else {},
+        taken if told is None else {**told, **taken},
         known,
         lambda booking: wanted_post(booking, rules.policy, tx.now),
         tx.now,
