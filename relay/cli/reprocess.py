@@ -19,11 +19,11 @@ from relay.cli.common import (
     said,
     settings,
     show_list,
-    table,
     who,
 )
 from relay.cli.estimate import estimate_of, in_words
 from relay.cli.selecting import selected, selecting
+from relay.cli.tables import table
 from relay.flow.actions import operations
 from relay.flow.actions.operations import Cancelled, Request
 from relay.flow.actions.selector import SelectionError

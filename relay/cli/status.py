@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import click
 
-from relay.cli.common import as_json, json_option, settings, table
+from relay.cli.common import as_json, json_option, settings
 from relay.cli.health import Facts, worth_a_look, wrong
 from relay.cli.survey import look
+from relay.cli.tables import table
 
 FEW: Final = 5
 LINES: Final = 10  # of each kind: three kinds and what stands around them are a screen of 40

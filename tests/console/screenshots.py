@@ -1,6 +1,7 @@
 """Draws docs/console.png and docs/console-story.png anew: `.venv/bin/python -m tests.console.screenshots [FOLDER]`.
 
-What they show is made on a real relay in which time is simulated, so that it is the same day in each, and only correlation ids differ.
+What they show is made on a real relay in which time is simulated, so that it is the same day in each,
+and only correlation ids differ.
 Needs the extra `browser` and a Chromium.
 """
 
