@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from relay.cli.common import table
+from relay.cli.tables import table
 from relay.difference import Difference, Tally
 from relay.flow.publishing import republish
 from relay.flow.publishing.republish import RulesChanged

@@ -8,8 +8,8 @@ from typing import Final
 import click
 
 from relay.cli.common import as_json, json_option, nothing_matched, open_store, settings, show_list
-from relay.cli.posts import in_a_cell
 from relay.cli.selecting import selected
+from relay.cli.tables import sheet
 from relay.index.verdict import Kind
 from relay.report.facts import call_facts
 from relay.store import answered
@@ -69,7 +69,11 @@ def list_(
     )
     rows = open_store(settings()).transact(lambda tx: answered.page(tx, asked, limit))
     facts = [call_facts(row) for row in rows]
-    show_list(facts if json_ else [_short(fact) for fact in facts], json_, "no call is like that")
+    show_list(
+        facts if json_ else [_short(fact) for fact in facts],
+        json_,
+        "no call is like that" if asked != Asked() else "no call has been made yet",
+    )
     if len(rows) == limit and not json_:
         click.echo(f"more: --before {rows[-1].id}", err=True)
 
@@ -92,11 +96,11 @@ def show(call: str, json_: bool) -> None:
     if json_:
         click.echo(as_json(facts))
         return
-    click.echo("\n".join(f"{name:16}{in_a_cell(value)}" for name, value in facts.items()))
+    click.echo(sheet(facts))
 
 
 def _short(fact: Mapping[str, object]) -> Mapping[str, object]:
-    """For a table: the answer's text and detail in one column, the last."""
-    said = " ".join(str(fact[name]) for name in ("text", "detail") if fact[name])
+    """For a table: the code once, and what was said besides it."""
+    text = str(fact["text"] or "").removeprefix(str(fact["code"] or "")).removeprefix(":").strip()
     shown = ("call", "lane", "started_at", "seconds", "posts", "verdict", "code", "correlation_id")
-    return {name: fact[name] for name in shown} | {"text": said or None}
+    return {name: fact[name] for name in shown} | {"text": text or None, "detail": fact["detail"]}

@@ -17,9 +17,9 @@ from relay.cli.common import (
     required_reason_option,
     settings,
     show_list,
-    table,
     who,
 )
+from relay.cli.tables import table
 from relay.flow.intake import hold
 from relay.flow.relay import Relay
 from relay.report.facts import change_facts

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from relay.cli.tables import table
 from relay.flow.relay import Relay
 from relay.identity import mask
 from relay.observe.logging import configure
@@ -123,26 +124,6 @@ def show_list(facts: Sequence[Mapping[str, object]], json_: bool, nothing: str) 
     if not facts:
         nothing_matched(nothing)
     click.echo(table(facts))
-
-
-def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of one shape as aligned columns under their names."""
-    if not rows:
-        return ""
-    names = list(rows[0])
-    texts = [names, *([_cell(row[name]) for name in names] for row in rows)]
-    widths = [max(len(line[i]) for line in texts) for i in range(len(names))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in texts
-    )
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%SZ}"
-    return "".join(char if char.isprintable() else " " for char in str(value))  # a line stays a line
 
 
 def _encode(value: object) -> str:

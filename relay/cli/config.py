@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.cli import certificates
 from relay.cli.common import as_json as dumped
-from relay.cli.common import json_option, open_store, table, who
+from relay.cli.common import json_option, open_store, who
+from relay.cli.tables import table
 from relay.onboarding.process import CONNECT_CHECK
 from relay.onboarding.steps import FAILED, PASSED
 from relay.report.probe import Verdict, probes, verdict

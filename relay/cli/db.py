@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from relay.cli.common import as_json, json_option, settings
+from relay.cli.tables import sheet
 from relay.database import connect
 from relay.sessions import Bounds
 from relay.store import condition, migrate
@@ -55,7 +56,7 @@ def status(json_: bool) -> None:
     """
     found = condition.look(connect(settings().database_url))
     facts = found._asdict() | {"ok": found.ok}
-    click.echo(as_json(facts) if json_ else "\n".join(f"{name:24}{value}" for name, value in facts.items()))
+    click.echo(as_json(facts) if json_ else sheet(facts))
     if not found.ok:
         click.echo("run `ei-relay db upgrade`, or the version of the program that belongs to it", err=True)
         raise SystemExit(1)

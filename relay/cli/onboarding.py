@@ -10,7 +10,8 @@ from typing import TypeVar
 import click
 
 from relay.cli import orders, rehearse
-from relay.cli.common import as_json, chosen_sources, json_option, nothing_matched, open_store, settings, table, who
+from relay.cli.common import as_json, chosen_sources, json_option, nothing_matched, open_store, settings, who
+from relay.cli.tables import table
 from relay.onboarding import declaration as form
 from relay.onboarding import look, process
 from relay.onboarding.document import DocumentError, markdown, write

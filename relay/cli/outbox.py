@@ -12,7 +12,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.change import OutboxRow, shown
-from relay.cli.common import as_json, chosen_sources, json_option, nothing_matched, settings, table
+from relay.cli.common import as_json, chosen_sources, json_option, nothing_matched, settings
+from relay.cli.tables import table
 from relay.database import connect, reading
 from relay.outbox import ddl as outbox_ddl
 from relay.outbox.inspect import RowFacts, look, rows_of

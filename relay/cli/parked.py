@@ -18,11 +18,10 @@ from relay.cli.common import (
     reason_option,
     required_reason_option,
     settings,
-    table,
     who,
 )
-from relay.cli.posts import in_a_cell
 from relay.cli.selecting import selected, selecting
+from relay.cli.tables import sheet, table
 from relay.flow.actions import operations
 from relay.flow.actions.operations import Request
 from relay.identity import mask
@@ -75,8 +74,7 @@ def show(key: int, json_: bool) -> None:
     shown = [post_facts(row) for row in rows if row.parked_code is not None]
     if not shown:
         nothing_matched("no such post is parked")
-    lines = (f"{name:20}{in_a_cell(value)}" for name, value in shown[0].items())
-    click.echo(as_json(shown[0]) if json_ else "\n".join(lines))
+    click.echo(as_json(shown[0]) if json_ else sheet(shown[0]))
 
 
 @parked.command()

@@ -22,9 +22,9 @@ from relay.cli.common import (
     open_store,
     settings,
     show_list,
-    table,
 )
 from relay.cli.selecting import selected, selecting
+from relay.cli.tables import sheet
 from relay.identity import mask
 from relay.post import ABSENT, UNKNOWN
 from relay.report.facts import post_facts, short_facts
@@ -72,7 +72,7 @@ def show(key: str | None, booking_id: str | None, source: str | None, json_: boo
         click.echo("booking  " + "  ".join(f"{name}={value}" for name, value in said.items() if value is not None))
     for post in shown:
         click.echo("")
-        click.echo("\n".join(f"{name:20}{in_a_cell(value)}" for name, value in post.items()))
+        click.echo(sheet(post))
     if not shown:
         click.echo("it has no post and never had one")
 
@@ -117,7 +117,3 @@ def _booking(row: Row[Any]) -> Mapping[str, object]:
         "presentable": row.presentable,
         "changed_at": row.changed_at,
     }
-
-
-def in_a_cell(value: object) -> str:
-    return table([{"": value}]).splitlines()[-1].strip() if value is not None else "-"

@@ -8,8 +8,9 @@ from math import ceil
 
 import click
 
-from relay.cli.common import as_json, json_option, nothing_matched, open_store, said, settings, table, who
+from relay.cli.common import as_json, json_option, nothing_matched, open_store, said, settings, who
 from relay.cli.selecting import selected
+from relay.cli.tables import table
 from relay.flow.actions import operations
 from relay.flow.actions.operations import REASSERTED, Request
 from relay.settings import EngagementIndex

@@ -15,7 +15,8 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.catalogue import read_test_residents
-from relay.cli.common import Seconds, as_json, chosen_sources, json_option, open_store, settings, table, who
+from relay.cli.common import Seconds, as_json, chosen_sources, json_option, open_store, settings, who
+from relay.cli.tables import table
 from relay.database import connect, describe
 from relay.flow.intake import hold
 from relay.flow.publishing.policies import PolicyFiles

@@ -19,10 +19,10 @@ from relay.cli.common import (
     said,
     settings,
     show_list,
-    table,
     who,
 )
 from relay.cli.selecting import selected, selecting
+from relay.cli.tables import table
 from relay.flow.actions import operations
 from relay.flow.actions.operations import Cancelled, Request
 from relay.flow.actions.selector import SelectionError

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import click
 
-from relay.cli.common import as_json, json_option, settings, table
+from relay.cli.common import as_json, json_option, settings
+from relay.cli.tables import table
 from relay.report.health import Facts, worth_a_look, wrong
 from relay.report.survey import look
 

@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 
-from relay.cli.common import as_json, json_option, nothing_matched, prepared, said, settings, table, who
+from relay.cli.common import as_json, json_option, nothing_matched, prepared, said, settings, who
+from relay.cli.tables import table
 from relay.flow.actions.operations import Request
 from relay.flow.maintenance import verify as flow
 from relay.flow.maintenance.verify import Difference

@@ -6,12 +6,13 @@ from typing import NoReturn
 
 import click
 
-from relay.cli.common import NOTHING_MATCHED, as_json, json_option, no_such_source, nothing_matched, said, settings, who
+from relay.cli.common import NOTHING_MATCHED, as_json, json_option, no_such_source, nothing_matched, settings, who
+from relay.cli.common import said as reason_said
 from relay.flow.inquiry.found import Inquiry
 from relay.flow.inquiry.gather import gather
 from relay.flow.relay import Relay
 from relay.identity import IdentityError, parse_resident_id
-from relay.language.said import ENGLISH, SWEDISH
+from relay.language.said import ENGLISH, SWEDISH, Said, quoted, say
 from relay.sessions import Bounds
 from relay.store import audit
 from relay.store.migrate import check
@@ -28,7 +29,7 @@ MOST_BOOKINGS = 20  # of one person
 @click.option("--event", "event_id", metavar="ID", help="The booking of the outbox rows with this event_id.")
 @click.option("--resident", metavar="IDENTITY", help="A person's bookings; kept in the audit log, never printed.")
 @click.option("--source", help="Only this source's.")
-@click.option("--reason", callback=said, help="With --resident: why; kept in the audit log.")
+@click.option("--reason", callback=reason_said, help="With --resident: why; kept in the audit log.")
 @click.option(
     "--language", type=click.Choice([ENGLISH, SWEDISH]), default=ENGLISH, help="The story's; in JSON it is English."
 )
@@ -73,7 +74,12 @@ def why(
     finally:
         relay.close()
     if not stories:
-        _nothing("no booking of this resident is known" if resident else "nothing is known of it", inquiry, json_)
+        _nothing(
+            say("no booking of this resident is known") if resident else say("nothing is known of it"),
+            inquiry,
+            json_,
+            language,
+        )
     click.echo(as_json(as_object(stories)) if json_ else as_text(stories, language))
 
 
@@ -88,12 +94,23 @@ def _identity(relay: Relay, typed: str) -> str:
         raise click.BadParameter(str(error), param_hint="--resident") from None
 
 
-def _nothing(what: str, inquiry: Inquiry, json_: bool) -> NoReturn:
+def _nothing(what: Said, inquiry: Inquiry, json_: bool, language: str) -> NoReturn:
+    told = [what]
     for name, row in inquiry.back_to.items():
-        what += f"; the outbox of {name} was looked through back to row {row}"
+        told.append(say("; the outbox of {source} was looked through back to row {row}", source=name, row=row))
     for name, trouble in inquiry.silent.items():
-        what += f"; a row may wait in the outbox of {name}, which cannot be read: {trouble}"
+        told.append(
+            say(
+                "; a row may wait in the outbox of {source}, which cannot be read: {trouble}",
+                source=name,
+                trouble=quoted(trouble),
+            )
+        )
+    if what.startswith("nothing"):
+        told.append(
+            say("; see that the id is the booking system's own, and whether it wrote a row (`ei-relay outbox check`)")
+        )
     if not json_:
-        nothing_matched(what)
-    click.echo(as_json({"answer": what, "in_index": None, "reason": "nothing_known", "events": []}))
+        nothing_matched("".join(each.to(language) for each in told))
+    click.echo(as_json({"answer": "".join(told), "in_index": None, "reason": "nothing_known", "events": []}))
     raise SystemExit(NOTHING_MATCHED)

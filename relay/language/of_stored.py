@@ -14,54 +14,54 @@ STORED: Final = {
     "is missing, it is required for {kind}": "saknas och krävs för {kind}",
     "is missing, it is required": "saknas och krävs",
     "the database cannot give it out as text, expected what is valid in UTF-8": (
-        "databasen kan inte lämna ut det som text; väntade giltig UTF-8"
+        "databasen kan inte lämna ut det som text; det ska vara giltig UTF-8"
     ),
-    "expected upsert or remove": "väntade upsert eller remove",
-    "expected booking or invitation or open_invitation": "väntade booking, invitation eller open_invitation",
-    "expected at most {limit} characters, it has {number}": "väntade högst {limit} tecken, det har {number}",
-    "expected no control characters": "väntade inga styrtecken",
-    "expected no white space at the beginning or end": "väntade inga blanktecken i början eller slutet",
-    "expected more than blanks": "väntade mer än blanktecken",
+    "expected upsert or remove": "ska vara upsert eller remove",
+    "expected booking or invitation or open_invitation": "ska vara booking, invitation eller open_invitation",
+    "expected at most {limit} characters, it has {number}": "får ha högst {limit} tecken men har {number}",
+    "expected no control characters": "får inte ha styrtecken",
+    "expected no white space at the beginning or end": "får inte börja eller sluta med blanktecken",
+    "expected more than blanks": "får inte vara bara blanktecken",
     "expected no characters beyond U+FFFF, such as emoji: the index cannot store them": (
-        "väntade inga tecken bortom U+FFFF, som emojier: indexet kan inte lagra dem"
+        "får inte ha tecken bortom U+FFFF, som emojier: indexet kan inte lagra dem"
     ),
-    "expected one of the source's: {systems}": "väntade ett av källans: {systems}",
-    "expected a whole number of at most 64 bits": "väntade ett heltal på högst 64 bitar",
-    "expected a whole number": "väntade ett heltal",
-    "expected true or false": "väntade true eller false",
+    "expected one of the source's: {systems}": "ska vara ett av källans: {systems}",
+    "expected a whole number of at most 64 bits": "ska vara ett heltal på högst 64 bitar",
+    "expected a whole number": "ska vara ett heltal",
+    "expected true or false": "ska vara true eller false",
     "expected 1 to 64 visible ASCII characters without white space": (
-        "väntade 1 till 64 synliga ASCII-tecken utan blanktecken"
+        "ska vara 1 till 64 synliga ASCII-tecken utan blanktecken"
     ),
     "expected 12 characters, eight digits and then four digits or letters (A-Z, p, t, f); a - or + before the last "
     "four is tolerated": (
-        "väntade 12 tecken, åtta siffror och sedan fyra siffror eller bokstäver (A-Z, p, t, f); ett - eller + före de "
+        "ska ha 12 tecken, åtta siffror och sedan fyra siffror eller bokstäver (A-Z, p, t, f); ett - eller + före de "
         "fyra sista får finnas"
     ),
     "expected a possible birth date (YYYYMMDD, day + 60 for a samordningsnummer)": (
-        "väntade ett möjligt födelsedatum (ÅÅÅÅMMDD, dag + 60 i ett samordningsnummer)"
+        "ska ha ett möjligt födelsedatum (ÅÅÅÅMMDD, dag + 60 i ett samordningsnummer)"
     ),
-    "expected a right check digit (the last of the twelve)": "väntade en rätt kontrollsiffra (den sista av de tolv)",
+    "expected a right check digit (the last of the twelve)": "ska ha rätt kontrollsiffra (den sista av de tolv)",
     "expected a national reserve number, which begins with 00 or 21 to 98; this is a local one, which the source's "
     "local_identities does not cover": (
-        "väntade ett nationellt reservnummer, som börjar med 00 eller 21 till 98; detta är ett lokalt, som källans "
+        "ska vara ett nationellt reservnummer, som börjar med 00 eller 21 till 98; detta är ett lokalt, som källans "
         "local_identities inte omfattar"
     ),
     "expected a time as YYYY-MM-DD hh:mm:ss, with an offset or without": (
-        "väntade en tid som ÅÅÅÅ-MM-DD tt:mm:ss, med eller utan tidszon"
+        "ska vara en tid som ÅÅÅÅ-MM-DD tt:mm:ss, med eller utan tidszon"
     ),
-    "expected a real date and time as YYYY-MM-DD hh:mm:ss": "väntade ett riktigt datum med tid, ÅÅÅÅ-MM-DD tt:mm:ss",
-    "expected a year of four digits": "väntade ett årtal med fyra siffror",
+    "expected a real date and time as YYYY-MM-DD hh:mm:ss": "ska vara ett riktigt datum med tid, ÅÅÅÅ-MM-DD tt:mm:ss",
+    "expected a year of four digits": "ska ha ett årtal med fyra siffror",
     "expected a time that exists: Swedish clocks skip it on the night summer time begins": (
-        "väntade en tid som finns: klockan hoppar över den natten då sommartiden börjar"
+        "ska vara en tid som finns: klockan hoppar över den när sommartiden börjar"
     ),
-    "expected a real date as YYYY-MM-DD": "väntade ett riktigt datum, ÅÅÅÅ-MM-DD",
+    "expected a real date as YYYY-MM-DD": "ska vara ett riktigt datum, ÅÅÅÅ-MM-DD",
     "row {row} took it; what that row said is not known any more": (
-        "rad {row} tog det; vad den raden sade är inte längre känt"
+        "rad {row} använde det; vad den raden sade är inte längre känt"
     ),
-    "row {row} took it, and says the same": "rad {row} tog det och säger detsamma",
+    "row {row} took it, and says the same": "rad {row} använde det och säger detsamma",
     "row {row} took it for booking {booking} and says something else; expected an event_id of its own for each "
     "change": (
-        "rad {row} tog det för bokning {booking} och säger något annat; väntade ett eget event_id för varje ändring"
+        "rad {row} använde det för bokning {booking} med annat innehåll; varje ändring ska ha ett eget event_id"
     ),
     # ── why a taken booking is not published (relay.booking) ──
     "not published: the source is retired": "inte publicerad: källan är avvecklad",
@@ -168,22 +168,22 @@ STORED: Final = {
     "cannot be read: Permission denied": "går inte att läsa: behörighet saknas",
     "header:": "rubrikraden:",
     "line {line}: expected {number} fields as in the header, found {found}": (
-        "rad {line}: väntade {number} fält som i rubrikraden, fann {found}"
+        "rad {line}: ska ha {number} fält som rubrikraden men har {found}"
     ),
     "expected a first line that names the columns, hsa_id among them": (
-        "väntade en första rad som namnger kolumnerna, med hsa_id bland dem"
+        "den första raden ska namnge kolumnerna, med hsa_id bland dem"
     ),
     "expected each unit once, this one stands on line {line}": (
-        "väntade varje enhet en gång, denna står även på rad {line}"
+        "varje enhet ska stå en gång, denna står även på rad {line}"
     ),
-    "expected UTF-8 (in Excel: save as CSV UTF-8)": "väntade UTF-8 (i Excel: spara som CSV UTF-8)",
+    "expected UTF-8 (in Excel: save as CSV UTF-8)": "ska vara UTF-8 (i Excel: spara som CSV UTF-8)",
     "unknown column {column};": "okänd kolumn {column};",
     # ── what is asked for (relay.flow.actions.selector, relay.console.lists) ──
-    "{name}: expected a whole number": "{name}: väntade ett heltal",
-    "state: expected one of {states}": "läge: väntade ett av {states}",
+    "{name}: expected a whole number": "{name}: ska vara ett heltal",
+    "state: expected one of {states}": "läge: ska vara ett av {states}",
     "the unit is no HSA-id": "enheten är inget HSA-id",
     'is no time: expected such as {time}, or "2h" for two hours ago': (
-        'är ingen tid: väntade till exempel {time}, eller "2h" för två timmar sedan'
+        'är ingen tid: skriv till exempel {time}, eller "2h" för två timmar sedan'
     ),
     "nothing is selected: say which posts, by source, unit, booking, state, code or time": (
         "inget är valt: ange vilka poster, efter källa, enhet, bokning, läge, kod eller tid"

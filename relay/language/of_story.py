@@ -68,7 +68,7 @@ STORY: Final = {
     " at {time}": " {time}",
     " since {time}": " sedan {time}",
     " for {time}": " sedan {time}",
-    " of {time}": " från {time}",
+    " of {time}": " (ändrad {time})",
     "absent": "frånvarande",
     "unknown": "okänt",
     "nothing to do": "inget behöver göras",
@@ -104,6 +104,17 @@ STORY: Final = {
     "ask again when it answers": "fråga igen när den svarar",
     "see whether the booking system wrote a row (`ei-relay outbox check`)": (
         "se efter om bokningssystemet har skrivit en rad (`ei-relay outbox check`)"
+    ),
+    "nothing is known of it": "inget är känt om den",
+    "no booking of this resident is known": "ingen bokning för invånaren är känd",
+    "; see that the id is the booking system's own, and whether it wrote a row (`ei-relay outbox check`)": (
+        "; kontrollera att id:t är bokningssystemets eget, och om det har skrivit en rad (`ei-relay outbox check`)"
+    ),
+    "; the outbox of {source} was looked through back to row {row}": (
+        "; utkorgen för {source} gicks igenom tillbaka till rad {row}"
+    ),
+    "; a row may wait in the outbox of {source}, which cannot be read: {trouble}": (
+        "; en rad kan vänta i utkorgen för {source}, som inte går att läsa: {trouble}"
     ),
     "the outbox could not be read for this story: {trouble}": "utkorgen gick inte att läsa just nu: {trouble}",
     "rows before row {row} were not looked through": "rader före rad {row} har inte gåtts igenom",
@@ -209,7 +220,7 @@ STORY: Final = {
     "its resident is not one of the test identities allowed here{of} (R-55)": (
         "dess invånare saknas bland de testidentiteter som är tillåtna här{of} (R-55)"
     ),
-    " ({file}{dated})": " ({file}{dated})",
+    " ({file}{dated})": ", i {file}{dated}",
     "book for an approved test identity, or add this one to test_residents": (
         "boka för en godkänd testidentitet, eller lägg till denna i test_residents"
     ),
@@ -230,7 +241,7 @@ STORY: Final = {
     "have the booking system write it with presentable true when it may be shown": (
         "låt bokningssystemet skriva den med presentable true när den får visas"
     ),
-    "it is past: its valid_until passed{at} (R-22)": "den har passerat: dess valid_until gick ut{at} (R-22)",
+    "it has expired: its valid_until passed{at} (R-22)": "den har gått ut: dess valid_until passerades{at} (R-22)",
     "it is past: its start time passed{at} (R-20 a, R-22)": "den har passerat: den började{at} (R-20 a, R-22)",
     "its booking_id or data_controller has characters beyond U+FFFF, which the index loses": (
         "dess booking_id eller data_controller har tecken bortom U+FFFF, som indexet tappar"
@@ -265,7 +276,7 @@ STORY: Final = {
     ),
     "`ei-relay parked retry {post}` sends it again": "`ei-relay parked retry {post}` sänder den igen",
     "post {post} is parked: the index refused it for its content{at} with {answer}": (
-        "post {post} är parkerad: indexet nekade den för dess innehåll{at} med {answer}"
+        "post {post} är parkerad: indexet nekade den på grund av innehållet{at} med {answer}"
     ),
     "correct the booking, or send it again with `ei-relay parked retry {post}`": (
         "rätta bokningen, eller sänd den igen med `ei-relay parked retry {post}`"
@@ -347,8 +358,8 @@ STORY: Final = {
     ),
     "no answer yet": "inget svar ännu",
     "accepted": "godtaget",
-    "content": "nekat för innehållet",
-    "configuration": "nekat för konfigurationen",
+    "content": "nekat på grund av innehållet",
+    "configuration": "nekat på grund av konfigurationen",
     "temporary": "tillfälligt fel",
     "lost": "förlorat",
     "not made": "inte gjort",

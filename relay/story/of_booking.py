@@ -129,7 +129,7 @@ def _past(f: Facts) -> Cause:
     ends = expiry(details) if details is not None else None
     at = say(" at {time}", time=clock(ends, f.now)) if ends else ""
     if details is not None and details.valid_until is not None and ends == instant_of(details.valid_until):
-        return Cause("expired", say("it is past: its valid_until passed{at} (R-22)", at=at))
+        return Cause("expired", say("it has expired: its valid_until passed{at} (R-22)", at=at))
     return Cause("past", say("it is past: its start time passed{at} (R-20 a, R-22)", at=at))
 
 

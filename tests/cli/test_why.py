@@ -93,7 +93,8 @@ def test_a_person_is_asked_for_with_an_entry_in_the_audit_log(run: Run, site: Fl
 
 
 def test_nothing_known_says_so(run: Run, site: FlowSite) -> None:
-    assert "nothing is known of it" in run("why", "--booking", "b-3", code=3).stderr
+    assert "nothing is known of it; see that the id" in run("why", "--booking", "b-3", code=3).stderr
+    assert "inget är känt om den; kontrollera" in run("why", "--booking", "b-3", "--language", "sv", code=3).stderr
     told = json.loads(run("why", "--booking", "b-3", "--json", code=3).stdout)
     assert (told["in_index"], told["reason"], told["events"]) == (None, "nothing_known", [])
     assert "no source is called nope" in run("why", "--booking", "b-1", "--source", "nope", code=3).stderr

@@ -227,7 +227,7 @@ def test_a_swedish_browser_gets_lists_in_swedish(world: World, browse: Browse) -
     world.settle()
     browser = browse(**{"Accept-Language": "sv"})
     rejected = browser.get("/rejected").text
-    assert "väntade 1 till 64 synliga ASCII-tecken utan blanktecken" in rejected
+    assert "ska vara 1 till 64 synliga ASCII-tecken utan blanktecken" in rejected
     assert "vårdenhetens HSA-id" in rejected
     steps = browser.get("/onboarding").text
     assert "Vårdenheterna är aktiverade i 1177 QA" in steps

@@ -26,7 +26,7 @@ from relay.story.words import clock, coded, lasting
 RELAY = Path(__file__).parents[2] / "relay"
 PLACE = re.compile(r"\{(\w+)\}")
 SPEAKING = [*RELAY.glob("story/*.py"), RELAY / "report" / "health.py", RELAY / "console" / "advice.py",
-            RELAY / "report" / "estimate.py"]  # fmt: skip
+            RELAY / "report" / "estimate.py", RELAY / "cli" / "why.py"]  # fmt: skip
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 
 

@@ -78,7 +78,7 @@ def test_a_booking_whose_time_passed_while_it_was_there(world: World) -> None:
 def test_an_invitation_whose_validity_ended(world: World) -> None:
     book(world, kind="invitation", valid_until="2026-11-22T12:00:00")
     world.settle()
-    assert "because it is past: its valid_until passed at 2026-11-22 12:00 (R-22)" in last_line(world)
+    assert "because it has expired: its valid_until passed at 2026-11-22 12:00 (R-22)" in last_line(world)
 
 
 def test_a_unit_that_is_not_on_the_list(new_world: NewWorld, tmp_path: Path) -> None:
