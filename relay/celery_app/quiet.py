@@ -6,7 +6,7 @@ from typing import Any
 
 from celery.apps.worker import Worker
 
-from relay.observe.memory import few_arenas
+from relay.observe.memory import keep_small
 
 _TASKS = ("relay.celery_app.tasks", "relay.celery_app.health")
 
@@ -18,6 +18,6 @@ class QuietWorker(Worker):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
-        few_arenas()  # before there are threads
+        keep_small()  # before there are threads
         options["include"] = [*_TASKS, *(options.get("include") or ())]
         super().__init__(*args, **options)

@@ -13,7 +13,7 @@ from relay.flow.process.runner import Runner
 from relay.flow.process.stop_deadline import StopDeadline, longest_stop
 from relay.flow.relay import Relay
 from relay.observe import systemd
-from relay.observe.memory import few_arenas
+from relay.observe.memory import keep_small
 from relay.observe.progress import serve_own_metrics
 
 
@@ -25,7 +25,7 @@ def run(console: bool) -> None:
     For a site of one machine. A stop finishes the calls that are out and records them; at most
     call_timeout and five seconds after it the process is gone.
     """
-    few_arenas()
+    keep_small()
     loaded = settings()
     page = Beside(loaded) if console else None
     relay = Relay(loaded)

@@ -84,7 +84,9 @@ def ping_broker(settings: Settings) -> str:
     from relay.broker.address import connection_to, refuse_cluster  # Celery's and Redis' clients come with it
 
     with connection_to(settings, socket_connect_timeout=SECONDS, socket_timeout=SECONDS) as connection:
-        channel = connection.channel()  # opening one pings the server, and does not try again
+        # kombu would try once more, and sleep for two seconds before
+        connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
+        channel = connection.channel()
         if hasattr(channel, "client"):
             refuse_cluster(channel.client)
     return "answers"

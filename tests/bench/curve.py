@@ -22,6 +22,7 @@ from tests.grown import grow, settle
 SOURCES: Final = (1, 4, 16, 64)
 CALLS: Final = (10, 100, 1000)
 THERE: Final = (10_000, 1_000_000)
+EACH: Final = 1000  # rows of a source at least: a whole call
 SMALL_CALLS: Final = 100  # calls that are enough to know the rate of small ones
 PATIENCE: Final = 600
 
@@ -44,7 +45,7 @@ def measure(server: Postgres, index: Index, rows: int, there: Sequence[int], fol
         return _point(server, index, next(names), what, at, folder, **how)
 
     return [
-        *(point("sources", at, rows=rows, sources=at) for at in SOURCES),
+        *(point("sources", at, rows=max(rows, at * EACH), sources=at) for at in SOURCES),
         *(point("posts a call", at, rows=min(rows, at * SMALL_CALLS), most=at) for at in CALLS),
         *(point("posts there", at, rows=rows, there=at) for at in there),
     ]

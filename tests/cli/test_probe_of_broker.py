@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from relay.demo.throwaway import free_port
 from relay.demo.valkey import Valkey
-from relay.report.probe import Verdict
+from relay.report.probe import Verdict, ping_broker
 from tests.cli.probing import settings_for, verdict_on
 from tests.integration.sentinels import RIGHTS
 
@@ -95,3 +96,15 @@ def test_a_broker_without_memory_and_one_that_is_a_replica(valkey: Valkey, tmp_p
     assert (full.ok, replica.ok) == (False, False)
     assert "raise maxmemory" in full.text
     assert "replica" in replica.text
+
+
+def test_a_broker_that_refuses_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given nobody at the broker's port, when `status` asks it, then kombu does not sleep before it tries once more
+    slept: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", slept.append)
+    settings = settings_for(tmp_path, broker_url=f"redis://127.0.0.1:{free_port()}")
+
+    with pytest.raises(redis.ConnectionError):
+        ping_broker(settings)
+
+    assert sum(slept) == 0

@@ -167,12 +167,13 @@ def _tells(module: str) -> Callable[[Stand, int, int], None]:
 
 def _defers(stand: Stand, first: int, last: int) -> None:
     if first == 1:
-        stand.program.says("-m", _PROCRASTINATE, "schema", **stand.environment)
+        stand.program.says("-m", *_JOBS, "schema", "--apply", **stand.environment)
     _tells(_PROCRASTINATE)(stand, first, last)
 
 
 _PLAIN: Final = "tests.bench.plain_app"
 _PROCRASTINATE: Final = "tests.bench.peers.procrastinate_app"
+_JOBS: Final = ("procrastinate", "--app", f"{_PROCRASTINATE}.app")
 _FASTSTREAM: Final = "tests.bench.peers.faststream_app"
 _CELERY: Final = ("-A", _PLAIN, "worker", "--loglevel", "WARNING", "--concurrency")
 
@@ -180,7 +181,7 @@ PEERS: Final = (
     Peer("the relay", False, _relay),
     Peer("batch script, 1000 rows a call", False, _runs("tests.bench.peers.batch_script")),
     Peer("faststream, batches from a Redis stream", False, _runs(_FASTSTREAM, "worker"), _tells(_FASTSTREAM)),
-    Peer("procrastinate, eight at once", True, _runs(_PROCRASTINATE, "worker"), _defers),
-    Peer("procrastinate, in sequence by its lock", True, _runs(_PROCRASTINATE, "worker"), _defers),
+    Peer("procrastinate, eight at once", True, _runs(*_JOBS, "worker", "--concurrency", str(PROCESSES)), _defers),
+    Peer("procrastinate, in sequence by its lock", True, _runs(*_JOBS, "worker", "--concurrency", "1"), _defers),
     Peer("Celery, eight at once", True, _runs("celery", *_CELERY, str(PROCESSES)), _tells(_PLAIN)),
 )

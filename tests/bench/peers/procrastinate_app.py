@@ -1,9 +1,10 @@
 """procrastinate: a job for each row. Its documentation has `lock` for what must go in sequence (BENCH_LOCK); without it
-as many at once as the worker is told.
+as many at once as the worker is told. Beside a lock one at a time is quickest: a worker that may take more, and finds
+the lock held, looks again after its polling interval.
 
-    python -m tests.bench.peers.procrastinate_app schema            make its tables
+    python -m procrastinate --app tests.bench.peers.procrastinate_app.app schema --apply
+    python -m procrastinate --app tests.bench.peers.procrastinate_app.app worker --concurrency 8
     python -m tests.bench.peers.procrastinate_app announce 1 1000   a job for each of these rows
-    python -m tests.bench.peers.procrastinate_app worker
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import procrastinate
 
 from tests.bench.peers.sending import connection, send
 
-AT_ONCE = 8
 _URL = os.environ["BENCH_DATABASE"].replace("postgresql+psycopg:", "postgresql:")
 app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=_URL))
 _own = threading.local()
@@ -30,18 +30,9 @@ def send_row(row_id: int) -> None:
     send(_own.outbox, [row_id])
 
 
-def main(what: str, *ids: str) -> None:
-    """One of the three."""
-    if what == "worker":
-        app.run_worker(queues=["rows"], concurrency=AT_ONCE)
-        return
-    with app.open():
-        if what == "schema":
-            app.schema_manager.apply_schema()
-        else:
-            first, last = map(int, ids)
-            send_row.batch_defer(*({"row_id": row_id} for row_id in range(first, last + 1)))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    from tests.bench.peers import procrastinate_app as itself  # under its name, which is a part of the tasks'
+
+    with itself.app.open():
+        first, last = map(int, sys.argv[2:])
+        itself.send_row.batch_defer(*({"row_id": row_id} for row_id in range(first, last + 1)))
