@@ -2,6 +2,8 @@
 
 It has real accounts and checks privileges, for roles are tested on it. It listens on 127.0.0.1 only and leaves
 nothing behind. As root it is run as the user that the package made.
+
+EI_RELAY_TEST_MARIADB names another server, to run the tests with another version, or with Oracle's MySQL.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -26,13 +29,27 @@ _USER: Final = "mysql"
 _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 _OPTIONS: Final = (
     "--bind-address=127.0.0.1", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
-    "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--performance-schema=OFF", "--max-connections=100",
+    "--innodb-buffer-pool-size=32M", "--performance-schema=OFF", "--max-connections=100",
 )  # fmt: skip
+_MARIADB_S: Final = ("--innodb-log-file-size=8M",)
+_MYSQL_S: Final = ("--mysqlx=OFF", "--secure-file-priv=", "--log-bin-trust-function-creators=ON")
 
 
 def binary() -> str | None:
     """Where the server is, or None."""
-    return shutil.which("mariadbd", path=_PATH)
+    return shutil.which(os.environ.get("EI_RELAY_TEST_MARIADB", "mariadbd"), path=_PATH)
+
+
+@cache
+def is_mysql() -> bool:
+    """Whether the server is Oracle's MySQL."""
+    said = subprocess.run([str(binary()), "--version"], capture_output=True, text=True, check=True)
+    return "MariaDB" not in said.stdout
+
+
+def default_role(role: str, account: str) -> str:
+    """The statement that makes a role an account's default one, which the two spell differently."""
+    return f"SET DEFAULT ROLE {role} {'TO' if is_mysql() else 'FOR'} {account}"
 
 
 class MariaDb(ThrowAway):
@@ -41,7 +58,8 @@ class MariaDb(ThrowAway):
 
     def __init__(self, *options: str) -> None:
         self.port = 0
-        self._options = [option for option in _OPTIONS if not (option == "--skip-log-bin" and options)] + [*options]
+        self._options = [option for option in _OPTIONS if not (option == "--skip-log-bin" and options)]
+        self._options += [*(_MYSQL_S if binary() and is_mysql() else _MARIADB_S), *options]
         self._process: subprocess.Popen[bytes] | None = None
         self._base = Path(tempfile.mkdtemp(prefix="ei-mariadb-", dir="/tmp"))
         # each removes what another's bootstrap has in a temporary folder that they share
@@ -101,10 +119,13 @@ class MariaDb(ThrowAway):
             "GRANT ALL ON *.* TO admin@localhost WITH GRANT OPTION;\n"
         )
         (self._base / "admin.sql").chmod(0o644)
-        done = subprocess.run(
-            [str(shutil.which("mariadb-install-db", path=_PATH)), "--no-defaults", f"--datadir={self._base}/data",
-             "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"],
-            capture_output=True, text=True, check=False, **self._how,
-        )  # fmt: skip
+        if is_mysql():
+            command = [str(binary()), "--no-defaults", "--initialize-insecure", f"--datadir={self._base}/data",
+                       "--secure-file-priv="]  # fmt: skip
+        else:
+            command = [str(shutil.which("mariadb-install-db", path=_PATH)), "--no-defaults",
+                       f"--datadir={self._base}/data", "--auth-root-authentication-method=normal", "--skip-test-db",
+                       "--innodb-log-file-size=8M"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **self._how)
         if done.returncode:
-            raise RuntimeError(f"mariadb-install-db: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+            raise RuntimeError(f"{command[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}")

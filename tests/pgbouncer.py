@@ -1,4 +1,7 @@
-"""A throw-away PgBouncer in front of a server, from the system's binaries: `apt install pgbouncer`."""
+"""A throw-away PgBouncer in front of a server, from the system's binaries: `apt install pgbouncer`.
+
+EI_RELAY_TEST_PGBOUNCER names another one, to run the tests with another version.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,14 @@ _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 
 def binary() -> str | None:
     """Where it is, or None."""
-    return shutil.which("pgbouncer", path=_PATH)
+    return shutil.which(os.environ.get("EI_RELAY_TEST_PGBOUNCER", "pgbouncer"), path=_PATH)
 
 
 class PgBouncer(ThrowAway):
-    """One in front of the PostgreSQL server on that port, in `mode`: session or transaction. It lets everybody in."""
+    """One in front of the PostgreSQL server on that port, in `mode`: session or transaction. It lets everybody in.
+    `more` are lines of its settings."""
 
-    def __init__(self, server_port: int, mode: str, *, ignores_options: bool) -> None:
+    def __init__(self, server_port: int, mode: str, *, ignores_options: bool, more: str = "") -> None:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._base = Path(tempfile.mkdtemp(prefix="ei-pgbouncer-", dir="/tmp"))
@@ -35,7 +39,7 @@ class PgBouncer(ThrowAway):
         self._settings = (
             f"[databases]\n* = host=127.0.0.1 port={server_port} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
             f"listen_port = %d\nauth_type = any\npool_mode = {mode}\n{ignored}\nunix_socket_dir =\n"
-            "default_pool_size = 3\nlogfile = log\n"
+            f"{more or 'default_pool_size = 3'}\nlogfile = log\n"
         )
         if os.geteuid() == 0:
             user = pwd.getpwnam("nobody")

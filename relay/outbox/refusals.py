@@ -30,7 +30,7 @@ class Kind(Enum):
     LOGIN = "the database refuses the relay's user or password", "set the right ones in outbox_url"
     HOST = (
         "the database refuses this user from this host, or its way of logging in",
-        "have an administrator let it in (PostgreSQL: pg_hba.conf; MySQL: the user's host and plugin)",
+        "have an administrator let it in (PostgreSQL: pg_hba.conf, GRANT CONNECT; MySQL: the user's host and plugin)",
     )
     EXPIRED = "the password of the relay's user has expired, or the account is locked", "have an administrator renew it"
     NO_DATABASE = "the database that outbox_url names is not there", "set the right name in outbox_url"
@@ -145,14 +145,14 @@ _WORDS: Final = tuple(
     for pattern, kind in (  # what drivers say without a code, the narrowest first
         (r"unsupported startup parameter", Kind.POOLER),
         (r'invalid (connection option|port number|\S+ value: "|integer value ".*" for connection)', Kind.STRANGE_URL),
-        (r"no pg_hba.conf entry|Peer authentication failed|Ident authentication failed|is not permitted to log in",
-         Kind.HOST),
+        (r"no pg_hba.conf entry|pg_hba.conf rejects|Peer authentication failed|Ident authentication failed|"
+         r"is not permitted to log in|permission denied for database", Kind.HOST),
         (r'password authentication failed|no password supplied|role ".*" does not exist|Login failed|no such user|'
          r"SASL authentication failed|auth failed|DPY-4001", Kind.LOGIN),
         (r'database ".*" does not exist|no such database|Cannot open database', Kind.NO_DATABASE),
         (r"too many (clients|connections)|connection slots are reserved|no more connections allowed|"
          r"client_login_timeout|query_wait_timeout", Kind.FULL),
-        (r"(is|are) (starting up|shutting down|in recovery mode)|not yet accepting connections|pooler is shut down",
+        (r"(is|are) (starting up|shutting down|in recovery mode)|not (yet )?accepting connections|pooler is shut down",
          Kind.STARTING),
         (r"session is read-only|cannot execute .* in a read-only transaction", Kind.READ_ONLY),
         (r"certificate|SSL (error|connection is required|Provider)|does not support SSL|SSL required|encryption",

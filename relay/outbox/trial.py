@@ -149,7 +149,8 @@ def _sleeping_roles(engine: Engine) -> list[str]:
             active = str(connection.execute(text("SELECT CURRENT_ROLE()")).scalar() or "NONE")
             found = [str(name) for name in connection.execute(text(_ROLES)).scalars()]
             to = "FOR" if getattr(beside.dialect, "is_mariadb", False) else "TO"
-            return [f"SET DEFAULT ROLE {n} {to} {engine.url.username}" for n in found if n not in active]
+            user, _, host = str(connection.execute(text("SELECT CURRENT_USER()")).scalar()).rpartition("@")
+            return [f"SET DEFAULT ROLE {n} {to} '{user}'@'{host}'" for n in found if n not in active]
     except SQLAlchemyError:
         return []
     finally:

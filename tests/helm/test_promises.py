@@ -12,7 +12,7 @@ import pytest
 from relay.settings.engagement_index import EngagementIndex
 from relay.settings.model import Settings
 from tests.helm.conftest import Manifest, Render, only, pod_of, with_pods
-from tests.helm.values import CHART, CONFIG, EVERYTHING, LEAST, ROOT
+from tests.helm.values import CHART, CONFIG, EVERYTHING, LEAST, NOTHING, ROOT
 
 
 def test_pods_have_no_rights(manifests: list[Manifest]) -> None:
@@ -125,6 +125,13 @@ def test_a_label_of_the_chart_s_own_is_refused(helm: Any, render: Render, name: 
 def test_fewer_workers_at_most_than_at_least_are_refused(helm: Any, render: Render) -> None:
     with pytest.raises(helm.HelmError, match=r"maxReplicas \(2\) must not be less than minReplicas \(3\)"):
         render(LEAST | {"workers": {"autoscaling": {"enabled": True, "minReplicas": 3, "maxReplicas": 2}}})
+    keda = {"enabled": True, "serverAddress": "http://prometheus:9090"}
+    with pytest.raises(helm.HelmError, match=r"workers\.keda: maxReplicas \(2\) must not be less"):
+        render(LEAST | {"workers": {"keda": keda | {"minReplicas": 3, "maxReplicas": 2}}})
+    with pytest.raises(helm.HelmError, match="autoscaling and keda would both"):
+        render(LEAST | {"workers": {"keda": keda, "autoscaling": {"enabled": True}}})
+    with pytest.raises(helm.HelmError, match="the address of Prometheus"):
+        render(LEAST | {"workers": {"keda": {"enabled": True}}})
 
 
 def test_the_workers_can_be_scaled_by_how_long_changes_wait(render: Render) -> None:
@@ -134,6 +141,34 @@ def test_the_workers_can_be_scaled_by_how_long_changes_wait(render: Render) -> N
         values = LEAST | {"workers": {"autoscaling": {"enabled": True, "value": value}}}
         (metric,) = only(render(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
         assert metric["external"]["target"] == target
+
+
+def test_where_keda_finds_no_metric_the_workers_are_as_many_as_the_fallback_says(render: Render) -> None:
+    """By default an absent metric counts as 0 for it: it would take workers away while nobody can see."""
+    manifests = render(LEAST | {"workers": {"keda": {"enabled": True, "serverAddress": "http://prometheus:9090"}}})
+    spec = only(manifests, "ScaledObject")["spec"]
+    (trigger,) = spec["triggers"]
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
+    assert trigger["metricType"] == "AverageValue", "of no other kind is there a fallback"
+    assert spec["fallback"] == {"failureThreshold": 3, "replicas": 2}
+    assert "replicas" not in only(manifests, "Deployment", "-workers")["spec"], "an upgrade would set them back"
+
+
+def test_a_secret_of_a_store_is_there_before_the_migrations_and_outlives_an_upgrade(render: Render) -> None:
+    secrets = [m for m in render(EVERYTHING) if m["kind"] == "ExternalSecret"]
+    (job,) = [m for m in render(EVERYTHING) if m["kind"] == "Job"]
+    for secret in secrets:
+        hook = secret["metadata"]["annotations"]
+        assert hook["helm.sh/hook"] == job["metadata"]["annotations"]["helm.sh/hook"]
+        assert int(hook["helm.sh/hook-weight"]) < int(job["metadata"]["annotations"]["helm.sh/hook-weight"])
+        assert hook["helm.sh/hook-delete-policy"] == "before-hook-creation"
+        assert secret["spec"]["target"]["creationPolicy"] == "Orphan", "it goes with its owner else"
+    (plain,) = [
+        m for m in render(NOTHING | {"externalSecrets": EVERYTHING["externalSecrets"][:1]})
+        if m["kind"] == "ExternalSecret"
+    ]  # fmt: skip
+    assert "annotations" not in plain["metadata"]
+    assert plain["spec"]["target"]["creationPolicy"] == "Owner"
 
 
 def test_two_workers_are_not_put_on_one_node_without_need(render: Render) -> None:

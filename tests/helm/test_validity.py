@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from tests.helm.conftest import Manifest, Render, pod_of
-from tests.helm.values import CHART, EVERYTHING
+from tests.helm.values import CHART, EVERYTHING, EXTERNAL_SECRET, OTHERWISE
 
-OPERATOR = "monitoring.coreos.com/v1"  # the Prometheus operator's own kinds
+OPERATORS = {  # kinds of operators' own, and who has their schemas
+    "monitoring.coreos.com/v1": "cloudcoil.models.prometheus_operator.v1",
+    "keda.sh/v1alpha1": "cloudcoil.models.keda.v1alpha1",
+}
+EXTERNAL_SECRETS = "external-secrets.io/v1"
 NEWEST = "1.37"  # that there are schemas of
 
 
@@ -23,12 +27,17 @@ def test_lint_has_nothing_to_say(helm: Any, values: dict[str, Any]) -> None:
 
 def check(manifest: Manifest, version: str = NEWEST) -> None:
     """Refuse a manifest that a cluster would refuse, and one with keys or of a kind that it would not know."""
-    if manifest["apiVersion"] != OPERATOR:
+    if manifest["apiVersion"] == EXTERNAL_SECRETS:
+        assert manifest["kind"] == "ExternalSecret"
+        jsonschema = pytest.importorskip("jsonschema", reason="ExternalSecrets are NOT validated: no jsonschema")
+        jsonschema.validate(manifest["spec"], EXTERNAL_SECRET)
+        return
+    if manifest["apiVersion"] not in OPERATORS:
         kubernetes = pytest.importorskip("kubernetes_validate", reason="manifests are NOT validated: no schemas")
         assert kubernetes.validate(manifest, version, strict=True) == version
         return
-    reason = "what is the Prometheus operator's is NOT validated: no schemas"
-    operator = pytest.importorskip("cloudcoil.models.prometheus_operator.v1", reason=reason)
+    reason = f"what is of {manifest['apiVersion']} is NOT validated: no schemas"
+    operator = pytest.importorskip(OPERATORS[manifest["apiVersion"]], reason=reason)
     read = getattr(operator, manifest["kind"]).model_validate(manifest)
     assert read.model_dump(mode="json", by_alias=True, exclude_unset=True) == manifest  # a key it ignores is lost
 
@@ -43,7 +52,7 @@ def test_every_manifest_is_one_that_kubernetes_takes(manifests: list[Manifest], 
 def test_with_everything_on_there_is_every_kind(render: Render) -> None:
     assert {manifest["kind"] for manifest in render(EVERYTHING)} == {
         "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Job", "NetworkPolicy", "Pod", "PodDisruptionBudget",
-        "PodMonitor", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor",
+        "PodMonitor", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor", "ExternalSecret",
     }  # fmt: skip
 
 
@@ -59,6 +68,10 @@ def test_with_everything_on_there_is_every_kind(render: Render) -> None:
         ("ServiceMonitor", {"spec": {"selector": {}, "endpoints": [{"port": "metrics", "intervall": "30s"}]}}),
         ("ServiceMonitor", {"spec": {"selector": {}, "endpoints": [{"port": "metrics", "interval": "often"}]}}),
         ("PodMonitor", {"spec": {"selector": {}, "endpoints": []}}),
+        ("ExternalSecret", {"kind": "ExternSecret"}),
+        ("ExternalSecret", {"spec": {"secretStoreRef": {"name": "vault"}, "dato": []}}),
+        ("ExternalSecret", {"spec": {"secretStoreRef": {"name": "vault", "kind": "Store"}}}),
+        ("ExternalSecret", {"spec": {"data": [{"secretKey": "a", "remoteRef": {"property": "b"}}]}}),
         ("PrometheusRule", {"spec": {"groups": [{"name": "a", "rules": [{"alert": "A", "exp": "up"}]}]}}),
         ("PrometheusRule", {"spec": {"groups": [{"name": "a", "rules": [{"expr": "up", "for": "long"}]}]}}),
     ],
@@ -69,6 +82,24 @@ def test_what_kubernetes_would_refuse_is_refused_here(render: Render, kind: str,
     check(manifest)
     with pytest.raises(Exception):  # noqa: B017 - two libraries, each with errors of its own
         check(manifest | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"triggers": [{"type": "prometheus"}]},
+        {"triggers": [{"metadata": {}}]},
+        {"minReplicas": 2},
+        {"fallback": {"replicas": 2}},
+        {"scaleTargetRef": {"kind": "Deployment"}},
+    ],
+    ids=str,
+)
+def test_what_keda_would_refuse_is_refused_here(render: Render, change: Manifest) -> None:
+    (manifest,) = [m for m in render(OTHERWISE) if m["kind"] == "ScaledObject"]
+    check(manifest)
+    with pytest.raises(Exception):  # noqa: B017 - as above
+        check(manifest | {"spec": manifest["spec"] | change})
 
 
 def test_names_and_labels_are_ones_that_kubernetes_takes(manifests: list[Manifest]) -> None:

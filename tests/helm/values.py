@@ -43,7 +43,14 @@ EVERYTHING: Final[dict[str, Any]] = {
     "certificates": [{"name": "national", "secretName": "national", "caConfigMapName": "trust"}],
     "workers": {
         "replicas": 4,
-        "autoscaling": {"enabled": True, "metric": {"matchLabels": {"source": "tidbok-nord"}}},
+        "autoscaling": {
+            "enabled": True,
+            "minReplicas": 3,
+            "maxReplicas": 4,
+            "metric": {"name": "unread", "matchLabels": {"source": "tidbok-nord"}},
+            "averageValue": "1k",
+            "value": "300",
+        },
         "nodeSelector": {"zone": "a"},
         "tolerations": [{"key": "batch", "operator": "Exists"}],
         "topologySpreadConstraints": [
@@ -51,6 +58,21 @@ EVERYTHING: Final[dict[str, Any]] = {
         ],
         "podAnnotations": {"team": "booking"},
     },
+    "externalSecrets": [
+        {
+            "name": "ei-relay",
+            "store": {"name": "vault", "kind": "ClusterSecretStore"},
+            "data": [{"secretKey": "database-url", "remoteRef": {"key": "ei/relay", "property": "database-url"}}],
+        },
+        {
+            "name": "national",
+            "store": {"name": "vault"},
+            "refreshInterval": "1h",
+            "data": [
+                {"secretKey": "function.p12", "remoteRef": {"key": "ei/certificate", "decodingStrategy": "Base64"}}
+            ],
+        },
+    ],
     "beat": {"replicas": 2},
     "exporter": {"port": 9999},
     "console": {
@@ -112,13 +134,17 @@ OTHERWISE: Final[dict[str, Any]] = {
         "terminationGracePeriodSeconds": 300,
         "metrics": {"enabled": True, "port": 9500},
         "podDisruptionBudget": {"maxUnavailable": "50%"},
-        "autoscaling": {
+        "keda": {
             "enabled": True,
             "minReplicas": 3,
             "maxReplicas": 4,
-            "metric": {"name": "unread"},
-            "averageValue": "1k",
-            "value": "300",
+            "serverAddress": "https://prometheus.example",
+            "query": "max(ei_relay_oldest_pending_seconds)",
+            "threshold": "300.5",
+            "pollingInterval": 15,
+            "cooldownPeriod": 60,
+            "fallback": {"failureThreshold": 1, "replicas": 3},
+            "authenticationRef": "prometheus",
         },
     },
     "beat": _PLACED,
@@ -150,3 +176,52 @@ def of_the_docs() -> str:
     text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     (values,) = re.findall(r"```yaml\n# values\.yaml\n(.*?)```", text, re.DOTALL)
     return str(values)
+
+
+# What the chart may say in an ExternalSecret's spec, after version 1 of that kind: no package has its schema.
+_TEXT: Final = {"type": "string", "minLength": 1}
+EXTERNAL_SECRET: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["refreshInterval", "secretStoreRef", "target", "data"],
+    "properties": {
+        "refreshInterval": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
+        "secretStoreRef": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name"],
+            "properties": {"name": _TEXT, "kind": {"enum": ["SecretStore", "ClusterSecretStore"]}},
+        },
+        "target": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "name": _TEXT,
+                "creationPolicy": {"enum": ["Owner", "Orphan", "Merge", "None"]},
+                "deletionPolicy": {"enum": ["Delete", "Merge", "Retain"]},
+            },
+        },
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["secretKey", "remoteRef"],
+                "properties": {
+                    "secretKey": {"type": "string", "pattern": "^[-._a-zA-Z0-9]{1,253}$"},
+                    "remoteRef": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["key"],
+                        "properties": {
+                            **{key: {"type": "string"} for key in ("key", "property", "version")},
+                            "decodingStrategy": {"enum": ["Auto", "Base64", "Base64URL", "None"]},
+                            "conversionStrategy": {"enum": ["Default", "Unicode"]},
+                            "metadataPolicy": {"enum": ["None", "Fetch"]},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}

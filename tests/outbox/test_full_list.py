@@ -53,7 +53,9 @@ def test_wrong_columns_are_named(url: str, columns: str, said: str) -> None:
 def test_a_long_list_is_read_as_it_comes(url: str, dialect: str) -> None:
     """A million rows of a hundred characters would be some hundreds of megabytes."""
     number = 1_000_000
-    rows = f"generate_series(1, {number}) AS seq" if dialect == "postgresql" else f"seq_1_to_{number}"
+    many = ", ".join(f"information_schema.collations {name}" for name in "abc") + f" LIMIT {number}"
+    series, product = f"generate_series(1, {number}) AS seq", f"(SELECT uuid() AS seq FROM {many}) AS s"
+    rows = series if dialect == "postgresql" else product
     query = f"SELECT seq AS booking_id, repeat('x', 100) AS resident_id, 'u' AS care_unit FROM {rows}"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with closing(read_list(url, query, SHORT)) as lines:

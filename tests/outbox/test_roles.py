@@ -13,7 +13,7 @@ from relay.outbox.ddl import CLEANER, READER, WRITER, ddl
 from relay.outbox.inspect import look
 from relay.outbox.reader import OutboxReader, Settled
 from relay.outbox.table import OUTCOME_COLUMNS, outbox_table
-from tests.mariadb import MariaDb
+from tests.mariadb import MariaDb, default_role, is_mysql
 from tests.outbox.conftest import SERVERS
 from tests.outbox.written import AT, RIGHT, outcomes, put, script
 
@@ -53,7 +53,7 @@ def engine_as(owner: Engine, dialect: str, request: pytest.FixtureRequest) -> It
             else:
                 connection.exec_driver_sql(f"CREATE USER {name}@localhost IDENTIFIED BY 'x'")
                 connection.exec_driver_sql(f"GRANT {role} TO {name}@localhost")
-                connection.exec_driver_sql(f"SET DEFAULT ROLE {role} FOR {name}@localhost")
+                connection.exec_driver_sql(default_role(role, f"{name}@localhost"))
         if dialect == "postgresql":
             url = owner.url.set(username=name).render_as_string(hide_password=False)
         else:
@@ -114,7 +114,7 @@ def test_the_writer_may_insert_and_nothing_else(engine_as: As, owner: Engine) ->
     refused(
         writer,
         "SELECT id FROM ei_outbox",
-        _INSERT + " RETURNING id",
+        *([] if owner.dialect.name == "mysql" and is_mysql() else [_INSERT + " RETURNING id"]),
         "UPDATE ei_outbox SET outcome = 'taken'",
         "DELETE FROM ei_outbox",
         "TRUNCATE TABLE ei_outbox",

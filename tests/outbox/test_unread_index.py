@@ -16,7 +16,8 @@ _SETTLED = {
     "postgresql": "INSERT INTO ei_outbox (operation, booking_id, outcome, relayed_at)"
     " SELECT 'upsert', 'b-' || i, 'taken', now() FROM generate_series(1, 20000) i",
     "mysql": "INSERT INTO ei_outbox (operation, booking_id, outcome, relayed_at)"
-    " SELECT 'upsert', concat('b-', seq), 'taken', now() FROM seq_1_to_20000",
+    " SELECT 'upsert', concat('b-', uuid()), 'taken', now() FROM information_schema.collations a,"
+    " information_schema.collations b LIMIT 20000",
 }
 _ANALYZE = {"sqlite": "ANALYZE", "postgresql": "ANALYZE ei_outbox", "mysql": "ANALYZE TABLE ei_outbox"}
 
