@@ -25,6 +25,7 @@ TAKEN: Final = "taken"
 REJECTED: Final = "rejected"
 DUPLICATE: Final = "duplicate"
 SUPERSEDED: Final = "superseded"
+_EVENT_TAKEN: Final = (TAKEN, SUPERSEDED)
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)  # `outbox check` complains of more
 
@@ -98,14 +99,15 @@ def settle(
     current = dict(bookings)
     events = dict(events_taken)
     in_order = sorted(readings, key=lambda reading: reading.row.id)
-    margin = timedelta() if any(_is_id_given_again(each, earlier) for each in in_order) else CLOCKS_DIFFER
+    restarted = bool(earlier) and any(_is_id_given_again(each, earlier) for each in in_order)
+    margin = timedelta() if restarted else CLOCKS_DIFFER
     for row, said in in_order:
         fingerprint = row.fingerprint()
         before = earlier.get(row.id)
         if before is not None and before.fingerprint == fingerprint:
             result.receipts.append(before)
             continue
-        event_id = event_id_of(row)
+        event_id = event_id_of(row) if row.event_id else None
         outcome, reason, by_row, by_version = TAKEN, None, None, None
         if event_id is not None and event_id in events:
             outcome, reason = _repeated(events[event_id], said)
@@ -115,7 +117,8 @@ def settle(
             registered_at = said.registered_at or now
             stands = current.get(said.booking_id)
             is_later = stands is not None and is_written_later(stands, said, margin)
-            booking = succeed(stands, said, is_later=is_later, taken_at=max(registered_at, now))
+            taken_at, since = (registered_at, now) if registered_at > now else (now, registered_at)
+            booking = succeed(stands, said, is_later=is_later, taken_at=taken_at)
             if booking is None:
                 assert stands is not None
                 outcome, reason = SUPERSEDED, _superseded(stands, said)
@@ -126,13 +129,18 @@ def settle(
                 if isinstance(wanted, Withheld) and wanted is not REMOVED:
                     reason = wanted.reason
                 current[said.booking_id] = booking
-                result.changed[said.booking_id] = Changed(booking, wanted, min(registered_at, now))
+                result.changed[said.booking_id] = Changed(booking, wanted, since)
+        content = booking_id = None
+        if event_id is not None:
+            if isinstance(said, Change) and outcome in _EVENT_TAKEN:
+                content, booking_id = said.content(), said.booking_id
+                events[event_id] = TakenEvent(row.id, content, booking_id)
+            else:
+                event_id = None
         about = None if outcome == TAKEN else booking_id_of(row)
-        event: tuple[str | None, str | None, str | None] = (None, None, None)
-        if event_id is not None and isinstance(said, Change) and outcome in (TAKEN, SUPERSEDED):
-            event = event_id, said.content(), said.booking_id
-            events[event_id] = TakenEvent(row.id, *event[1:])
-        receipt = Receipt(row.id, fingerprint, event[0], outcome, reason, about, by_row, by_version, *event[1:])
+        receipt = Receipt(
+            row.id, fingerprint, event_id, outcome, reason, about, by_row, by_version, content, booking_id
+        )  # fmt: skip
         result.receipts.append(receipt)
         result.fresh.append(receipt)
     return result

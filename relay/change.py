@@ -103,13 +103,19 @@ class Change:
 
     def content(self) -> str:
         """16 hex digits of what the row says, however it is spelt; its id and its created_at are no part of it."""
-        d = self.details
-        said = [self.booking_id, _text(self.version), self.source_system.upper()]
+        d, version = self.details, self.version
+        said = [self.booking_id, None if version is None else str(version), self.source_system.upper()]
         if d is not None:
             said += (
-                d.resident_id, d.care_unit, d.kind.value, _text(d.starts_at), _text(d.invited_on), _text(d.valid_until),
-                "True" if d.presentable else "False", d.data_controller,
-            )  # fmt: skip
+                d.resident_id,
+                d.care_unit,
+                d.kind.value,
+                None if d.starts_at is None else str(d.starts_at),
+                None if d.invited_on is None else str(d.invited_on),
+                None if d.valid_until is None else str(d.valid_until),
+                "True" if d.presentable else "False",
+                d.data_controller,
+            )
         return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -301,7 +307,9 @@ def _kind(text: str) -> Kind:
     return Kind(_ONE_KIND(text))
 
 
-_PLAIN: Final = re.compile("[\x21-\x7e]+(?: [\x21-\x7e]+)*").fullmatch  # as nearly all ids are: nothing more to ask
+def _is_plain(text: str) -> bool:
+    """Whether it is of visible ASCII characters, as nearly all ids are: then there is nothing more to ask."""
+    return text != "" and text.isascii() and text.isprintable() and " " not in text
 
 
 def _plain_text(limit: int, *, sent: bool = True) -> Callable[[str], str]:
@@ -312,7 +320,7 @@ def _plain_text(limit: int, *, sent: bool = True) -> Callable[[str], str]:
     """
 
     def parse(text: str) -> str:
-        if len(text) <= limit and _PLAIN(text):
+        if len(text) <= limit and _is_plain(text):
             return text
         if len(text) > limit:
             number = len(text) if len(text) <= READ_AT_MOST else f"more than {READ_AT_MOST}"
@@ -339,7 +347,7 @@ def _trimmed(limit: int, *, sent: bool = True) -> Callable[[str], str | None]:
     plain = _plain_text(limit, sent=sent)
 
     def parse(text: str) -> str | None:
-        if len(text) <= limit and _PLAIN(text):
+        if len(text) <= limit and _is_plain(text):
             return text
         trimmed = text.strip(_BLANKS)
         return plain(trimmed) if trimmed else None
@@ -388,10 +396,6 @@ def _boolean(text: str) -> bool:
     if value is None:
         raise ValueError("expected true or false")
     return value
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _article(kind: Kind) -> str:

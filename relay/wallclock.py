@@ -21,6 +21,7 @@ _TIME = re.compile(
     r" ?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_FIRST_DAY: Final = 1  # the first that datetime knows: an hour before it is none
 _FIRST_YEAR: Final = 1000  # the index's time format wants a year of four digits that does not begin with 0
 
 
@@ -40,7 +41,8 @@ def parse_wall_time(text: str) -> datetime:
     write 10:20 as `10:19:59.999`, and the resident would be told 10:19.
     Raises WallClockError, whose text says what was expected.
     """
-    if _PLAIN_TIME.fullmatch(text) and (plain := _plain(text)) is not None and _is_whole(plain.toordinal()):
+    plain = _plain(text) if _PLAIN_TIME.fullmatch(text) else None
+    if plain is not None and _offset_of_day(plain.toordinal()) is not None:
         return plain  # as nearly all are
     match = _TIME.fullmatch(text)
     if match is None:
@@ -89,6 +91,9 @@ def parse_instant(text: str) -> datetime:
 @lru_cache(maxsize=4096)  # what expires when is asked several times of a booking, and bookings begin at even minutes
 def instant_of(wall: datetime) -> datetime:
     """The aware UTC instant at which a Swedish clock shows `wall`; the later one where it does so twice."""
+    offset = _offset_of_day(wall.toordinal())
+    if offset is not None:
+        return wall.replace(tzinfo=UTC) - offset
     return wall.replace(tzinfo=SWEDEN, fold=1).astimezone(UTC)
 
 
@@ -138,10 +143,14 @@ def _plain(text: str) -> datetime | None:
 
 
 @lru_cache(maxsize=1024)
-def _is_whole(ordinal: int) -> bool:
-    """Whether Swedish clocks are not changed on that day, so that every time of it exists."""
+def _offset_of_day(ordinal: int) -> timedelta | None:
+    """How far Swedish clocks are ahead of UTC on that day; None where they are changed on it, or it cannot be told so:
+    without a change every time of it exists, and none comes twice."""
+    if ordinal <= _FIRST_DAY:
+        return None
     begin = datetime.fromordinal(ordinal).replace(tzinfo=SWEDEN)
-    return begin.utcoffset() == begin.replace(hour=23, minute=59, second=59).utcoffset()
+    offset = begin.utcoffset()
+    return offset if offset == begin.replace(hour=23, minute=59, second=59, fold=1).utcoffset() else None
 
 
 def _exists(wall: datetime) -> bool:

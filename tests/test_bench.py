@@ -22,7 +22,7 @@ from tests.bench.revision import RevisionError, checked_out, resolve
 NAMES = {
     "ratio_against", "ratio_plain", "ratio_floor", "wal_bytes_per_row", "delay_p50_seconds", "delay_p99_seconds",
     "idle_statements_1", "idle_statements_50", "worker_rss_mib", "beat_rss_mib", "delay_polled_p50_seconds",
-    "delay_polled_p99_seconds", "run_rss_mib",
+    "delay_polled_p99_seconds", "run_rss_mib", "ratio_floor_against",
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def whole() -> Measured:
         alone_mib=75.0,
         plain=Plain(accepted(250.0), accepted(40.0)),
         floor=Floor(accepted(4100.0), accepted(8000.0), 0, 420),
-        against=Against("0123456789abcdef", [4000.0, 3000.0, 5000.0], [2000.0, 3000.0, 2000.0]),
+        against=Against("0123456789abcdef", [4000.0, 3000.0, 5000.0], [2000.0, 3000.0, 2000.0], 5000.0),
     )
 
 
@@ -49,6 +49,7 @@ def test_a_whole_run_has_every_figure_and_no_note() -> None:
 
     assert {name for name in NAMES if isinstance(said[name], float)} == NAMES
     assert (said["ratio_against"], said["ratio_against_spread"]) == (2.0, [1.0, 2.5])
+    assert said["ratio_floor_against"] == 0.8
     assert (said["ratio_plain"], said["ratio_floor"], said["idle_statements_50"]) == (16.0, 0.5, 55.0)
     assert said["notes"] == {}
     assert "median of 3 pairs" in as_text(whole())
@@ -64,6 +65,17 @@ def test_a_figure_that_was_not_measured_is_null_and_has_a_reason() -> None:
     assert said["notes"].keys() >= NAMES
     assert said["notes"]["ratio_plain"] == "20000 posts at the index: not within 120 s"
     assert "not measured: relayed" in as_text(run)
+
+
+def test_a_revision_without_a_bench_has_no_floor() -> None:
+    run = whole()
+    run.against = Against("0123456789abcdef", [4000.0], [2000.0], None, "No module named tests.bench")
+
+    said = as_object(run)
+
+    assert (said["ratio_against"], said["ratio_floor_against"]) == (2.0, None)
+    assert said["notes"] == {"ratio_floor_against": "No module named tests.bench"}
+    assert "floor of 01234567" in as_text(run)
 
 
 def test_memory_that_the_system_does_not_tell_is_null() -> None:

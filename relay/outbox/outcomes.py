@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType
 
 from relay.outbox.table import instant_given
 
@@ -67,7 +68,8 @@ class Outcomes:
         self.single = update(table).where(one, self._unsettled).values(said)
 
     def write(self, connection: Connection, rows: Sequence[Settled], stamp: object, *, past_locks: bool) -> set[int]:
-        """Write them; the ids of the rows that have their outcome now, as far as the database says, else all.
+        """Write them; the ids of the rows that have their outcome now, as far as the database says, else all. None
+        of them, where PostgreSQL says that some are not: which ones is to be asked.
 
         `past_locks`: PostgreSQL leaves out what others hold by the same statement. Elsewhere whoever calls has left
         those rows out already.
@@ -76,10 +78,13 @@ class Outcomes:
             return set()
         if self._dialect == "postgresql":
             given = {
-                "ids": [row.row_id for row in rows], "what": [row.outcome for row in rows],
-                "why": [row.reason for row in rows], "at": stamp,
-            }  # fmt: skip
-            return set(connection.execute(self.at_once(past_locks=past_locks), given).scalars())
+                "ids": f"{{{','.join(str(row.row_id) for row in rows)}}}",
+                "what": _array([row.outcome for row in rows]),
+                "why": _array([row.reason for row in rows]),
+                "at": stamp,
+            }
+            number = connection.execute(self.at_once(past_locks=past_locks), given).rowcount
+            return {row.row_id for row in rows} if number == len(rows) else set()
         if self._dialect not in _LISTED:
             each = [{"row_id": row_id, "what": outcome, "why": reason, "at": stamp} for row_id, outcome, reason in rows]
             connection.execute(self.single, each)
@@ -92,9 +97,9 @@ class Outcomes:
         return {row.row_id for row in rows}
 
     def at_once(self, *, past_locks: bool) -> Update:
-        """PostgreSQL's statement for any number of rows, which gives back the ids that it has marked."""
-        ids: ColumnElement[Any] = bindparam("ids", type_=ARRAY(BigInteger))
-        whats, whys = (bindparam(name, type_=ARRAY(Text)) for name in ("what", "why"))
+        """PostgreSQL's statement for any number of rows."""
+        ids: ColumnElement[Any] = cast(bindparam("ids", type_=NullType()), ARRAY(BigInteger))
+        whats, whys = (cast(bindparam(name, type_=NullType()), ARRAY(Text)) for name in ("what", "why"))
         given = func.unnest(ids, whats, whys).table_valued(*_columns(), name="given").render_derived()
         to_mark: FromClause = given
         among = [self._unsettled, self._table.c.id == any_(ids)]
@@ -111,7 +116,6 @@ class Outcomes:
             update(self._table)
             .where(self._table.c.id == to_mark.c.id, *among)
             .values(self._what(to_mark.c.what, to_mark.c.why))
-            .returning(self._table.c.id)
         )
 
     def listing(self, size: int) -> Update:
@@ -144,6 +148,18 @@ class Outcomes:
 
     def _what(self, outcome: ColumnElement[Any], reason: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
         return {"relayed_at": instant_given(self._dialect), "outcome": outcome, "outcome_reason": reason}
+
+
+def _array(texts: Sequence[str | None]) -> str | Sequence[str | None]:
+    """The texts as PostgreSQL writes an array of them, which is made in a fifth of the time that its driver takes for a
+    list; the list where the driver may have to put other characters in their place (`relay.narrow`)."""
+    written = {text: _quoted(text) for text in set(texts)}
+    array = f"{{{','.join([written[text] for text in texts])}}}"
+    return array if array.isascii() else texts
+
+
+def _quoted(text: str | None) -> str:
+    return "NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _columns() -> tuple[ColumnClause[Any], ...]:

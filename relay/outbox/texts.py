@@ -10,17 +10,21 @@ takes, and a thousand rows must fit into a worker's memory whatever somebody wri
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Text, case, cast, func, literal_column, type_coerce
-from sqlalchemy.types import TIMESTAMP, Date, DateTime, Numeric, TypeEngine
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Text, and_, case, cast, func, literal_column, type_coerce
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.types import TIMESTAMP, Date, DateTime, NullType, Numeric, TypeEngine
 
 from relay.change import READ_AT_MOST
 
 ASKED_FOR_TYPES: Final = ("mysql", "mariadb", "oracle")  # their casts leave the zone out
 TIMES: Final = ("starts_at", "invited_on", "valid_until", "created_at", "relayed_at")
 
+_NO_TEXTS: Final = ("version", "presentable")
+_FEW_BYTES: Final[ColumnElement[int]] = literal_column("32")
 _MOST: Final[ColumnElement[int]] = literal_column(str(READ_AT_MOST))
 _IS_ISO: Final[ColumnElement[bool]] = literal_column("(SELECT current_setting('DateStyle') LIKE 'ISO%')")
 _DOTS: Final[ColumnElement[str]] = literal_column(f"'{'.' * READ_AT_MOST}'")
@@ -42,6 +46,26 @@ def as_text(column: ColumnElement[Any], name: str, dialect: str, kind: TypeEngin
             return _sqlite(column)
         case _:
             return _postgresql(column, name)
+
+
+def as_array(columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+    """On PostgreSQL all of these columns, by name, as one array of texts; null where `as_text` would cut or turn one.
+
+    A row's fourteen values cost the server less than half so. What is asked of a column that is no text is the size it
+    is kept in, which costs nothing: written out, that many bytes are some kilobytes at most.
+    """
+    texts = {name: cast(column, Text()) for name, column in columns.items()}
+    fits: list[ColumnElement[bool]] = [
+        func.coalesce(func.octet_length(text) <= _MOST, literal_column("true"))
+        for name, text in texts.items()
+        if name not in (*TIMES, *_NO_TEXTS)
+    ]
+    sizes = [
+        func.coalesce(func.pg_column_size(column), literal_column("0")) <= _FEW_BYTES
+        for name, column in columns.items()
+        if name in (*TIMES, *_NO_TEXTS)
+    ]
+    return type_coerce(case((and_(_IS_ISO, *fits, *sizes), array(texts.values()))), NullType())
 
 
 def as_read(name: str, text: str | None) -> str | None:

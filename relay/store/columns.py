@@ -6,6 +6,7 @@ Times are instants in UTC. Numbers that grow are 64 bits wide everywhere.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, Text, text
@@ -31,6 +32,7 @@ class Instant(TypeDecorator[datetime]):
         return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
+@lru_cache(maxsize=4096)  # rows of one transaction have one time, and bookings begin at even minutes
 def iso(value: datetime) -> str:
     """The instant as text that sorts as time does: 2026-12-24T09:30:00.000000+00:00."""
     return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")

@@ -2,6 +2,9 @@
 
 Each round is a database of its own, filled with the same rows, and a worker and beat of their own. A pair is one
 round of each, and the other begins in every second pair. What counts is the ratio within a pair.
+
+Then the other's floor (`tests.bench.floor`), measured by its own bench, where it has one: what its SQL and messages
+cost when nobody thinks.
 """
 
 from __future__ import annotations
@@ -20,12 +23,32 @@ PAIRS: Final = 5
 _PATIENCE: Final = 300  # seconds for a backlog: another revision may be slow, and a machine busy
 
 
+_FLOOR: Final = """
+import sys
+from itertools import count
+from pathlib import Path
+from tests.bench.database import Site
+from tests.bench.floor import measure
+from tests.bench.index import stub
+from tests.bench.parts import postgres
+folder, rows = Path(sys.argv[1]), int(sys.argv[2])
+with postgres() as server, stub(folder) as index:
+    template = Site(server, "template")
+    template.prepare()
+    template.fill(rows)
+    template.close()
+    print(measure((Site(server, f"site{n}", "template") for n in count(1)), index, rows).played.rate)
+"""
+
+
 class Against(NamedTuple):
-    """Rows a second of each round, in the order of the pairs."""
+    """Rows a second of each round, in the order of the pairs; and of the other's floor, or why that is not known."""
 
     commit: str
     this: list[float]
     other: list[float]
+    floor: float | None = None
+    no_floor: str = ""
 
     @property
     def ratios(self) -> list[float]:
@@ -36,6 +59,11 @@ class Against(NamedTuple):
     def ratio(self) -> float:
         """The median of the ratios."""
         return median(self.ratios)
+
+    @property
+    def ratio_floor(self) -> float | None:
+        """This one's rate by the other's floor."""
+        return median(self.this) / self.floor if self.floor else None
 
 
 class Contender(NamedTuple):
@@ -58,7 +86,11 @@ def measure(
         for contender in both if pair % 2 else reversed(both):
             rate = _round(server, index, contender, f"pair_{pair}_{contender.template}", rows, folder)
             rates[contender.template].append(rate)
-    return Against(commit, *rates.values())
+    try:
+        floor, why = float(other.says("-c", _FLOOR, str(folder), str(rows // 2))), ""
+    except (RevisionError, ValueError) as error:  # it is older than the bench, or its bench is another one
+        floor, why = None, f"its floor could not be measured by its own bench: {error}"
+    return Against(commit, *rates.values(), floor, why)
 
 
 def _prepared(server: Postgres, index: Index, program: Program, name: str, rows: int, folder: Path) -> Contender:

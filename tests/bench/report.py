@@ -37,6 +37,7 @@ def ratios(run: Measured) -> Iterator[Line]:
     if against := run.against:
         yield f"relay / {against.commit[:8]}, median of {len(against.ratios)} pairs", against.ratio, "times"
         yield "  the least and the most of them", min(against.ratios), f"to {max(against.ratios):.2f}"
+        yield f"relay / floor of {against.commit[:8]}", against.ratio_floor, "share"
     relay = run.relayed.backlog.rate if run.relayed else None
     if relay and run.plain:
         yield f"relay / plain way, {PROCESSES} calls at once", relay / run.plain.parallel.rate, "times"
@@ -70,6 +71,7 @@ def figures(run: Measured) -> Iterator[Line]:
     if against := run.against:
         yield "relay, backlog, in the pairs", median(against.this), "rows/s"
         yield f"{against.commit[:8]}, backlog, in the pairs", median(against.other), "rows/s"
+        yield f"floor of {against.commit[:8]}", against.floor, "rows/s"
     if floor := run.floor:
         yield "relay's steps in one process", floor.steps.rate, "rows/s"
         yield "floor: the same SQL and messages", floor.played.rate, "rows/s"
@@ -127,6 +129,7 @@ def as_object(run: Measured) -> dict[str, Any]:
 _PARTS: Final = {  # a figure: the part that it comes from, besides the relay itself
     "ratio_against": "against",
     "ratio_against_spread": "against",
+    "ratio_floor_against": "against",
     "ratio_plain": "plain",
     "ratio_floor": "floor",
     "wal_bytes_per_row": "relayed",
@@ -147,6 +150,7 @@ def _named(run: Measured) -> dict[str, Any]:
     return {
         "ratio_against": against and against.ratio,
         "ratio_against_spread": against and [min(against.ratios), max(against.ratios)],
+        "ratio_floor_against": against and against.ratio_floor,
         "ratio_plain": relayed and plain and relayed.backlog.rate / plain.parallel.rate,
         "ratio_floor": relayed and floor and relayed.backlog.rate / floor.played.rate,
         "wal_bytes_per_row": relayed and relayed.wal_per_row,
@@ -164,6 +168,8 @@ def _named(run: Measured) -> dict[str, Any]:
 
 def _why(run: Measured, part: str) -> str:
     said = run.notes.get(part) or run.notes.get("relayed")
+    if part == "against" and run.against is not None:
+        return run.against.no_floor
     return said or ("--against was not given" if part == "against" else "this system does not say")
 
 

@@ -25,6 +25,17 @@ def test_outcomes_are_written_with_their_reasons(engine: Engine) -> None:
     assert [row.id for row in reader.unread(10)] == ids[2:]
 
 
+def test_a_reason_is_written_as_it_is(engine: Engine) -> None:
+    """PostgreSQL gets them as one text, in which these have a meaning."""
+    reasons = ['"', "\\", '\\"', "NULL", "null", "{a,b}", ",", "", " x ", "a\nb\tc", "'", "}", None]
+    ids = [put(engine, **RIGHT) for _ in reasons]
+
+    OutboxReader(engine).settle([Settled(i, "rejected", why) for i, why in zip(ids, reasons, strict=True)], AT)
+
+    empty = None if engine.dialect.name == "oracle" else ""
+    assert [why for _, why in outcomes(engine).values()] == [empty if why == "" else why for why in reasons]
+
+
 def test_the_mark_says_when(engine: Engine) -> None:
     id = put(engine)
     OutboxReader(engine).settle([Settled(id, "taken", None)], AT)
