@@ -1,6 +1,6 @@
 """An Engagemangsindex to practise on: it takes, refuses, delays and loses posts as the real one does.
 
-    server, body   HTTP and threads        api, page, incidents   JSON, a web page, and what can be made to happen
+    server, body   HTTP and threads        api, page, verbs   JSON, a web page, and what can be made to happen
       └─ core   one call's three moments
            ├─ door      before the index looks: platform, envelope; lenient as the index reads, soap as the schema does
            ├─ index     validation, dates: what is taken

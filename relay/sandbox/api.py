@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import ValidationError
 
 from relay.sandbox.core import Core
-from relay.sandbox.incidents import INCIDENTS, Said
 from relay.sandbox.orders import Order
 from relay.sandbox.page import render
+from relay.sandbox.verbs import VERBS, Said
 
 _READ: Final[dict[str, Callable[[Core], Any]]] = {
     "/api/posts": Core.posts,
@@ -22,7 +22,7 @@ _READ: Final[dict[str, Callable[[Core], Any]]] = {
     "/api/orders": Core.active_orders,
     "/api/observations": Core.observed,
     "/api/behind": Core.behind_the_answers,
-    "/api/do": lambda _: {verb: incident.what for verb, incident in INCIDENTS.items()},
+    "/api/do": lambda _: {name: verb.what for name, verb in VERBS.items()},
 }
 _DO: Final[dict[tuple[str, str], Callable[[Core], None]]] = {
     ("DELETE", "/api/orders"): Core.cancel_orders,
@@ -75,22 +75,22 @@ def _order(core: Core, body: bytes) -> Answer:
 
 def _deed(core: Core, verb: str, body: bytes) -> Answer:
     """Do what a verb says."""
-    if verb not in INCIDENTS:
-        return _json(404, {"error": f"no such verb; there are {', '.join(INCIDENTS)}"})
+    if verb not in VERBS:
+        return _json(404, {"error": f"no such verb; there are {', '.join(VERBS)}"})
     try:
         said = Said.model_validate_json(body or b"{}")
     except ValidationError as problem:
         return _wrong(problem)
-    INCIDENTS[verb].do(core, said)
+    VERBS[verb].do(core, said)
     return _json(200, {"done": verb} | said.model_dump(exclude_unset=True))
 
 
 def _button(core: Core, what: str) -> Answer:
     """A button of the page: a verb, and `/off` after it to end it."""
     verb, _, end = what.partition("/")
-    if verb not in INCIDENTS or end not in ("", "off"):
+    if verb not in VERBS or end not in ("", "off"):
         return _json(404, {"error": "not found"})
-    INCIDENTS[verb].do(core, Said(on=not end))
+    VERBS[verb].do(core, Said(on=not end))
     return Answer(303, "text/plain; charset=utf-8", b"", "/")
 
 

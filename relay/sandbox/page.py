@@ -10,8 +10,8 @@ from string import Template
 from typing import Any, Final
 
 from relay.sandbox.core import Core
-from relay.sandbox.incidents import INCIDENTS
 from relay.sandbox.model import mask
+from relay.sandbox.verbs import VERBS
 
 _TEMPLATE: Final = Template(files("relay.sandbox").joinpath("page.html").read_text(encoding="utf-8"))
 _ROWS: Final = 200
@@ -115,11 +115,11 @@ def _state(behind: dict[str, Any]) -> str:
 def _buttons() -> str:
     """A form for all that can be made to happen: a button each, and what it does."""
     rows = [
-        f'<button formaction="/do/{verb}">{verb}</button>'
-        + (f' <button formaction="/do/{verb}/off">{verb} off</button>' if incident.ends else "")
-        for verb, incident in INCIDENTS.items()
+        f'<button formaction="/do/{name}">{name}</button>'
+        + (f' <button formaction="/do/{name}/off">{name} off</button>' if verb.ends else "")
+        for name, verb in VERBS.items()
     ]
-    said = [escape(incident.what) for incident in INCIDENTS.values()]
+    said = [escape(verb.what) for verb in VERBS.values()]
     pairs = "".join(f"<span>{row}</span><span>{what}</span>" for row, what in zip(rows, said, strict=True))
     return f'<form method="post">{pairs}</form>'
 

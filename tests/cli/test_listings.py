@@ -1,25 +1,25 @@
-"""The commands that list and that say what stands: JSON, paging, exit codes, and no identity in any of it."""
+"""The commands that list and that show the state of things: JSON, paging, exit codes, and no identity in any of it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from relay.cli.main import cli
 from relay.store import workers
 from relay.store.workers import Report
+from tests.cli.conftest import Run
 from tests.flow.site import LANE, FlowSite
 from tests.made import RESIDENT, SYSTEM, UNIT
 
-Run = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("site")
 
 
 @pytest.fixture
@@ -27,20 +27,6 @@ def site(tmp_path: Path) -> Iterator[FlowSite]:
     site = FlowSite(tmp_path, url="http://127.0.0.1:9/Update")
     yield site
     site.close()
-
-
-@pytest.fixture
-def run(site: FlowSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("EI_RELAY_CONFIG", str(tmp_path / "relay.toml"))
-    monkeypatch.setenv("EI_RELAY_WHO", "anna")
-
-    def run(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli, arguments)
-        assert result.exit_code == code, result.output
-        assert RESIDENT not in result.output
-        return result
-
-    return run
 
 
 def told(run: Run, *arguments: str) -> Any:

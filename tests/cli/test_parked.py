@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from relay.cli.main import cli
 from relay.database import connect
 from relay.store import lanes, sources
 from relay.store.migrate import upgrade
 from relay.store.transaction import Store, Transaction
+from tests.cli.conftest import Run
 from tests.made import RESIDENT
 from tests.store.conftest import LANE, SOURCE
 from tests.store.steps import CONTENT, alter, row, want
-
-Run = Callable[..., Result]
 
 CONFIG = """
 environment = "qa"
@@ -44,20 +40,10 @@ def store(tmp_path: Path) -> Store:
     return Store(engine)
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command of a site that has this test's database."""
+@pytest.fixture(autouse=True)
+def configuration(tmp_path: Path) -> None:
+    """A site that has this test's database."""
     (tmp_path / "relay.toml").write_text(CONFIG.format(folder=tmp_path), encoding="utf-8")
-    monkeypatch.setenv("EI_RELAY_CONFIG", str(tmp_path / "relay.toml"))
-    monkeypatch.setenv("EI_RELAY_WHO", "anna")
-
-    def run(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli, arguments)
-        assert result.exit_code == code, result.output
-        assert RESIDENT not in result.output
-        return result
-
-    return run
 
 
 @pytest.fixture

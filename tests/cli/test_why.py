@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from relay.cli.main import cli
+from tests.cli.conftest import Run
 from tests.flow.site import FlowSite
 from tests.made import RESIDENT
 
-Run = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("site")
 
 
 @pytest.fixture
@@ -25,20 +24,6 @@ def site(tmp_path: Path) -> Iterator[FlowSite]:
     site.insert("b-2")
     yield site
     site.close()
-
-
-@pytest.fixture
-def run(site: FlowSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("EI_RELAY_CONFIG", str(tmp_path / "relay.toml"))
-    monkeypatch.setenv("EI_RELAY_WHO", "anna")
-
-    def run(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli, arguments)
-        assert result.exit_code == code, result.output
-        assert RESIDENT not in result.output
-        return result
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import requests
 
 from relay.sandbox.contract import CORRELATION_ID
 from relay.sandbox.core import Core, Options
-from relay.sandbox.incidents import INCIDENTS, Said
 from relay.sandbox.server import Sandbox
+from relay.sandbox.verbs import VERBS, Said
 from tests.sandbox.measured import DIRECT, ask, fault_of, index, later
 from tests.sandbox.messages import EARLY, HEADERS, LATE, Clock, Post, call, gone, held, rules, send
 
@@ -255,7 +255,7 @@ def test_20_a_sender_that_waits_to_be_asked_for_its_body_is_asked() -> None:
 
 
 def test_18c_a_broker_that_is_away_stores_nothing(index: Core, clock: Clock) -> None:
-    INCIDENTS["broker"].do(index, Said())
+    VERBS["broker"].do(index, Said())
     reply = ask(index, Post("a"), Post("b"))
     assert (reply.wait, fault_of(reply)[1], reply.outcome) == (10, "soap:Server", "failed")
     later(clock)

@@ -9,8 +9,8 @@ from typing import get_args
 from click.testing import CliRunner
 
 from relay.cli.sandbox import sandbox
-from relay.sandbox.incidents import INCIDENTS
 from relay.sandbox.orders import Kind
+from relay.sandbox.verbs import VERBS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
@@ -20,8 +20,8 @@ def section(title: str) -> str:
 
 
 def test_every_verb_stands_in_both_tables() -> None:
-    assert set(re.findall(r"^\| `([a-z]+)` \|", section("Making things happen"), re.MULTILINE)) == set(INCIDENTS)
-    for verb in INCIDENTS:
+    assert set(re.findall(r"^\| `([a-z]+)` \|", section("Making things happen"), re.MULTILINE)) == set(VERBS)
+    for verb in VERBS:
         assert f"`{verb}`" in section("What it does, and how to see it"), verb
 
 

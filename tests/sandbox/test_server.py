@@ -13,9 +13,9 @@ import requests
 from relay.sandbox.command import serve
 from relay.sandbox.contract import CORRELATION_ID
 from relay.sandbox.core import Options
-from relay.sandbox.incidents import INCIDENTS
 from relay.sandbox.referee import Limits
 from relay.sandbox.server import Sandbox
+from relay.sandbox.verbs import VERBS
 from tests.sandbox.messages import EARLY, HEADERS, LATE, Post, call, find_content, gone, held, rules
 from tests.waiting import wait_until
 
@@ -303,7 +303,7 @@ def test_the_page_shows_what_is_behind_the_OK(http: requests.Session) -> None:
     assert "191212121212" not in page + str(behind)
 
 
-@pytest.mark.parametrize("verb", INCIDENTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_can_be_said_over_the_API_and_by_a_button(http: requests.Session, verb: str) -> None:
     with Sandbox() as sandbox:
         done = http.post(f"{sandbox.url}/api/do/{verb}", json={"seconds": 0}, timeout=30)

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from relay.settings import Finding, Settings, SettingsError, parse
-from relay.settings.engagement_index import EngagementIndex
-from relay.settings.model import Source
+from relay.settings import Finding, SettingsError, parse
 
 Document = dict[str, Any]
 _INDEX = "engagement_index.national"
@@ -380,13 +378,6 @@ def test_source_systems_are_kept_as_configured_and_the_data_controller_is_trimme
 
     assert taken.source_systems == ("se2321000016-84gX", "TEST")
     assert taken.data_controller == "se232100-0016"
-
-
-@pytest.mark.parametrize("model", [Settings, EngagementIndex, Source])
-def test_every_setting_says_what_it_is_for(model: type[Settings | EngagementIndex | Source]) -> None:
-    for name, field in model.model_fields.items():
-        assert field.description, name
-        assert field.description.endswith("."), name
 
 
 def test_sentinels_need_the_name_of_what_they_keep(document: Document) -> None:

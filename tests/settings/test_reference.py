@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from relay.settings import Console, EngagementIndex, Region, Retention, Settings, Source, SurgeGuard
 from relay.settings.environment import overlay
 from relay.settings.reference import PAGE, page
@@ -26,3 +28,10 @@ def test_every_variable_on_it_is_one_that_the_relay_reads() -> None:
     variables = {cell: "x" for cell in cells if cell.startswith("EI_RELAY_")}
     assert len(variables) > 40
     assert overlay({}, variables, lambda name: name).warnings == []
+
+
+@pytest.mark.parametrize("model", [Settings, EngagementIndex, Source])
+def test_every_setting_says_what_it_is_for(model: type[Settings | EngagementIndex | Source]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name

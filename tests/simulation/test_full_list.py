@@ -14,7 +14,8 @@ import pytest
 from relay.flow.maintenance import full_list
 from relay.flow.maintenance.full_list import NotCompared
 from tests.simulation.bookings import expected
-from tests.simulation.world import SYSTEMS, Crash, World
+from tests.simulation.fate import Crash
+from tests.simulation.world import SYSTEMS, World
 
 QUERY = "SELECT * FROM appointment"
 COLUMNS = ("booking_id", "version", "resident_id", "care_unit", "starts_at", "presentable")

@@ -23,7 +23,8 @@ from relay.snapshot import Comparison, Fate
 from relay.store import lease
 from relay.store.snapshots import Overtaken, Run
 from tests.simulation.bookings import expected
-from tests.simulation.world import SYSTEMS, Crash, World
+from tests.simulation.fate import Crash
+from tests.simulation.world import SYSTEMS, World
 
 RESIDENT = "191212121212"
 UNIT = "SE2321000016-1HZ5"
