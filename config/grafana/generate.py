@@ -3,7 +3,8 @@
 Plain dictionaries and the standard library: a dashboard is a list of panels with queries, and needs no more.
 Figures of the exporter are taken as max over instances, so that several exporters do not count twice; counters of
 the workers are summed. Rates are told by the minute: a relay makes a few calls a minute, rarely one a second.
-`kinds.py` has the kinds of panel; `picture/` draws the result from a live Prometheus.
+`kinds.py` has the kinds of panel, `compared.py` those that say whether all is right; `picture/` draws the result from a
+live Prometheus.
 """
 
 from __future__ import annotations
@@ -12,17 +13,14 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from compared import LANE, ORANGE_IF_ANY, RED_IF_ANY, SOURCE, is_it_right, read_again
 from kinds import DATASOURCE, Panel, Steps, coloured, graph, lit, of_column, panel, quantiles, row, said, stat, table
 
 OUT: Final = Path(__file__).with_name("ei-relay.json")
-_SOURCE: Final = 'source=~"$source"'
-_LANE: Final = 'index=~"$index"'
-_FAILED: Final = f'ei_relay_calls_total{{{_LANE},verdict!="accepted"}}'
+_FAILED: Final = f'ei_relay_calls_total{{{LANE},verdict!="accepted"}}'
 _FIRING: Final = 'ALERTS{alertname=~"EiRelay.*",alertstate="firing"}'
 _LANE_NAME: Final = "{{source_system}} → {{index}}"
 _HSA_ID: Final = 160  # pixels, for SE2321000016-84GX
-_RED_IF_ANY: Final[Steps] = [("green", None), ("red", 1)]
-_ORANGE_IF_ANY: Final[Steps] = [("green", None), ("orange", 1)]
 _LATE: Final[Steps] = [("green", None), ("orange", 1800), ("red", 2700)]  # seconds of the hour a change may wait (R-33)
 _UID: Final = "ei-relay"
 _AS_NOW: Final = "${datasource:queryparam}&${__url_time_range}"  # an address that shows the same data and time
@@ -42,7 +40,7 @@ _OUTCOMES: Final = {"taken": "green", "rejected": "red", "duplicate": "blue", "s
 def lane_states() -> str:
     """One series a lane, whose value is the place of its state in _LANE_STATES."""
     of_state = " or ".join(
-        f'ei_relay_lane_state{{{_LANE},state="{state}"}} * {place}' for place, state in enumerate(_LANE_STATES, 1)
+        f'ei_relay_lane_state{{{LANE},state="{state}"}} * {place}' for place, state in enumerate(_LANE_STATES, 1)
     )
     return f"max by (index, source_system) ({of_state})"
 
@@ -60,31 +58,31 @@ def is_it_working() -> list[Panel]:
         row("Is it working?"),
         stat(
             "Alerts firing", "As Prometheus has them; none either where its rules are not loaded.",
-            (f"count({_FIRING}) or vector(0)", ""), steps=_RED_IF_ANY,
+            (f"count({_FIRING}) or vector(0)", ""), steps=RED_IF_ANY,
         ),
         stat(
             "Longest wait", "The longest waiting live change; it may wait for an hour (R-33). Alert at 45 min.",
-            (f"max(ei_relay_oldest_pending_seconds{{{_LANE}}})", ""), unit="s", steps=_LATE, defaults={"decimals": 0},
+            (f"max(ei_relay_oldest_pending_seconds{{{LANE}}})", ""), unit="s", steps=_LATE, defaults={"decimals": 0},
         ),
         stat(
             "Lanes blocked", "Lanes whose calls are refused until somebody acts. A lane: the calls of one source "
             "system to one index, one at a time.",
-            (f'sum(max by (index, source_system) (ei_relay_lane_state{{{_LANE},state="blocked"}}))', ""),
-            steps=_RED_IF_ANY,
+            (f'sum(max by (index, source_system) (ei_relay_lane_state{{{LANE},state="blocked"}}))', ""),
+            steps=RED_IF_ANY,
         ),
         stat(
             "Posts parked", "Posts that the index refuses for what they say; the others go on.",
-            (f'sum(max by (source) (ei_relay_posts{{{_SOURCE},state="parked"}}))', ""), steps=_ORANGE_IF_ANY,
+            (f'sum(max by (source) (ei_relay_posts{{{SOURCE},state="parked"}}))', ""), steps=ORANGE_IF_ANY,
         ),
         stat(
             "Rows rejected", "Outbox rows of the last hour that could not be taken: bookings that are not shown "
             "as they should be.",
-            (f"sum(max by (source) (ei_relay_outbox_rejected_rows{{{_SOURCE}}}))", ""),
-            steps=_ORANGE_IF_ANY, defaults={"decimals": 0},
+            (f"sum(max by (source) (ei_relay_outbox_rejected_rows{{{SOURCE}}}))", ""),
+            steps=ORANGE_IF_ANY, defaults={"decimals": 0},
         ),
         stat(
             "Outboxes away", "Outboxes that cannot be read or marked.",
-            (f"count(max by (source) (ei_relay_outbox_up{{{_SOURCE}}}) == 0) or vector(0)", ""), steps=_RED_IF_ANY,
+            (f"count(max by (source) (ei_relay_outbox_up{{{SOURCE}}}) == 0) or vector(0)", ""), steps=RED_IF_ANY,
         ),
         stat(
             "Stands on", "Whether the relay's own database, and Redis or Valkey, answer.",
@@ -106,13 +104,13 @@ def how_late() -> list[Panel]:
         graph(
             "Longest wait by lane", "Of live changes that have not been accepted yet. Dashed: 30 and 45 minutes of the "
             "hour they may (R-33).",
-            (f"max by (index, source_system) (ei_relay_oldest_pending_seconds{{{_LANE}}})", _LANE_NAME),
+            (f"max by (index, source_system) (ei_relay_oldest_pending_seconds{{{LANE}}})", _LANE_NAME),
             unit="s", steps=_LATE, legend="table", size=(14, 8),
         ),
         graph(
             "From registration to acceptance", "Of live and bulk changes that were accepted. As coarse as the "
             "histogram: 1, 5, 6, 10, 15 minutes and so on.",
-            *quantiles("ei_relay_delivery_delay_seconds", "le", _SOURCE,
+            *quantiles("ei_relay_delivery_delay_seconds", "le", SOURCE,
                        {0.5: "half within", 0.95: "95% within", 0.99: "99% within"}),
             unit="s", steps=_LATE, size=(10, 8),
         ),
@@ -151,7 +149,7 @@ def what_waits() -> list[Panel]:
         ),
         table(
             "Lanes blocked since", "Since when, and by which code; the runbook says who mends it.",
-            f"max by (index, source_system, code) (ei_relay_lane_blocked_timestamp_seconds{{{_LANE}}}) * 1000",
+            f"max by (index, source_system, code) (ei_relay_lane_blocked_timestamp_seconds{{{LANE}}}) * 1000",
             size=(8, 6), empty="No lane is blocked",
             columns={"source_system": "Source system", "index": "Index", "code": "Code", "Value": "Since"},
             overrides=[
@@ -163,7 +161,7 @@ def what_waits() -> list[Panel]:
         ),
         table(
             "Parked by code", "What the index refuses, and with which code.",
-            f"max by (index, source_system, code) (ei_relay_parked_posts{{{_LANE}}}) > 0",
+            f"max by (index, source_system, code) (ei_relay_parked_posts{{{LANE}}}) > 0",
             size=(6, 6), empty="No post is parked",
             columns={"source_system": "Source system", "index": "Index", "code": "Code", "Value": "Posts"},
             overrides=[
@@ -174,15 +172,15 @@ def what_waits() -> list[Panel]:
         ),
         graph(
             "Posts waiting", "Posts whose call is to come.",
-            (f'max by (source) (ei_relay_posts{{{_SOURCE},state="pending"}})', "{{source}}"), stacked=True, size=(8, 8),
+            (f'max by (source) (ei_relay_posts{{{SOURCE},state="pending"}})', "{{source}}"), stacked=True, size=(8, 8),
         ),
         graph(
             "Outbox rows waiting", "Rows that no worker has taken yet.",
-            (f"max by (source) (ei_relay_outbox_unread{{{_SOURCE}}})", "{{source}}"), stacked=True, size=(8, 8),
+            (f"max by (source) (ei_relay_outbox_unread{{{SOURCE}}})", "{{source}}"), stacked=True, size=(8, 8),
         ),
         graph(
             "Failed calls in a row", "0 after a success.",
-            (f"max by (index, source_system) (ei_relay_lane_failures{{{_LANE}}})", _LANE_NAME), size=(8, 8),
+            (f"max by (index, source_system) (ei_relay_lane_failures{{{LANE}}})", _LANE_NAME), size=(8, 8),
             defaults={"decimals": 0},
         ),
     ]  # fmt: skip
@@ -195,7 +193,7 @@ def calls() -> list[Panel]:
         graph(
             "Calls by verdict", "Content: refused for what posts say; configuration: for who we are; temporary, "
             "unknown: sent again.",
-            (f"60 * sum by (verdict) (rate(ei_relay_calls_total{{{_LANE}}}[$__rate_interval]))", "{{verdict}}"),
+            (f"60 * sum by (verdict) (rate(ei_relay_calls_total{{{LANE}}}[$__rate_interval]))", "{{verdict}}"),
             unit=_BY_MINUTE, stacked=True, overrides=coloured(_VERDICTS),
         ),
         graph(
@@ -206,20 +204,38 @@ def calls() -> list[Panel]:
         ),
         graph(
             "Outbox rows by outcome", "A rejected row is a booking that is not shown as it should be.",
-            (f"60 * sum by (outcome) (rate(ei_relay_outbox_rows_total{{{_SOURCE}}}[$__rate_interval]))", "{{outcome}}"),
+            (f"60 * sum by (outcome) (rate(ei_relay_outbox_rows_total{{{SOURCE}}}[$__rate_interval]))", "{{outcome}}"),
             unit=_BY_MINUTE, stacked=True, size=(8, 8), overrides=coloured(_OUTCOMES),
         ),
         graph(
             "How long calls take", "From connecting to the answer.",
-            *quantiles("ei_relay_call_seconds", "le, index", _LANE,
+            *quantiles("ei_relay_call_seconds", "le, index", LANE,
                        {0.5: "{{index}}: half within", 0.95: "{{index}}: 95% within"}), unit="s",
             size=(8, 8),
         ),
         graph(
             "Posts in a call", "The mean; at most 1000 (R-30).",
-            (f"sum by (index) (rate(ei_relay_call_posts_sum{{{_LANE}}}[$__rate_interval])) / "
-             f"sum by (index) (rate(ei_relay_call_posts_count{{{_LANE}}}[$__rate_interval]))", "{{index}}"),
+            (f"sum by (index) (rate(ei_relay_call_posts_sum{{{LANE}}}[$__rate_interval])) / "
+             f"sum by (index) (rate(ei_relay_call_posts_count{{{LANE}}}[$__rate_interval]))", "{{index}}"),
             size=(8, 8),
+        ),
+        graph(
+            "How long the index takes", "How long the platform waited for the index, as it says itself: a part of how "
+            "long calls take.",
+            *quantiles("ei_relay_producer_seconds", "le, index", LANE,
+                       {0.5: "{{index}}: half within", 0.95: "{{index}}: 95% within"}), unit="s",
+            size=(8, 8),
+        ),
+        graph(
+            "Sent alone", "Posts that the index has accepted in calls of their own only, which it may lose; they are "
+            "sent again together with others.",
+            (f"max by (source) (ei_relay_posts_unconfirmed{{{SOURCE}}})", "{{source}}"), stacked=True, size=(8, 8),
+        ),
+        graph(
+            "Sent again", "Posts that the index had already: to keep another one company, and because it was time to.",
+            (f"60 * sum(rate(ei_relay_companion_posts_total{{{LANE}}}[$__rate_interval]))", "company"),
+            (f"60 * sum(rate(ei_relay_refreshed_posts_total{{{LANE}}}[$__rate_interval]))", "refreshed"),
+            unit=_BY_MINUTE, size=(8, 8),
         ),
     ]  # fmt: skip
 
@@ -231,13 +247,13 @@ def each_source() -> list[Panel]:
         table(
             "Sources", "A line for each booking system; its name leads to the dashboard of it alone. Posts in the "
             "index are counted every few minutes.",
-            f"max by (source) (ei_relay_outbox_up{{{_SOURCE}}})",
-            *(f'max by (source) (ei_relay_posts{{{_SOURCE},state="{state}"}})' for state in
+            f"max by (source) (ei_relay_outbox_up{{{SOURCE}}})",
+            *(f'max by (source) (ei_relay_posts{{{SOURCE},state="{state}"}})' for state in
               ("indexed", "pending", "parked")),
-            f"max by (source) (ei_relay_outbox_rejected_rows{{{_SOURCE}}})",
-            f"max by (source) (ei_relay_outbox_unread{{{_SOURCE}}})",
-            f"max by (source) (ei_relay_outbox_oldest_unread_seconds{{{_SOURCE}}})",
-            f"time() - max by (source) (ei_relay_last_success_timestamp_seconds{{{_SOURCE}}})",
+            f"max by (source) (ei_relay_outbox_rejected_rows{{{SOURCE}}})",
+            f"max by (source) (ei_relay_outbox_unread{{{SOURCE}}})",
+            f"max by (source) (ei_relay_outbox_oldest_unread_seconds{{{SOURCE}}})",
+            f"time() - max by (source) (ei_relay_last_success_timestamp_seconds{{{SOURCE}}})",
             size=(24, 8),
             columns={
                 "source": "Source", "Value #A": "Outbox", "Value #B": "Posts indexed", "Value #C": "Posts waiting",
@@ -268,7 +284,7 @@ def what_it_stands_on() -> list[Panel]:
         row("What it stands on"),
         panel(
             "bargauge", "Client certificates end in", "Alerts at 30 and 7 days; the bar is a year long.",
-            (f"(min by (index) (ei_relay_client_certificate_expiry_timestamp_seconds{{{_LANE}}}) - time()) / 86400",
+            (f"(min by (index) (ei_relay_client_certificate_expiry_timestamp_seconds{{{LANE}}}) - time()) / 86400",
              "{{index}}"),
             unit="suffix: days", instant=True, steps=_CERTIFICATE, size=(8, 5), orientation="horizontal",
             displayMode="basic", namePlacement="top", sizing="manual", minVizHeight=16, maxVizHeight=48,
@@ -280,6 +296,31 @@ def what_it_stands_on() -> list[Panel]:
             ("time() - ei_relay_worker_last_step_timestamp_seconds", "{{instance}}"), unit="s", steps=_SILENT,
             size=(8, 5),
         ),
+        graph(
+            "Since a source was looked at", "A worker checks each source every minute, also one that writes nothing.",
+            (f"time() - max by (source) (ei_relay_source_last_look_timestamp_seconds{{{SOURCE}}} > 0)", "{{source}}"),
+            unit="s", steps=_SILENT, size=(8, 5),
+        ),
+        graph(
+            "Clocks", "How far each clock is ahead of the relay's database's; below 0: behind.",
+            ("max by (clock) (ei_relay_clock_difference_seconds)", "{{clock}}"), unit="s", size=(8, 5),
+            defaults={"min": None},
+        ),
+        graph(
+            "Acceptances in files", "What a host was told by the index and has not written down yet (`spool_dir`); "
+            "more than a few: see its log.",
+            ("max by (instance) (ei_relay_spool_files)", "{{instance}}"), size=(8, 5), defaults={"decimals": 0},
+        ),
+        graph(
+            "Messages dropped", "Of the broker's: not ours, or put on a queue that nobody empties.",
+            (f"sum by (reason) ({added('ei_relay_broker_messages_dropped_total')})", "{{reason}}"), bars="2m",
+            size=(8, 5), defaults={"decimals": 0},
+        ),
+        table(
+            "Certificates that cannot be read", "The relay goes on with the one that it read last.",
+            f"max by (index) (ei_relay_client_certificate_readable{{{LANE}}}) == 0", size=(8, 5),
+            empty="Every certificate can be read", columns={"index": "Index"}, hidden=("Value",),
+        ),
         table(
             "Versions", "Of the exporters.", "count by (version, python) (ei_relay_build_info)", size=(8, 5),
             columns={"version": "Relay", "python": "Python", "Value": "Exporters"},
@@ -289,7 +330,10 @@ def what_it_stands_on() -> list[Panel]:
 
 def panels() -> list[Panel]:
     """All panels, from the question first asked to the details."""
-    return [*is_it_working(), *how_late(), *what_waits(), *calls(), *each_source(), *what_it_stands_on()]
+    return [
+        *is_it_working(), *is_it_right(), *how_late(), *what_waits(), *calls(), *each_source(), *read_again(),
+        *what_it_stands_on(),
+    ]  # fmt: skip
 
 
 def laid_out(all_panels: list[Panel]) -> list[Panel]:

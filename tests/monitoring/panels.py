@@ -29,7 +29,8 @@ PANELS: Final[list[dict[str, Any]]] = [panel for panel in generator.dashboard()[
 
 EMPTY_WHEN_WELL: Final = {
     "Which alerts", "Lanes blocked since", "Parked by code", "Failed calls by code", "Broker",
-    "Client certificates end in",
+    "Client certificates end in", "Certificates that cannot be read", "Full lists", "The index, read back",
+    "Messages dropped", "Acceptances in files", "How long the index takes", "Sent again",
 }  # fmt: skip
 """Panels, and single queries of panels by their legends, that may show nothing over a relay that is well, has no broker
 and calls without a certificate.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,23 @@ from tests.monitoring.conftest import promtool
 from tests.monitoring.panels import EMPTY_WHEN_WELL, LAYOUT, PANELS, asked, generator
 from tests.waiting import wait_for, wait_until
 
+METRIC = r"\bei_relay_\w+"
+RELAY = Path(__file__).parents[2] / "relay"
+
 
 def test_the_file_is_what_the_generator_makes() -> None:
     assert (LAYOUT / "ei-relay.json").read_text(encoding="utf-8") == generator.as_json()
+
+
+def test_every_metric_of_the_relay_is_on_the_dashboard() -> None:
+    """Whoever adds one says what it is for."""
+    asked_for = {name for panel in PANELS for target in panel["targets"] for name in re.findall(METRIC, target["expr"])}
+    code = (RELAY / "observe" / "metrics.py").read_text() + (RELAY / "exporter" / "families.py").read_text()
+    declared = set(re.findall(r"(?:Counter|Gauge|Histogram)\(\s*\"(ei_relay_\w+)\"", code))
+    declared |= {f"ei_relay_{name}" for name in re.findall(r'_gauge\(\s*"(\w+)"', code)}
+    assert len(declared) > 35
+    plain = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked_for}
+    assert declared - plain == set()
 
 
 def test_no_two_panels_lie_on_each_other() -> None:
