@@ -24,7 +24,8 @@ from tests.outbox import named
 SUITE: Final = Path(__file__).parents[1] / "outbox" / "contract"
 NEEDS: Final = """\
 It needs an account that may, in a schema or database of its own on a server that nobody works with:
-  - create, alter and drop a table, its indexes and a trigger (PostgreSQL: and a function)
+  - create, alter and drop a table, its indexes and a trigger (PostgreSQL: and a function; MySQL and MariaDB with a
+    binary log: SUPER, or log_bin_trust_function_creators = ON on the server, while it runs)
   - end sessions of its own: PostgreSQL always; MySQL, MariaDB always; SQL Server ALTER ANY CONNECTION;
     Oracle ALTER SYSTEM, and SELECT on v_$session
 It makes no account, no role and no other object, sends nothing to an index, and drops its table after each test.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import signal
 import threading
@@ -45,15 +46,17 @@ def ask(server: Postgres, question: str) -> Any:
 
 
 @contextmanager
-def a_pair() -> Iterator[tuple[Postgres, Postgres]]:
-    """A primary that commits nothing which its copy has not, and that copy."""
+def a_pair(*, synchronous: bool = True) -> Iterator[tuple[Postgres, Postgres]]:
+    """A primary that commits nothing which its copy has not, or one that does not wait for it; and that copy."""
     with Postgres("wal_level=replica", "max_connections=200") as primary, Standby(primary) as standby:
         wait_until(lambda: ask(primary, "SELECT * FROM pg_stat_replication WHERE state = 'streaming'"), "the copy")
         with psycopg.connect(primary.url().replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
-            connection.execute("SELECT pg_reload_conf()")
+            if synchronous:
+                connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+                connection.execute("SELECT pg_reload_conf()")
             connection.execute("CREATE DATABASE relay")
-        wait_until(lambda: ask(primary, "SELECT * FROM pg_stat_replication WHERE sync_state = 'sync'"), "a true copy")
+        if synchronous:
+            wait_until(lambda: ask(primary, "SELECT * FROM pg_stat_replication WHERE sync_state = 'sync'"), "true copy")
         yield primary, standby
 
 
@@ -140,3 +143,68 @@ def test_a_promoted_copy_is_worked_on_within_seconds_and_nothing_is_lost(tmp_pat
             held = {post.booking_id: post.content for post in site.index.posts() if post.booking_id != "after"}
             assert held == standing
             assert site.index.breaches() == []
+
+
+def test_commits_that_an_asynchronous_copy_never_got_are_noticed_and_made_good(tmp_path: Path) -> None:
+    with a_pair(synchronous=False) as (primary, standby), Postgres("fsync=off") as booking_system:
+        # Given a site whose outbox lies on a server of its own, and bookings that both servers of the pair know
+        url = (
+            f"postgresql+psycopg://postgres@/relay?host=127.0.0.1,127.0.0.1&port={primary.port},{standby.port}"
+            "&target_session_attrs=read-write"
+        )
+        source = dataclasses.replace(TIDBOK, outbox_url=booking_system.url())
+        with Site(tmp_path, url, [source], pace=Pace(key_spacing=1)) as site:
+            site.prepare()
+            run = site.start_run()
+
+            def write(booking: str, hour: int | None) -> None:
+                row = {"operation": "remove"} if hour is None else {
+                    "operation": "upsert", "resident_id": TOLVAN, "care_unit": UNIT,
+                    "starts_at": datetime(2040, 5, 4, hour),
+                }  # fmt: skip
+                site.insert(source.name, booking_id=booking, **row)
+
+            def shown() -> dict[str, str]:
+                return {post.booking_id: post.content[8:10] for post in site.index.posts()}
+
+            for booking in ("stays", "moves", "goes"):
+                write(booking, 8)
+            wait_until(lambda: shown() == {"stays": "08", "moves": "08", "goes": "08"}, run.log)
+            wait_until(lambda: site.status()["lanes"][0]["pending"] == 0, run.log)
+            with psycopg.connect(primary.url("relay").replace("+psycopg", "")) as connection:
+                # The relay is older than five minutes: before that it takes what it does not know for an earlier one's.
+                connection.execute("UPDATE ei_receipt SET settled_at = settled_at - interval '1 hour'")
+            wait_until(lambda: ask(standby, "SELECT pg_last_wal_replay_lsn() >= '" + position(primary) + "'")[0][0], "")
+
+            # when the copy hears nothing any more, bookings reach the index, and the primary dies
+            with psycopg.connect(standby.url().replace("+psycopg", ""), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET primary_conninfo = ''")
+                connection.execute("SELECT pg_reload_conf()")
+            wait_until(lambda: not ask(primary, "SELECT * FROM pg_stat_replication"), "a copy that hears nothing")
+            write("moves", 12)
+            write("new", 9)
+            write("goes", None)
+            wait_until(lambda: shown() == {"stays": "08", "moves": "12", "new": "09"}, run.log)
+            wait_until(lambda: site.unread() == 0, run.log)
+            primary.stop(signal.SIGQUIT)
+            ask(standby, "SELECT pg_promote()")
+
+            # then the relay sees that the outbox knows more than its database, and sends nothing of the source
+            wait_until(lambda: "recover" in " ".join(site.status()["wrong"]), run.log)
+            write("later", 10)
+            assert "later" not in shown()
+            assert site.command("config", "check").returncode == 0
+
+            # and an operator's one command makes it good
+            site.command("recover", "--reason", "failover")
+            equal = {"stays": "08", "moves": "12", "new": "09", "later": "10"}
+            wait_until(lambda: shown() == equal, run.log)
+            wait_until(lambda: site.unread() == 0 and site.status()["lanes"][0]["pending"] == 0, run.log)
+            assert shown() == equal
+            assert site.index.breaches() == []
+
+
+def position(server: Postgres) -> str:
+    """How far its log is written."""
+    (row,) = ask(server, "SELECT pg_current_wal_lsn()")
+    return str(row[0])
