@@ -110,9 +110,9 @@ class Change:
                 d.resident_id,
                 d.care_unit,
                 d.kind.value,
-                None if d.starts_at is None else str(d.starts_at),
+                None if d.starts_at is None else d.starts_at.isoformat(" "),
                 None if d.invited_on is None else str(d.invited_on),
-                None if d.valid_until is None else str(d.valid_until),
+                None if d.valid_until is None else d.valid_until.isoformat(" "),
                 "True" if d.presentable else "False",
                 d.data_controller,
             )

@@ -99,7 +99,7 @@ def instant_of(wall: datetime) -> datetime:
 
 def content_of_time(wall: datetime) -> str:
     """mostRecentContent for a booked time: `YYYYMMDDhhmmss` (R-05)."""
-    text = wall.isoformat(timespec="seconds")
+    text = wall.isoformat("T", "seconds")
     return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:]}"
 
 

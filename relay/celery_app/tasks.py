@@ -40,7 +40,7 @@ from relay.flow.publishing.follow import follow, follow_all
 from relay.flow.relay import Relay
 from relay.flow.schedule.due import TOGETHER, due_work
 from relay.flow.schedule.look import look
-from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
+from relay.flow.schedule.slots import AT_A_STRETCH, BLOCKED, FAILING, Slots
 from relay.flow.schedule.wake import Wake
 from relay.observe import progress
 from relay.outbox.trouble import in_general
@@ -147,7 +147,7 @@ def intake(*sources: str) -> None:
         if _stopping:
             break
         try:
-            _take(source)
+            _take(source, AT_A_STRETCH if len(sources) == 1 else 1)
         except (SQLAlchemyError, KombuError, OSError):
             raise  # the relay's own database, or the broker: no other source would fare better
         except Exception as error:
@@ -178,15 +178,24 @@ def look_again(source: str) -> None:
     _take(source)
 
 
-def _take(source: str) -> None:
-    with _slots.on_outbox(source, _relay.party_of(source)) as free:
-        taken = intake_step(_relay, source) if free else None
-    if taken is not None:
+def _take(source: str, most: int = 1) -> None:
+    """Batch by batch, at most so many and while it keeps nobody waiting; then a message for the rest."""
+    party = _relay.party_of(source)
+    for _ in range(most):
+        with _slots.on_outbox(source, party) as free:
+            taken = intake_step(_relay, source) if free else None
+            may_go_on = _slots.has_room_beside(party) and not _stopping
+        if taken is None:
+            return
         for lane in taken.lanes:
             _send(deliver, lane)
-        if taken.more:
-            _send(intake, source)
         _wake.follow_up(source, taken, asked_again=_slots.asked_again(source))
+        if not taken.more:
+            return
+        progress.step()
+        if not may_go_on:
+            break
+    _send(intake, source)
 
 
 @app.task(name="workers.deliver")

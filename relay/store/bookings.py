@@ -130,23 +130,28 @@ def _copied(source: str, b: Booking, now: datetime, text_of_now: str) -> tuple[o
     """As `_row`, in the order of the columns."""
     d, taken_at = b.details, b.taken_at
     taken = None if taken_at is None else text_of_now if taken_at == now else iso(taken_at)
-    said = (source, b.booking_id, b.row_id, b.row_version, b.version, b.source_system, d is None)
     if d is None:
+        said = (source, b.booking_id, b.row_id, b.row_version, b.version, b.source_system, True)
         return (*said, *_NOTHING, text_of_now, text_of_now, taken)
     ends_at = expiry(d)
-    over = None if ends_at is None else iso(ends_at) if ends_at > now else text_of_now
     return (
-        *said,
+        source,
+        b.booking_id,
+        b.row_id,
+        b.row_version,
+        b.version,
+        b.source_system,
+        False,
         d.resident_id,
         d.care_unit,
         d.kind.value,
-        d.starts_at.isoformat() if d.starts_at else None,
-        d.invited_on.isoformat() if d.invited_on else None,
-        d.valid_until.isoformat() if d.valid_until else None,
+        d.starts_at.isoformat() if d.starts_at is not None else None,
+        d.invited_on.isoformat() if d.invited_on is not None else None,
+        d.valid_until.isoformat() if d.valid_until is not None else None,
         d.presentable,
         d.data_controller,
         text_of_now,
-        over,
+        None if ends_at is None else iso(ends_at) if ends_at > now else text_of_now,
         taken,
     )
 

@@ -43,7 +43,7 @@ def begin(
         "started_at": tx.now,
         "lease_until": tx.now + lease,
         "posts": len(post_ids),
-        "post_ids": json.dumps(facts),
+        "post_ids": json.dumps(facts, check_circular=False),
         "environment": environment,
     }
     call_id: int = tx.run(insert(call).values(**values).returning(call.c.id)).scalar_one()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from relay.flow.schedule.slots import BLOCKED, FAILING, Slots
+from tests.waiting import wait_until
 
 
 def test_one_party_is_worked_on_once_at_a_time() -> None:
@@ -37,6 +40,49 @@ def test_an_index_that_hangs_leaves_threads_for_the_others() -> None:
         turn.__exit__(None, None, None)
     with slots.on("lane 7", "dead") as again:
         assert again
+
+
+def test_who_takes_a_backlog_goes_on_while_nobody_waits_for_a_turn() -> None:
+    slots = Slots(threads=8, indexes=1)
+    with slots.on_outbox("a", "a server") as free:
+        assert free
+        assert slots.has_room_beside("a server")
+
+        # one more is the server's share, and the next one waits in vain
+        with slots.on_outbox("b", "a server") as second, slots.on_outbox("c", "a server") as third:
+            assert (second, third) == (True, False)
+            assert not slots.has_room_beside("a server")
+            assert slots.has_room_beside("another server")
+
+    # who was turned away is thought of until one of them is done
+    with slots.on_outbox("a", "a server") as free:
+        assert free
+        assert slots.has_room_beside("a server")
+
+
+def test_who_takes_a_backlog_lets_go_while_one_waits() -> None:
+    slots = Slots(threads=4, indexes=1)  # a server's share is one
+    tried = []
+
+    def wait() -> None:
+        while not tried or not tried[-1]:
+            with slots.on_outbox("b", "a server") as free:
+                tried.append(free)
+
+    with slots.on_outbox("a", "a server"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        wait_until(lambda: not slots.has_room_beside("a server"), "somebody who waits")
+    thread.join(30)
+    assert tried[-1]
+
+
+def test_who_takes_a_backlog_lets_go_while_most_threads_are_at_work() -> None:
+    slots = Slots(threads=4, indexes=1)
+    with slots.on_outbox("a", "a server"), slots.on("lane 1"):
+        assert slots.has_room_beside("a server")
+        with slots.on("lane 2"):
+            assert not slots.has_room_beside("a server")
 
 
 def test_who_was_turned_away_from_an_index_is_told_in_turn() -> None:

@@ -29,6 +29,7 @@ FAILING: Final = "failing"  # what is the matter with a lane, as messages say it
 BLOCKED: Final = "blocked"
 
 MOMENT_SECONDS: Final = 0.1  # that an intake waits for its share
+AT_A_STRETCH: Final = 10  # batches of one outbox that nobody else waits for, until others that came have their turn
 
 
 class Slots:
@@ -38,10 +39,12 @@ class Slots:
         self._index_share = max(threads // (indexes + 1), 1)  # one share for each index and one for everything else
         self._troubled_share = {FAILING: max(self._index_share // 2, 1), BLOCKED: max(self._index_share // 4, 1)}
         self._outbox_share = max(threads // 4, 1)
+        self._threads = threads
         self._busy: set[str] = set()
         self._refused: set[str] = set()
         self._held: Counter[str] = Counter()
         self._turned_away: defaultdict[str, dict[str, None]] = defaultdict(dict)  # by party, the first one first
+        self._waiting: Counter[str] = Counter()  # those that wait a moment for their share, by party
         self._stuck: set[str] = set()  # parties that let one wait in vain, and nothing of theirs was done since
         self._changed = Condition()
 
@@ -93,6 +96,13 @@ class Slots:
             self._refused.discard(what)
             return asked
 
+    def has_room_beside(self, party: str) -> bool:
+        """Whether who holds some of what a party's outboxes may hold keeps nobody from work by going on: nobody waits
+        for it, or did in vain since one of them was done, and half of all threads have nothing to do."""
+        with self._changed:
+            is_waited_for = self._waiting[party] or party in self._stuck
+            return not is_waited_for and 2 * len(self._busy) <= self._threads
+
     def turned_away(self, index: str) -> str | None:
         """What was refused longest ago because the index's share was used, and was not begun since; told once."""
         with self._changed:
@@ -131,7 +141,10 @@ class Slots:
         self._busy.add(what)  # before the wait: the same wake-up again does not wait beside it
         if party is not None:
             patience = 0.0 if party in self._stuck else wait
-            if not self._changed.wait_for(lambda: self._held[party] < share, patience):
+            self._waiting[party] += 1
+            has_room = self._changed.wait_for(lambda: self._held[party] < share, patience)
+            self._waiting[party] -= 1
+            if not has_room:
                 self._stuck.add(party)
                 self._turned_away[party][what] = None
                 self._busy.discard(what)
