@@ -105,11 +105,11 @@ def intake(relay: Relay, source_name: str) -> Taken:
         done = _settled(relay, room, ground, rows)
     except EventsUnknown:
         try:
-            told = restored.events_taken(room, rows)
+            events = restored.events_taken(room, rows)
         except Exception as error:
             _leave_alone(relay, source_name, _explained(relay, source_name, "read", error))
             return NOTHING
-        done = _settled(relay, room, ground, rows, told)
+        done = _settled(relay, room, ground, rows, events)
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and kind_of(error) not in OF_ROWS:
             raise  # the relay's own database is away: that is said elsewhere

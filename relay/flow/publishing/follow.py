@@ -134,7 +134,7 @@ def _may_stand(tx: Transaction, ground: Ground, held: Held, stands: Ground | Non
     if stands is None:
         return True
     if others := _who_says_otherwise(tx, ground, instance):
-        log.error("the lists of the hosts differ; the earlier ones stay in force", extra=others)
+        tx.tell(log.error, "the lists of the hosts differ; the earlier ones stay in force", extra=others)
         return False
     return held.seen == ground.fingerprint or ground.only_adds_to(stands)
 
@@ -184,7 +184,7 @@ def _settle(tx: Transaction, *, ground: Ground, units: dict[str, Tally], guard: 
     elif guard.enabled and grounds.goes_back_and_forth(tx, ground.source, ground.fingerprint):
         why = BACK_AND_FORTH
     if why is None:
-        log.info("the lists have changed; re-evaluating the bookings", extra={"source": ground.source})
+        tx.tell(log.info, "the lists have changed; re-evaluating the bookings", extra={"source": ground.source})
         agree(tx, ground)
         return True
     grounds.note(tx, ground.source, ground.fingerprint, ground.text())
