@@ -74,6 +74,7 @@ def look(loaded: Settings) -> Standing:
             newest = store.transact(
                 lambda tx: newest_rejected(tx, [name for name, number in rejected.items() if number])
             )
+            respelt = store.transact(lambda tx: overview.respelt(tx, lanes, outboxes.lane_names))
             known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
             asked = {name: backlog.result() for name, backlog in backlogs.items()}
             return Standing(
@@ -115,6 +116,7 @@ def look(loaded: Settings) -> Standing:
                     for text in note.said["texts"]
                 ],
                 disagreeing=sorted(workers.disagreeing(row for row in processes if _is_alive(row, now))),
+                respelt=respelt,
             )
     finally:
         outboxes.close()
