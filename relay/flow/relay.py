@@ -169,8 +169,10 @@ class Relay:
         }
         for old, new in indexes.adopt(tx, identities).items():
             audit.note(tx, "relay", "lanes rename", f"{old} {new}", "the same index under another name")
-            log.warning(
-                "an index has another name in the configuration; its lanes go on", extra={"was": old, "is": new}
+            tx.tell(
+                log.warning,
+                "an index has another name in the configuration; its lanes go on",
+                extra={"was": old, "is": new},
             )
         sources.ensure(tx, self._sources)
         from relay.flow.delivery.load import FRESH

@@ -68,6 +68,11 @@ STATUS: Final = {
         "källa {source}: filerna på arbetsprocessernas värdar säger olika saker; det som gällde förut gäller: se "
         "`ei-relay workers list`"
     ),
+    "source {source}: posts stand in the index under source system {was}, which the configuration now spells {now}: "
+    "`ei-relay sources move {source} --from {was} --to {now}`": (
+        "källa {source}: poster ligger i indexet under källsystem {was}, som konfigurationen nu skriver {now}: "
+        "`ei-relay sources move {source} --from {was} --to {now}`"
+    ),
     "the clock of {host} is {seconds} s {where} the relay's database's: see which of them is off": (
         "klockan på {host} går {seconds} s {where} relädatabasens: se vilken av dem som går fel"
     ),

@@ -39,6 +39,7 @@ class HealthSummary:
     verified: Sequence[Facts] = ()  # of the indexes that may be asked: the same
     odd: Sequence[Facts] = ()  # of the sources' last rows: what looks unlike the rest
     disagreeing: Sequence[str] = ()  # sources of which the workers' files say different things
+    respelt: Sequence[tuple[str, str, str]] = ()  # (source, system as spelt before, as spelt now) with posts of before
 
 
 class Trouble(NamedTuple):
@@ -81,7 +82,14 @@ def worth_a_look(seen: HealthSummary) -> list[Said]:
         )
         for name in seen.disagreeing
     ]  # fmt: skip
-    return [*differ, *(_of(each, quoted(each["text"])) for each in seen.odd)]
+    spelt = [
+        say(
+            "source {source}: posts stand in the index under source system {was}, which the configuration now spells "
+            "{now}: `ei-relay sources move {source} --from {was} --to {now}`", source=source, was=was, now=now,
+        )
+        for source, was, now in seen.respelt
+    ]  # fmt: skip
+    return [*differ, *spelt, *(_of(each, quoted(each["text"])) for each in seen.odd)]
 
 
 def _clocks(workers: Sequence[Facts]) -> Iterator[Trouble]:

@@ -82,6 +82,7 @@ def look_again(store: Store, outboxes: Relay) -> HealthSummary:
         )
         processes, kept = store.transact(workers.every), store.transact(_found_last)
         newest = store.transact(lambda tx: newest_rejected(tx, [name for name, number in rejected.items() if number]))
+        respelt = store.transact(lambda tx: overview.respelt(tx, lanes, outboxes.lane_names))
         known = {row.name: row for row in sources}  # one that no worker has prepared yet is not among them
         asked = {name: backlog.result() for name, backlog in backlogs.items()}
         return HealthSummary(
@@ -123,6 +124,7 @@ def look_again(store: Store, outboxes: Relay) -> HealthSummary:
                 for text in note.said["texts"]
             ],
             disagreeing=sorted(workers.disagreeing(row for row in processes if is_alive(row, now))),
+            respelt=respelt,
         )
 
 

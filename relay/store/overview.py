@@ -5,14 +5,15 @@ The counts read the partial indexes of what waits and what is parked; only `post
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, Select, and_, case, func, select
 
 from relay.post import ABSENT, DISCARDED
 from relay.store.figures import read_no_table, waits_by_lane
+from relay.store.lanes import LaneName
 from relay.store.schema import booking, call, lane, post, source
 from relay.store.transaction import Transaction
 
@@ -55,6 +56,27 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
             .order_by(lane.c.engagement_index, lane.c.source_system)
         )
     )
+
+
+class Respelt(NamedTuple):
+    """A source system that was spelt otherwise before, and under that spelling has posts still (R-08)."""
+
+    source: str
+    was: str
+    now: str
+
+
+def respelt(tx: Transaction, rows: Iterable[Row[Any]], configured: Collection[LaneName]) -> list[Respelt]:
+    """Of the lanes, those that are in the configuration in another spelling and have posts; asks only where there are
+    such."""
+    spelt = {(name.engagement_index, name.source_system.upper()): name.source_system for name in configured}
+    found = []
+    for row in rows:
+        now = spelt.get((row.engagement_index, row.source_system.upper()), row.source_system)
+        present = select(post.c.id).where(post.c.lane_id == row.id, post.c.wanted != ABSENT).limit(1)
+        if now != row.source_system and tx.run(present).first() is not None:
+            found.append(Respelt(row.source, row.source_system, now))
+    return found
 
 
 def last_failures(tx: Transaction, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, CursorResult, DateTime, Engine, Executable, func, select
@@ -62,10 +63,15 @@ class Transaction:
     now: datetime
     dialect: str = field(init=False)
     encoding: str | None = field(init=False)  # of the database's texts, where it cannot hold every character
+    told: list[Callable[[], None]] = field(default_factory=list)  # to be said once it is committed
 
     def __post_init__(self) -> None:
         self.dialect = self.connection.dialect.name
         self.encoding = encoding_of(self.connection.connection.dbapi_connection)
+
+    def tell(self, say: Callable[..., None], text: str, *values: object, **options: Any) -> None:
+        """Log it when this is committed: a transaction that is rolled back did nothing, and may be run again."""
+        self.told.append(partial(say, text, *values, **options))
 
     def run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """Execute one statement."""
@@ -86,13 +92,18 @@ class Store:
         """Run `work` in one transaction and commit (see the module); at most `TRIES` times, and beyond that, whatever
         the database says is wrong, for as long as `keep_trying` says so: for work that cannot come again."""
         for attempt in _tries(keep_trying):
-            with attempt, self.engine.begin() as connection:
-                try:
-                    return work(Transaction(connection, self._clock.now(connection)))
-                except DBAPIError as error:
-                    if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
-                        connection.invalidate()  # it leads to what was the primary; a new one may find what is now
-                    raise
+            with attempt:
+                with self.engine.begin() as connection:
+                    try:
+                        tx = Transaction(connection, self._clock.now(connection))
+                        result = work(tx)
+                    except DBAPIError as error:
+                        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+                            connection.invalidate()  # it leads to what was the primary; a new one may find what is now
+                        raise
+                for say in tx.told:
+                    say()
+                return result
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def ask(self, question: Callable[[Connection, Moment], T]) -> T:

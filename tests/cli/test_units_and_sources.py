@@ -210,6 +210,24 @@ def test_a_source_gets_another_hsa_id(site: Path) -> None:
     )
 
 
+def test_status_tells_of_posts_under_another_spelling_of_a_source_system(site: Path) -> None:
+    """R-08 and R-52: new changes go out as it is spelt now, and what stands stays under what it was."""
+
+    def told() -> list[str]:
+        said: list[str] = json.loads(CliRunner().invoke(status, ["--json"]).stdout)["look_at"]
+        return [line for line in said if "spells" in line]
+
+    assert told() == []
+    file = site / "relay.toml"
+    file.write_text(file.read_text().replace("SYSTEM-OLD", "System-Old"))
+    assert told() == [
+        "source tidbok: posts stand in the index under source system SYSTEM-OLD, which the configuration now spells "
+        "System-Old: `ei-relay sources move tidbok --from SYSTEM-OLD --to System-Old`"
+    ]
+    assert run("move", "tidbok", "--from", "SYSTEM-OLD", "--to", "System-Old", "--reason", "x", "--yes").exit_code == 0
+    assert told() == []
+
+
 @pytest.mark.parametrize("old", ["SYSTEM-OLD", "system-old"])
 def test_a_source_moves_to_its_hsa_id_in_another_case(site: Path, old: str) -> None:
     """R-08: the index compares byte by byte, so each post is deleted in one spelling and created in the other."""

@@ -50,6 +50,32 @@ def test_a_transaction_that_fails_leaves_nothing_and_is_not_repeated(store: Stor
     assert names(store) == []
 
 
+def test_what_is_told_of_a_transaction_is_said_once_when_it_is_committed(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it was run; and not at all where it came to nothing."""
+    log = logging.getLogger("said")
+    tries = []
+
+    def work(tx: Transaction) -> None:
+        tries.append(1)
+        tx.tell(log.error, "change %d is held", 7, extra={"source": "s"})
+        assert "change 7" not in caplog.text
+        if len(tries) < 3:
+            raise OperationalError("", None, sqlite3.OperationalError("database is locked"))
+
+    store.transact(work)
+    assert (len(tries), [record.getMessage() for record in caplog.records].count("change 7 is held")) == (3, 1)
+
+    def fail_at_last(tx: Transaction) -> None:
+        tx.tell(log.error, "change 8 is held")
+        raise ValueError("a mistake of ours")
+
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        store.transact(fail_at_last)
+    assert "change 8" not in caplog.text
+
+
 def test_the_time_is_read_once_at_the_start(store: Store, clock: SetClock) -> None:
     start = clock.at
 

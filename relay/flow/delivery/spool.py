@@ -148,7 +148,8 @@ def write_down(tx: Transaction, answer: KeptAnswer, index: EngagementIndex) -> b
     after = [Sent(post, said, ended_at, unconfirmed=0 if post in twice else alone) for post, said in call.said.items()]
     posts.record(tx, answer.call, after, call.said)
     calls.end(tx, answer.call, Kind.ACCEPTED.value, answer.code, "", ended_at)
-    log.info("an acceptance that the spool had kept was written down", extra={"lane": answer.lane, "call": answer.call})
+    facts = {"lane": answer.lane, "call": answer.call}
+    tx.tell(log.info, "an acceptance that the spool had kept was written down", extra=facts)
     return True
 
 

@@ -124,7 +124,7 @@ def _apart(tx: Transaction, name: LaneName, due: list[DuePost]) -> list[DuePost]
     apart = collisions.keep_apart(tx, name.engagement_index, due) if due else due
     if len(apart) < len(due):
         facts = {"lane": str(name), "posts": len(due) - len(apart)}
-        log.error("posts that the index cannot tell from others are not sent", extra=facts)
+        tx.tell(log.error, "posts that the index cannot tell from others are not sent", extra=facts)
     return apart
 
 
@@ -134,7 +134,8 @@ def _hold_in_doubt(tx: Transaction, lane: TakenLane, call_id: int, index: Engage
     posts.doubt(tx, call_id, post_ids, ended_at)
     rest = pause(lane.failures + 1, index.retry_after_fault, index.retry_after_fault_max, random.random())  # noqa: S311
     lanes.close_call(tx, lane, failures=lane.failures + 1, next_call_at=ended_at + rest)
-    log.warning("a worker died during a call; its posts are in doubt", extra={"lane": str(lane.name), "call": call_id})
+    facts = {"lane": str(lane.name), "call": call_id}
+    tx.tell(log.warning, "a worker died during a call; its posts are in doubt", extra=facts)
 
 
 def send(client: IndexClient, outgoing: Outgoing) -> Verdict:

@@ -105,7 +105,7 @@ def _note(
 ) -> dict[str, int]:
     number = changes.hold_bookings(tx, source, kind, ids, present, why, counts)
     text = "changes of many posts at once are held: see `ei-relay changes list`"
-    log.error(text, extra={"source": source, "change": number, "kind": kind, "posts": len(ids)})
+    tx.tell(log.error, text, extra={"source": source, "change": number, "kind": kind, "posts": len(ids)})
     return dict.fromkeys(ids, number)
 
 

@@ -284,7 +284,7 @@ class _Page:
         assert self.does is not None
         number = changes.hold_bookings(tx, self.context.name, kind, ids, self.does.present, why, counts)
         text = "changes of many posts at once are held: see `ei-relay changes list`"
-        log.error(text, extra={"source": self.context.name, "change": number, "kind": kind, "posts": len(ids)})
+        tx.tell(log.error, text, extra={"source": self.context.name, "change": number, "kind": kind, "posts": len(ids)})
 
 
 def _posts(

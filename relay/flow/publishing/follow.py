@@ -136,7 +136,7 @@ def _may_come_into_force(
     if in_force is None:
         return True
     if others := _who_says_otherwise(tx, rules, instance):
-        log.error("the lists of the hosts differ; the earlier ones stay in force", extra=others)
+        tx.tell(log.error, "the lists of the hosts differ; the earlier ones stay in force", extra=others)
         return False
     return held.seen == rules.fingerprint or rules.only_adds_to(in_force)
 
@@ -186,7 +186,7 @@ def _settle(tx: Transaction, *, rules: PublishingRules, units: dict[str, Tally],
     elif guard.enabled and publishing_rules.goes_back_and_forth(tx, rules.source, rules.fingerprint):
         why = BACK_AND_FORTH
     if why is None:
-        log.info("the lists have changed; re-evaluating the bookings", extra={"source": rules.source})
+        tx.tell(log.info, "the lists have changed; re-evaluating the bookings", extra={"source": rules.source})
         agree(tx, rules)
         return True
     publishing_rules.note(tx, rules.source, rules.fingerprint, rules.text())

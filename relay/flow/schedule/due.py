@@ -96,7 +96,7 @@ def _set_about(relay: Relay, seen: DueSummary, tx: Transaction) -> tuple[bool, l
         _ask_again_with_new_certificates(relay, tx)  # first, as whoever changes both holds lanes before posts
     believes = _believes_the_clock(relay, tx)
     if believes and seen.expired and (expired := posts.expire(tx)):
-        log.info("posts expired", extra={"posts": expired})
+        tx.tell(log.info, "posts expired", extra={"posts": expired})
     if seen.collides:
         collisions.release(tx)
     return believes, [
@@ -116,8 +116,10 @@ def _believes_the_clock(relay: Relay, tx: Transaction) -> bool:
         longest_lease = max(index.call_timeout for index in indexes) + LEASE_MARGIN
         longest_pause = max(LONGEST_PAUSE, *(index.retry_after_fault_max for index in indexes))
         if repaired := clocks.repair(tx, longest_lease, longest_pause, posts_too=began):
-            log.warning(
-                "times that the database's clock had left in the future were put right", extra={"times": repaired}
+            tx.tell(
+                log.warning,
+                "times that the database's clock had left in the future were put right",
+                extra={"times": repaired},
             )
     return believes
 
@@ -146,7 +148,7 @@ def _ask_again_with_new_certificates(relay: Relay, tx: Transaction) -> None:
     for name, refused_at in lanes.blocked(tx):
         index = relay.settings.engagement_index.get(name.engagement_index)
         if index is not None and refused_at < certificates_changed_at(index) <= tx.now:
-            log.info("the certificate files have changed; asking again", extra={"lane": str(name)})
+            tx.tell(log.info, "the certificate files have changed; asking again", extra={"lane": str(name)})
             lanes.call_now(tx, name)
 
 
