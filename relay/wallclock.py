@@ -48,7 +48,7 @@ def parse_wall_time(text: str) -> datetime:
     if match is None:
         raise WallClockError("expected a time as YYYY-MM-DD hh:mm:ss, with an offset or without")
     try:
-        stated = datetime.fromisoformat(f"{match['day']} {match['clock']}")
+        stated = _stated(match)
         zone = match["zone"]
         wall = _from_offset(stated + _rounding(match), zone) if zone else _rounded(stated, _rounding(match))
     except (ValueError, OverflowError):
@@ -81,7 +81,7 @@ def parse_instant(text: str) -> datetime:
     if match is None:
         raise WallClockError("expected a time as YYYY-MM-DD hh:mm:ss with an offset")
     try:
-        stated = datetime.fromisoformat(f"{match['day']} {match['clock']}")
+        stated = _stated(match)
         exact = stated.replace(microsecond=int((match["fraction"] or "")[:6].ljust(6, "0")))
         return exact.replace(tzinfo=_offset(match["zone"] or "Z")).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -135,7 +135,16 @@ def _offset(zone: str) -> timezone:
     return timezone(-shift if zone[0] == "-" else shift)
 
 
+def _stated(match: re.Match[str]) -> datetime:
+    """The time of the text without its fraction and offset. Raises ValueError."""
+    if match["clock"].startswith("24"):  # for Python 3.14 it is the next day's midnight, for earlier ones no time
+        raise ValueError(match["clock"])
+    return datetime.fromisoformat(f"{match['day']} {match['clock']}")
+
+
 def _plain(text: str) -> datetime | None:
+    if text[11:13] == "24":  # as above
+        return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -6,7 +6,7 @@ import getpass
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn
@@ -62,14 +62,23 @@ def settings() -> Settings:
 
 def open_store(loaded: Settings) -> Store:
     """The relay's own database, at the version this program needs. Raises DatabaseNotReady."""
-    return migrate.open_store(loaded.database_url)
+    store = migrate.open_store(loaded.database_url)
+    _at_the_end(store.engine.dispose)
+    return store
 
 
 def prepared(loaded: Settings) -> Relay:
     """The relay, its sources and lanes as configured. Raises DatabaseNotReady."""
     relay = Relay(loaded)
+    _at_the_end(relay.close)
     relay.prepare()
     return relay
+
+
+def _at_the_end(close: Callable[[], None]) -> None:
+    """Have something closed when the command ends."""
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.call_on_close(close)
 
 
 def chosen_sources(loaded: Settings, only: str | None) -> list[Source]:

@@ -10,6 +10,7 @@ import warnings
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from stat import S_ISREG
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -327,7 +328,9 @@ def _list_file(value: object, info: ValidationInfo) -> Path | Literal["*"] | Non
         return ALL
     path = _path(value, info)
     try:
-        there = path is None or path.is_file()
+        there = path is None or S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        there = False
     except OSError as error:  # a folder on the way that may not be entered, a name that is too long
         raise ValueError(f'expected "*" or a file that exists; it cannot be looked at: {error.strerror}') from None
     if not there:  # masked: residents may have been listed where the file of them should have been named
