@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from relay.flow.inquiry.found import Inquiry
 from relay.flow.inquiry.gather import gather
+from relay.flow.relay import Relay
 from relay.language.said import SWEDISH
 from relay.store import changes
 from relay.story.story import Story, as_text, tell
 from tests.simulation.world import SPACING, World
+
+Test = Callable[..., None]
 
 RESIDENT = "191212121212"
 ENGLISH_WORDS = re.compile(r"\b(the|is|was|and|of|it|its|has|have|with|by|to|for|until|since|expected)\b")
@@ -31,10 +36,13 @@ def book(world: World, booking: str = "B1", days: float = 30, **said: object) ->
     return world.write(**(row | said))
 
 
-def why(world: World, booking: str = "B1") -> Story:
-    """The story of a booking, told now."""
-    (found,) = Inquiry(world.relay).of_booking(booking)
-    story = tell(gather(world.relay, found))
+def why(world: World, booking: str = "B1", relay: Relay | None = None) -> Story:
+    """The story of a booking, told now; by another relay of this database where one is given."""
+    asked = relay or world.relay
+    (found,) = Inquiry(asked, "tidbok").of_booking(booking)
+    story = tell(gather(asked, found))
+    _told.add(story.answer.reason)
+    _told.update(str(event.facts["reason"]) for event in story.events if "reason" in event.facts)
     assert RESIDENT not in as_text([story])
     swedish = as_text([story], SWEDISH)
     assert not ENGLISH_WORDS.search(QUOTED.sub("", swedish)), swedish
@@ -65,3 +73,21 @@ def held_removals(world: World, **said: object) -> None:
             world.write(operation="remove", booking_id=f"B{n}")
     world.work()
     assert [row.status for row in world.relay.store.transact(changes.every)] == ["held"]
+
+
+def makes(*codes: str) -> Callable[[Test], Test]:
+    """A test that makes these causes: it fails where none of the stories that it is told has them."""
+
+    def marked(test: Test) -> Test:
+        @wraps(test)
+        def checked(*fixtures: Any, **named: Any) -> None:
+            _told.clear()
+            test(*fixtures, **named)
+            assert set(codes) <= _told, _told
+
+        return checked
+
+    return marked
+
+
+_told: set[str] = set()

@@ -8,11 +8,12 @@ from pathlib import Path
 from relay.flow.maintenance.retention import prune
 from relay.store import sources
 from tests.simulation.world import SPACING, World
-from tests.story.asking import UNIT, book, last_line, why
+from tests.story.asking import UNIT, ask, book, last_line, makes, why
 
 NewWorld = Callable[..., World]
 
 
+@makes("in_index")
 def test_a_booking_in_the_index(world: World) -> None:
     book(world)
     world.settle()
@@ -20,6 +21,7 @@ def test_a_booking_in_the_index(world: World) -> None:
     assert (why(world).answer.in_index, why(world).answer.reason) == (True, "in_index")
 
 
+@makes("cancelled")
 def test_a_cancelled_booking(world: World) -> None:
     book(world)
     world.settle()
@@ -48,6 +50,7 @@ def test_a_cancelled_booking_whose_row_waits(world: World) -> None:
     )
 
 
+@makes("not_presentable")
 def test_a_hidden_booking(world: World) -> None:
     book(world, presentable=0)
     world.settle()
@@ -57,6 +60,7 @@ def test_a_hidden_booking(world: World) -> None:
     )
 
 
+@makes("past")
 def test_a_booking_in_the_past(world: World) -> None:
     book(world, days=-1)
     world.settle()
@@ -75,12 +79,14 @@ def test_a_booking_whose_time_passed_while_it_was_there(world: World) -> None:
     assert "because it is past: its start time passed at" in last_line(world)
 
 
+@makes("expired")
 def test_an_invitation_whose_validity_ended(world: World) -> None:
     book(world, kind="invitation", valid_until="2026-11-22T12:00:00")
     world.settle()
     assert "because it has expired: its valid_until passed at 2026-11-22 12:00 (R-22)" in last_line(world)
 
 
+@makes("unit_not_connected")
 def test_a_unit_that_is_not_on_the_list(new_world: NewWorld, tmp_path: Path) -> None:
     units = tmp_path / "units.csv"
     units.write_text("hsa_id,active\nSE2321000016-AAAA,true\n", encoding="utf-8")
@@ -95,6 +101,7 @@ def test_a_unit_that_is_not_on_the_list(new_world: NewWorld, tmp_path: Path) -> 
     assert why(world).answer.reason == "unit_not_connected"
 
 
+@makes("unit_inactive")
 def test_a_unit_that_is_switched_off(new_world: NewWorld, tmp_path: Path) -> None:
     units = tmp_path / "units.csv"
     units.write_text(f"hsa_id,active\n{UNIT},false\n", encoding="utf-8")
@@ -105,6 +112,7 @@ def test_a_unit_that_is_switched_off(new_world: NewWorld, tmp_path: Path) -> Non
     assert "says that it is not active (R-20 c); set active to true" in last_line(world)
 
 
+@makes("lists_unreadable")
 def test_a_list_that_cannot_be_read(new_world: NewWorld, tmp_path: Path) -> None:
     units = tmp_path / "units.csv"
     units.write_text("hsa\n", encoding="utf-8")
@@ -116,6 +124,7 @@ def test_a_list_that_cannot_be_read(new_world: NewWorld, tmp_path: Path) -> None
     assert "correct the list" in line
 
 
+@makes("lists_changed")
 def test_a_unit_that_has_just_been_connected(new_world: NewWorld, tmp_path: Path) -> None:
     units = tmp_path / "units.csv"
     units.write_text("hsa_id\nSE2321000016-AAAA\n", encoding="utf-8")
@@ -128,6 +137,7 @@ def test_a_unit_that_has_just_been_connected(new_world: NewWorld, tmp_path: Path
     assert why(world).answer.reason == "lists_changed"
 
 
+@makes("not_test_resident")
 def test_a_resident_who_is_no_test_resident(new_world: NewWorld, tmp_path: Path) -> None:
     residents = tmp_path / "residents.txt"
     residents.write_text("201212121212\n", encoding="utf-8")
@@ -138,6 +148,7 @@ def test_a_resident_who_is_no_test_resident(new_world: NewWorld, tmp_path: Path)
     assert f"not one of the test identities allowed here ({residents} of 20" in last_line(world)
 
 
+@makes("local_identity")
 def test_a_local_reserve_identity(new_world: NewWorld) -> None:
     world = new_world(local_identities="99[0-9]{10}")
     world.work()
@@ -146,6 +157,17 @@ def test_a_local_reserve_identity(new_world: NewWorld) -> None:
     assert "because resident_id is a local reserve identity, which is never sent (R-07)" in last_line(world)
 
 
+@makes("unstorable")
+def test_a_data_controller_that_the_index_cannot_store(world: World) -> None:
+    """As an earlier release took it."""
+    book(world, data_controller="SE1")
+    world.settle()
+    ask(world, "UPDATE ei_booking SET data_controller = ?", "\U0001f3e5")
+    line = last_line(world)
+    assert "because its booking_id or data_controller has characters beyond U+FFFF, which the index loses" in line
+
+
+@makes("source_retired")
 def test_a_source_that_is_retired(world: World) -> None:
     world.relay.store.transact(lambda tx: sources.retire(tx, "tidbok", retired=True))
     book(world)
@@ -153,6 +175,7 @@ def test_a_source_that_is_retired(world: World) -> None:
     assert "because the source tidbok is retired since 08:00; `ei-relay sources restore tidbok`" in last_line(world)
 
 
+@makes("forgotten")
 def test_a_booking_that_is_forgotten(world: World) -> None:
     book(world, days=1)
     world.settle()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relay.flow.intake import hold
 from tests.simulation.world import World
-from tests.story.asking import MANY, UNIT, book, held_removals, last_line, why
+from tests.story.asking import MANY, UNIT, book, held_removals, last_line, makes, why
 
 NewWorld = Callable[..., World]
 
@@ -23,6 +23,7 @@ def test_a_removal_that_the_surge_guard_holds(world: World) -> None:
     assert any(e.kind == "cause" and e.facts["reason"] == "held" for e in why(world).events)
 
 
+@makes("held")
 def test_a_held_removal_that_was_rejected(world: World) -> None:
     held_removals(world)
     hold.reject(world.relay.store, 1, "anna", "half a file")

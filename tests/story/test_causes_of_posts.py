@@ -19,12 +19,13 @@ from relay.story.of_held import HELD
 from relay.story.of_post import POST
 from relay.story.of_rows import ROWS
 from tests.simulation.world import CALL_TIMEOUT, RETRY, SPACING, World
-from tests.story.asking import LANE, UNIT, ask, book, last_line, why
+from tests.story.asking import LANE, UNIT, ask, book, last_line, makes, why
 
 NewWorld = Callable[..., World]
 BY = Request("anna", "reprocess", "the index was restored from a backup")
 
 
+@makes("spacing")
 def test_a_key_that_was_sent_a_moment_ago(world: World) -> None:
     """R-32."""
     book(world)
@@ -37,6 +38,7 @@ def test_a_key_that_was_sent_a_moment_ago(world: World) -> None:
     assert told[0].startswith("post 1 waits: it may be sent at 08:05:00: the key was sent at 08:00:00 (R-32)")
 
 
+@makes("older_post")
 def test_a_moved_booking(world: World) -> None:
     """R-10."""
     book(world)
@@ -46,6 +48,7 @@ def test_a_moved_booking(world: World) -> None:
     assert last_line(world) == f"It is in the index; its older post (care unit {UNIT}) goes by 08:06."
 
 
+@makes("parked")
 def test_a_parked_post(world: World) -> None:
     world.core.order(Order(answer="fault", text="EI004: not so", times=1))
     book(world)
@@ -58,6 +61,7 @@ def test_a_parked_post(world: World) -> None:
     assert "EI004" in line
 
 
+@makes("discarded")
 def test_a_discarded_post(world: World) -> None:
     world.core.order(Order(answer="fault", text="EI004: not so", times=1))
     book(world)
@@ -68,6 +72,7 @@ def test_a_discarded_post(world: World) -> None:
     assert "and discarded by an operator at 08:00; `ei-relay parked retry 1` sends it again." in line
 
 
+@makes("lane_paused")
 def test_a_lane_that_is_paused(world: World) -> None:
     name = LaneName.parse(LANE)
     world.relay.store.transact(lambda tx: lanes.pause(tx, [name], paused=True))
@@ -77,6 +82,7 @@ def test_a_lane_that_is_paused(world: World) -> None:
     assert f"`ei-relay lanes resume {LANE}`" in last_line(world)
 
 
+@makes("lane_blocked")
 def test_a_lane_that_is_blocked(world: World) -> None:
     world.core.order(Order(answer="fault", text="VP007: not so", times=9))
     book(world)
@@ -86,6 +92,7 @@ def test_a_lane_that_is_blocked(world: World) -> None:
     assert "; next probe 08:04; mend what VP007 says" in line
 
 
+@makes("lane_resting")
 def test_a_lane_that_rests(world: World) -> None:
     """R-35."""
     world.core.order(Order(answer="fault", text="VP008: not so", times=1))
@@ -103,6 +110,7 @@ def test_a_lane_that_rests_as_the_index_cannot_be_reached(world: World) -> None:
     assert "ei-relay config check --connect" in last_line(world)
 
 
+@makes("index_away")
 def test_an_index_that_is_away(world: World) -> None:
     book(world)
     world.work()
@@ -123,6 +131,7 @@ def test_an_index_that_is_away(world: World) -> None:
     )
 
 
+@makes("call_out", "call_lost")
 def test_a_call_that_is_out(world: World) -> None:
     ask(world, "UPDATE ei_lane SET paused = 1")
     book(world)
@@ -137,6 +146,7 @@ def test_a_call_that_is_out(world: World) -> None:
     assert why(world).answer.reason == "call_lost"
 
 
+@makes("outcome_unknown")
 def test_a_call_whose_outcome_nobody_knows(world: World) -> None:
     world.wire.weather.append("slow")
     book(world)
@@ -148,6 +158,7 @@ def test_a_call_whose_outcome_nobody_knows(world: World) -> None:
     assert last_line(world) == "It will be in the index by 08:07."
 
 
+@makes("narrowing")
 def test_a_post_that_was_refused_with_others(world: World) -> None:
     world.core.order(Order(answer="fault", text="EI001: not so", times=1))
     book(world, "B1")
@@ -157,6 +168,7 @@ def test_a_post_that_was_refused_with_others(world: World) -> None:
     assert last_line(world).startswith("It will be in the index by 08:0")
 
 
+@makes("bulk")
 def test_a_post_that_is_sent_in_bulk(world: World) -> None:
     """R-34."""
     book(world)
@@ -169,6 +181,7 @@ def test_a_post_that_is_sent_in_bulk(world: World) -> None:
     assert last_line(world).startswith("It will be in the index by 08:1")
 
 
+@makes("in_turn")
 def test_a_post_that_waits_for_its_turn(world: World) -> None:
     book(world)
     intake(world.relay, "tidbok")
@@ -176,6 +189,7 @@ def test_a_post_that_waits_for_its_turn(world: World) -> None:
     assert why(world).answer.reason == "in_turn"
 
 
+@makes("company")
 def test_a_lone_delete_that_waits_for_company(world: World) -> None:
     book(world)
     world.settle()
@@ -193,6 +207,7 @@ def test_a_lone_delete_that_waits_for_company(world: World) -> None:
     assert (why(world).answer.in_index, why(world).answer.reason) == (True, "company")
 
 
+@makes("unconfirmed")
 def test_a_post_that_was_sent_alone(world: World) -> None:
     book(world)
     world.settle()
@@ -208,6 +223,7 @@ def test_a_post_that_was_sent_alone(world: World) -> None:
     assert not [e for e in why(world).events if e.facts.get("reason") == "unconfirmed"]
 
 
+@makes("collision")
 def test_a_post_that_the_index_cannot_tell_from_another(world: World) -> None:
     """R-11."""
     book(world, "51042", care_unit="SE2321000016-1HZ")
@@ -221,6 +237,7 @@ def test_a_post_that_the_index_cannot_tell_from_another(world: World) -> None:
     assert why(world, "1042").answer.reason == "collision"
 
 
+@makes("restore_suspected")
 def test_a_source_whose_database_seems_restored(world: World) -> None:
     book(world)
     found = LOST.format(source="tidbok")
@@ -234,6 +251,7 @@ def test_a_source_whose_database_seems_restored(world: World) -> None:
     assert (why(world).answer.in_index, why(world).answer.reason) == (None, "restore_suspected")
 
 
+@makes("recovered")
 def test_a_source_that_was_recovered_a_moment_ago(world: World) -> None:
     """R-32."""
     world.relay.store.transact(lambda tx: restores.suspect(tx, "tidbok", None, "a row has no receipt"))
@@ -244,6 +262,7 @@ def test_a_source_that_was_recovered_a_moment_ago(world: World) -> None:
     assert why(world).answer.reason == "recovered"
 
 
+@makes("lane_not_configured")
 def test_a_lane_whose_index_left_the_configuration(world: World) -> None:
     ask(world, "UPDATE ei_lane SET paused = 1")
     book(world)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relay.flow.inquiry.found import Found
-from relay.flow.inquiry.gather import gather
 from relay.flow.relay import Relay
 from relay.store import sources
-from relay.story.story import tell
 from tests.simulation.test_snapshot import Site, booked
 from tests.simulation.world import World
-from tests.story.asking import ask, book, last_line, why
+from tests.story.asking import ask, book, last_line, makes, why
 
 NewWorld = Callable[..., World]
 
 
+@makes("unread")
 def test_a_row_that_waits_unread(world: World) -> None:
     book(world)
     assert last_line(world) == "It will be in the index by 08:01."
@@ -35,6 +33,7 @@ def test_a_row_that_waits_unread_and_will_be_rejected(world: World) -> None:
     assert last_line(world).startswith("It is not in the index, because row 1 will be rejected: care_unit: was ")
 
 
+@makes("no_worker")
 def test_workers_that_are_gone(world: World) -> None:
     world.advance(720)
     book(world)
@@ -60,6 +59,7 @@ def test_workers_that_are_gone_with_posts_pending(world: World) -> None:
     assert "because no worker has looked at this source for 10 minutes; start the workers" in last_line(world)
 
 
+@makes("outbox_away")
 def test_an_outbox_that_the_workers_cannot_use(world: World) -> None:
     book(world)
     error = "the outbox could not be marked: permission denied on ei_outbox"
@@ -80,13 +80,24 @@ def test_an_outbox_that_does_not_answer_whoever_asks(world: World) -> None:
     )
 
 
+@makes("nothing_taken")
+def test_a_row_that_another_relay_took(world: World) -> None:
+    row = book(world)
+    ask(world, "UPDATE ei_outbox SET outcome = 'taken', relayed_at = created_at WHERE id = ?", row)
+    assert last_line(world) == (
+        "It is not in the index, because no row of it was taken; see whether the booking system wrote a row "
+        "(`ei-relay outbox check`)."
+    )
+
+
+@makes("not_configured")
 def test_a_source_that_left_the_configuration(world: World) -> None:
     book(world, presentable=0)
     world.settle()
     (source,) = world.settings.source
     other = world.settings.model_copy(update={"source": (source.model_copy(update={"name": "other"}),)})
     relay = Relay(other, clock=world)
-    sentence = tell(gather(relay, Found("tidbok", "B1"))).answer.sentence
+    sentence = why(world, relay=relay).answer.sentence
     relay.close()
     assert sentence == (
         "It is not in the index, because the source tidbok is not in the configuration any more; put it back, or "
@@ -94,6 +105,7 @@ def test_a_source_that_left_the_configuration(world: World) -> None:
     )
 
 
+@makes("rejected")
 def test_a_rejected_row(world: World) -> None:
     book(world, resident_id="191212121213")
     world.work()
@@ -125,6 +137,7 @@ def test_a_change_that_is_rejected(world: World) -> None:
     assert "starts_at: Swedish wall-clock time" in line
 
 
+@makes("event_id_reused")
 def test_an_event_id_of_another_booking(world: World) -> None:
     book(world, "B0", event_id="e-1")
     book(world, "B1", event_id="e-1", days=31)
@@ -142,6 +155,7 @@ def test_a_repeated_event_of_its_own_does_no_harm(world: World) -> None:
     assert any("row 2 ended duplicate: it repeats the event_id of row 1" in e.text for e in why(world).events)
 
 
+@makes("superseded")
 def test_a_row_that_is_superseded_by_a_cancellation(world: World) -> None:
     world.write(operation="remove", booking_id="B1", version=9)
     book(world, version=5)

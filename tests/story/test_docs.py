@@ -37,5 +37,14 @@ def test_every_cause_is_in_the_table() -> None:
     assert len(listed) > 25
 
 
+def test_every_cause_is_made_by_a_test() -> None:
+    made = set()
+    for module in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "makes":
+                made |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+    assert made == codes()
+
+
 def test_every_reason_to_have_no_post_is_told() -> None:
     assert set(BOOKING) == {REMOVED, RETIRED, LOCAL, NOT_ALLOWED, NOT_CONNECTED, HIDDEN, PAST, UNSTORABLE}
