@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from relay.broker.trial import ADVICE
 from relay.cli.probe import Verdict
 from relay.demo.valkey import Valkey
 from tests.cli.probing import settings_for, verdict_on
 from tests.integration.sentinels import RIGHTS
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,35 @@ def test_a_broker_without_memory_and_one_that_is_a_replica(valkey: Valkey, tmp_p
     assert (full.ok, replica.ok) == (False, False)
     assert "raise maxmemory" in full.text
     assert "replica" in replica.text
+
+
+def test_a_broker_that_cannot_write_to_its_disk(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    with Valkey("--dir", str(tmp_path / "gone")) as valkey:
+        administrator = redis.Redis(port=valkey.port)
+        administrator.config_set("save", "3600 1000000")
+        (tmp_path / "gone").rmdir()
+        administrator.bgsave()
+        wait_until(lambda: administrator.info("persistence")["rdb_last_bgsave_status"] == "err", "a save that fails")
+
+        outcome = broker(valkey, tmp_path)
+
+        assert not outcome.ok
+        assert "MISCONF" in outcome.text
+        assert outcome.text.endswith("the relay needs no persistence, CONFIG SET save ''")
+        administrator.config_set("save", "")
+        assert broker(valkey, tmp_path).ok
+
+
+def test_a_broker_that_is_a_cluster(tmp_path: Path) -> None:
+    with Valkey("--cluster-enabled", "yes", "--dir", str(tmp_path)) as valkey:
+        outcome = broker(valkey, tmp_path)
+
+    assert not outcome.ok
+    assert "name one server, or Sentinels" in outcome.text
+
+
+def test_the_table_of_messages_is_that_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "messages.md").read_text(encoding="utf-8")
+    for begins, advice in ADVICE.items():
+        assert f"| {begins} | {advice} |" in page
