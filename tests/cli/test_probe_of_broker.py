@@ -13,6 +13,7 @@ from relay.demo.valkey import Valkey
 from relay.report.probe import Verdict, ping_broker
 from tests.cli.probing import settings_for, verdict_on
 from tests.integration.sentinels import RIGHTS
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,29 @@ def test_a_broker_that_refuses_is_told_at_once(tmp_path: Path, monkeypatch: pyte
         ping_broker(settings)
 
     assert sum(slept) == 0
+
+
+def test_a_broker_that_cannot_write_to_its_disk(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    with Valkey("--dir", str(tmp_path / "gone")) as valkey:
+        administrator = redis.Redis(port=valkey.port)
+        administrator.config_set("save", "3600 1000000")
+        (tmp_path / "gone").rmdir()
+        administrator.bgsave()
+        wait_until(lambda: administrator.info("persistence")["rdb_last_bgsave_status"] == "err", "a save that fails")
+
+        outcome = broker(valkey, tmp_path)
+
+        assert not outcome.ok
+        assert "MISCONF" in outcome.text
+        assert outcome.text.endswith("the relay needs no persistence, CONFIG SET save ''")
+        administrator.config_set("save", "")
+        assert broker(valkey, tmp_path).ok
+
+
+def test_a_broker_that_is_a_cluster(tmp_path: Path) -> None:
+    with Valkey("--cluster-enabled", "yes", "--dir", str(tmp_path)) as valkey:
+        outcome = broker(valkey, tmp_path)
+
+    assert not outcome.ok
+    assert "name one server, or Sentinels" in outcome.text

@@ -276,6 +276,24 @@ def test_given_a_proxy_then_tls_goes_through_its_tunnel(server: Server, files: F
         assert call(files.endpoint(server.url, proxy=f"http://127.0.0.1:{proxy.port}")) == 200
 
 
+def test_given_proxies_in_the_environment_then_calls_do_not_heed_them(
+    server: Server, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to each index is in its own settings: one without a proxy is what no_proxy is elsewhere."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert call(files.endpoint(server.url)) == 200
+
+
+def test_given_a_server_of_many_names_then_it_is_told_which_one_is_meant(files: Files, authority: trustme.CA) -> None:
+    context, asked = server_context(authority, authority.issue_cert("localhost")), list[str | None]()
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    with serve(answering(OK), context) as server:
+        assert call(files.endpoint(server.url.replace("127.0.0.1", "localhost"))) == 200
+    assert asked == ["localhost"]
+
+
 def test_given_a_proxy_that_refuses_then_nothing_was_sent(files: Files) -> None:
     def refuse(peer: socket.socket, number: int) -> None:
         peer.recv(1000)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import redis
+import trustme
 
 from relay.demo.throwaway import free_port
 from relay.demo.valkey import find_binary
@@ -26,11 +28,24 @@ RIGHTS: Final = (
 )
 
 
-class Sentinels:
-    """`close` ends everything; `folder` gets the files that Sentinels write."""
+def encrypting() -> str | None:
+    """Redis with TLS: Debian's, of the package redis-server; None where it is not installed."""
+    return shutil.which("redis-server")
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+
+class Sentinels:
+    """`close` ends everything; `folder` gets the files that Sentinels write. With an authority all of it is encrypted,
+    by Debian's Redis, since the Valkey of the wheel has no TLS; `ca.pem` in the folder is what clients are to trust."""
+
+    def __init__(self, folder: Path, authority: trustme.CA | None = None) -> None:
+        self._folder, self._encrypted = folder, authority is not None
+        self._tls: dict[str, str] = {}  # the servers' settings
+        if authority is not None:
+            authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+            authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+            files = {"cert-file": "server.pem", "key-file": "server.pem", "ca-cert-file": "ca.pem"}
+            self._tls = {f"tls-{name}": str(folder / file) for name, file in files.items()}
+            self._tls |= {"tls-auth-clients": "no", "tls-replication": "yes", "port": "0"}
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.servers = [free_port() for _ in range(2)]
         self.sentinels = [free_port() for _ in range(3)]
@@ -41,6 +56,8 @@ class Sentinels:
         first, *others = self.sentinels
         account = f"{ACCOUNT}:{PASSWORD.replace(' ', '%20')}"
         hosts = [f"{account}@127.0.0.1:{first}", *(f"127.0.0.1:{port}" for port in others)]
+        if self._encrypted:
+            return ";".join(f"rediss+sentinel://{host}" for host in hosts) + f"/0?ssl_ca_certs={self._folder}/ca.pem"
         return ";".join(f"sentinel://{host}" for host in hosts) + "/0"
 
     def start(self) -> Self:
@@ -50,8 +67,10 @@ class Sentinels:
         self.server(self.servers[1]).replicaof("127.0.0.1", str(self.servers[0]))
         for port in self.sentinels:
             file = self._folder / f"sentinel-{port}.conf"
+            listening = {"tls-port": str(port)} | self._tls if self._encrypted else {"port": str(port)}
             file.write_text(
-                f"port {port}\nbind 127.0.0.1\ndir {self._folder}\nrequirepass \"{SENTINEL_PASSWORD}\"\n"
+                "".join(f"{name} {value}\n" for name, value in listening.items()) +
+                f"bind 127.0.0.1\ndir {self._folder}\nrequirepass \"{SENTINEL_PASSWORD}\"\n"
                 f"sentinel monitor {MASTER} 127.0.0.1 {self.servers[0]} 2\n"
                 f"sentinel auth-pass {MASTER} \"{PASSWORD}\"\nsentinel sentinel-pass \"{SENTINEL_PASSWORD}\"\n"
                 f"sentinel down-after-milliseconds {MASTER} {DOWN_AFTER_MS}\nsentinel failover-timeout {MASTER} 5000\n"
@@ -62,7 +81,7 @@ class Sentinels:
 
     def server(self, port: int) -> redis.Redis:
         """A client of one of the servers, as its administrator."""
-        return redis.Redis(port=port, password=PASSWORD)
+        return redis.Redis(port=port, password=PASSWORD, **self._trust())
 
     def first(self) -> int:
         """The port of the server that is written to now."""
@@ -99,16 +118,21 @@ class Sentinels:
         self.close()
 
     def _start_server(self, port: int) -> None:
-        self._run(port, ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "",
+        listening = {"tls-port": str(port)} | self._tls if self._encrypted else {"port": str(port)}
+        told = [part for name, value in listening.items() for part in (f"--{name}", value)]
+        self._run(port, [*told, "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "",
                          "--appendonly", "no", "--requirepass", PASSWORD, "--masterauth", PASSWORD,
-                         "--repl-diskless-load", "flush-before-load"])  # fmt: skip
-        rights = RIGHTS.split()
+                         "--repl-diskless-load", "swapdb"])  # fmt: skip
+        rights = [right for right in RIGHTS.split() if not (self._encrypted and right == "+client|setinfo")]  # of 7.2
         self.server(port).execute_command("ACL", "SETUSER", ACCOUNT, "on", f">{PASSWORD}", "~*", "&*", "-@all", *rights)
 
     def _run(self, port: int, arguments: list[str]) -> None:
         quiet = subprocess.DEVNULL
         self._processes[port] = subprocess.Popen(
-            [find_binary(), *arguments], stdout=quiet, stderr=quiet, start_new_session=True
+            [str(encrypting()) if self._encrypted else find_binary(), *arguments],
+            stdout=quiet,
+            stderr=quiet,
+            start_new_session=True,
         )
         wait_until(lambda: self._answers(port), "a server that answers")
 
@@ -119,7 +143,12 @@ class Sentinels:
             return False
 
     def _sentinel(self, port: int) -> redis.Redis:
-        return redis.Redis(port=port, password=SENTINEL_PASSWORD, decode_responses=True)
+        return redis.Redis(port=port, password=SENTINEL_PASSWORD, decode_responses=True, **self._trust())
+
+    def _trust(self) -> dict[str, Any]:
+        if not self._encrypted:
+            return {}
+        return {"host": "127.0.0.1", "ssl": True, "ssl_ca_certs": str(self._folder / "ca.pem")}
 
     def _know_each_other(self) -> bool:
         states = [self._sentinel(port).sentinel_master(MASTER) for port in self.sentinels]

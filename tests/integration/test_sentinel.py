@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.cli.probing import settings_for, verdict_on
 from tests.integration.conftest import TIDBOK, NewDatabase
-from tests.integration.sentinels import MASTER, SENTINEL_PASSWORD, Sentinels
+from tests.integration.sentinels import MASTER, SENTINEL_PASSWORD, Sentinels, encrypting
 from tests.integration.site import Site
 from tests.integration.test_broker import book, is_indexed
 from tests.waiting import wait_until
@@ -16,9 +17,12 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.integration
 
 
-def test_the_check_asks_every_sentinel(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_check_asks_every_sentinel(tmp_path: Path, encrypted: bool) -> None:
     # Given three Sentinels, of which one has died
-    with Sentinels(tmp_path) as broker:
+    if encrypted and encrypting() is None:
+        pytest.skip("SENTINEL WITH TLS WAS NOT TESTED: there is no redis-server (apt install redis-server)")
+    with Sentinels(tmp_path, trustme.CA() if encrypted else None) as broker:
         broker.kill(broker.sentinels[2])
         more = {"broker_sentinel_master": MASTER, "broker_sentinel_password": SENTINEL_PASSWORD}
 
