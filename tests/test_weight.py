@@ -60,3 +60,18 @@ def test_what_a_process_imports(module: str, needs: set[str], tmp_path: Path) ->
     )
 
     assert set(done.stdout.split()) <= needs
+
+
+def test_nobody_looks_for_garbage_while_a_command_is_imported() -> None:
+    # When a command is loaded, then the collector does not run; afterwards it does as ever, and leaves the modules out
+    asked = """
+import gc
+from relay.cli.main import cli
+rounds = []
+gc.callbacks.append(lambda phase, _info: rounds.append(phase))
+cli.get_command(None, "status")
+print(len(rounds), gc.isenabled(), gc.get_freeze_count() > 100_000)
+"""
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == ["0", "True", "True"]

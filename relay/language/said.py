@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 from relay.language.of_status import STATUS
@@ -58,7 +59,7 @@ class Quoted(Said):
         """The text in that language, as far as the table reaches."""
         text = str(self)
         if language == SWEDISH:
-            for pattern, swedish in _STORED:
+            for pattern, swedish in _stored():
                 text = pattern.sub(swedish, text)
         return text
 
@@ -122,4 +123,7 @@ def _pattern(english: str) -> re.Pattern[str]:
     return re.compile(edge + found)
 
 
-_STORED: Final = [(_pattern(english), re.sub(r"\{(\w+)\}", r"\\g<\1>", swedish)) for english, swedish in STORED.items()]
+@cache
+def _stored() -> list[tuple[re.Pattern[str], str]]:
+    """The patterns of what is kept, each with its Swedish; made when somebody reads Swedish."""
+    return [(_pattern(english), re.sub(r"\{(\w+)\}", r"\\g<\1>", swedish)) for english, swedish in STORED.items()]
