@@ -206,7 +206,8 @@ def test_every_rejected_row_says_which_field_and_never_who(storm: Ended) -> None
 
 def test_then_there_is_silence_and_nothing_is_wrong_but_the_rows_that_were(storm: Ended) -> None:
     assert [line for line in storm.status["wrong"] if "rows were rejected" not in line] == []
-    assert storm.calls_after_silence == storm.calls_before_silence > 10
+    # of each lane at least one: the slower this machine, the more posts a call carries
+    assert storm.calls_after_silence == storm.calls_before_silence >= sum(map(len, SYSTEMS.values()))
 
 
 def test_no_log_of_any_process_names_a_resident(storm: Ended) -> None:

@@ -17,6 +17,7 @@ from tests.simulation.world import SPACING, World
 
 RESIDENT = "191212121212"
 PATIENCE = 3600.0
+BRISK = 2 * SPACING
 
 
 @pytest.fixture
@@ -42,10 +43,10 @@ def play(world: World, units: tuple[str, ...] = ("UNIT-A", "UNIT-B"), batch: int
                            for name, value in row.items()})  # fmt: skip
 
     def wait(condition: Callable[[], bool]) -> bool:
-        ends = world.seconds + PATIENCE
-        while not condition() and world.seconds < ends:
+        began = world.seconds
+        while not condition() and world.seconds < began + PATIENCE:
             world.work()
-            world.advance(5)
+            world.advance(5 if world.seconds < began + BRISK else 60)  # what has not come by then comes hardly at all
         return condition()
 
     posts = lambda: store.transact(lambda tx: onboarding.posts_of(tx, source.name, plan.prefix))  # noqa: E731
