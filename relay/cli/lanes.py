@@ -147,10 +147,14 @@ def _pause(names: tuple[str, ...], all_: bool, reason: str | None) -> list[LaneN
 
 
 def _chosen(tx: Transaction, names: tuple[str, ...], all_: bool) -> list[LaneName]:
-    """The lanes that are named, or all; exits where one is not there."""
+    """The lanes that are named, in whatever case, or all; exits where one is not there."""
     if bool(names) == all_:
         raise click.UsageError("name lanes, or say --all")
     there = {str(name): name for name in (LaneName(r.engagement_index, r.source_system) for r in overview.lanes(tx))}
-    if unknown := [name for name in names if name not in there]:
+    in_any_case: dict[str, list[str]] = {}
+    for name in there:
+        in_any_case.setdefault(name.upper(), []).append(name)
+    alike = {name: [name] if name in there else in_any_case.get(name.upper(), []) for name in names}  # R-08
+    if unknown := [name for name in names if len(alike[name]) != 1]:
         nothing_matched(f"no such lane: {', '.join(unknown)}; nothing was changed, see `ei-relay lanes list`")
-    return list(there.values()) if all_ else [there[name] for name in names]
+    return list(there.values()) if all_ else [there[alike[name][0]] for name in names]

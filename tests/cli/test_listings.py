@@ -183,7 +183,7 @@ def test_a_resting_lane_is_forced_only_with_a_reason(run: Run, site: FlowSite) -
 
 def test_a_resume_says_what_each_lane_does(run: Run, site: FlowSite) -> None:
     assert f"{LANE} was not held" in run("lanes", "resume", "--all").stdout
-    run("lanes", "pause", str(LANE))
+    run("lanes", "pause", str(LANE).lower())  # HSA-ids are read without regard to case
     assert f"{LANE} was paused: it may call" in run("lanes", "resume", "--all").stdout
     site.ask("UPDATE ei_lane SET blocked_code = 'VP007'")
     assert "is blocked by VP007: a probe goes out now" in run("lanes", "resume", "--all").stdout
