@@ -106,16 +106,12 @@ class Change:
         d, version = self.details, self.version
         said = [self.booking_id, None if version is None else str(version), self.source_system.upper()]
         if d is not None:
+            starts_at, valid_until = (None if at is None else at.isoformat(" ") for at in (d.starts_at, d.valid_until))
+            invited_on = None if d.invited_on is None else str(d.invited_on)
             said += (
-                d.resident_id,
-                d.care_unit,
-                d.kind.value,
-                None if d.starts_at is None else d.starts_at.isoformat(" "),
-                None if d.invited_on is None else str(d.invited_on),
-                None if d.valid_until is None else d.valid_until.isoformat(" "),
-                "True" if d.presentable else "False",
-                d.data_controller,
-            )
+                d.resident_id, d.care_unit, d.kind.value, starts_at, invited_on, valid_until,
+                "True" if d.presentable else "False", d.data_controller,
+            )  # fmt: skip
         return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
