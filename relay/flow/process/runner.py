@@ -121,7 +121,10 @@ class Runner:
         with self._slots.on(str(lane), lane.engagement_index) as free:
             verdict = deliver(self._relay, lane, troubled=False) if free else None
         if free:  # it comes again by itself until it has nothing more to send
-            for each in self._slots.to_wake(str(lane), lane.engagement_index, more=verdict is not None):
+            woken = self._slots.to_wake(str(lane), lane.engagement_index, more=verdict is not None)
+            for each in woken[1:]:  # this thread may begin it before another one has begun the first, and take its turn
+                self._slots.give_way(each, lane.engagement_index)
+            for each in woken[:1]:
                 self._submit(self._deliver, LaneName.parse(each))
 
     def _probe_failing(self, lane: LaneName) -> None:

@@ -119,6 +119,11 @@ class Slots:
         others = [] if other is None else [other]
         return [*others, what] if more or self.asked_again(what) else others
 
+    def give_way(self, what: str, index: str) -> None:
+        """Have `what` wait behind those that were turned away: the end of another step on that index wakes it."""
+        with self._changed:
+            self._turned_away[_party_of(index)][what] = None
+
     @contextmanager
     def _working(self, what: str, party: str | None, share: int, wait: float) -> Iterator[bool]:
         with self._changed:
