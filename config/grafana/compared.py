@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from kinds import Panel, Steps, lit, of_column, row, stat, table
 
@@ -11,6 +11,11 @@ LANE: Final = 'index=~"$index"'
 RED_IF_ANY: Final[Steps] = [("green", None), ("red", 1)]
 ORANGE_IF_ANY: Final[Steps] = [("green", None), ("orange", 1)]
 _CLOCK: Final[Steps] = [("green", None), ("orange", 10), ("red", 60)]
+
+
+def narrow(*headings: str) -> list[dict[str, Any]]:
+    """Overrides for columns of figures that have to stand beside many others."""
+    return [of_column(each, custom__width=80) for each in headings]
 
 
 def is_it_right() -> list[Panel]:
@@ -40,7 +45,7 @@ def is_it_right() -> list[Panel]:
             (f"sum(max by (source) (ei_relay_lists_disagree{{{SOURCE}}}))", ""), steps=ORANGE_IF_ANY,
         ),
         stat(
-            "Restore suspected", "Sources of which nothing is sent, because the relay's database seems to have been "
+            "Restored?", "Sources of which nothing is sent, because the relay's database seems to have been "
             "restored (`ei-relay recover`).",
             (f"sum(max by (source) (ei_relay_restore_suspected{{{SOURCE}}}))", ""), steps=RED_IF_ANY,
         ),
@@ -73,8 +78,9 @@ def read_again() -> list[Panel]:
             columns={"source": "Source", "Value #A": "Compared"}
             | {f"Value #{letters[n]}": each.capitalize() for n, each in enumerate(results)},
             overrides=[
-                of_column("Compared", unit="s", decimals=0),
-                lit("Held", [("orange", 1)]), lit("Rejected", [("orange", 1)]),
+                of_column("Compared", unit="s", decimals=0, custom__width=85),
+                *narrow("Created", "Changed", "Gone"),
+                lit("Held", [("orange", 1)], custom__width=70), lit("Rejected", [("orange", 1)], custom__width=80),
             ],
             sort=("Source", False),
         ),
@@ -86,8 +92,9 @@ def read_again() -> list[Panel]:
             columns={"index": "Index", "Value #A": "Compared"}
             | {f"Value #{letters[n]}": each.capitalize() for n, each in enumerate(verified)},
             overrides=[
-                of_column("Compared", unit="s", decimals=0),
-                *(lit(each, [("red", 1)]) for each in ("Lost", "Ghost", "Wrong")),
+                of_column("Compared", unit="s", decimals=0, custom__width=85),
+                *narrow("Equal", "Unsettled"),
+                *(lit(each, [("red", 1)], custom__width=70) for each in ("Lost", "Ghost", "Wrong")),
             ],
             sort=("Index", False),
         ),

@@ -25,6 +25,7 @@ _LATE: Final[Steps] = [("green", None), ("orange", 1800), ("red", 2700)]  # seco
 _UID: Final = "ei-relay"
 _AS_NOW: Final = "${datasource:queryparam}&${__url_time_range}"  # an address that shows the same data and time
 _BY_MINUTE: Final = "suffix:/min"
+_LOOKED: Final[Steps] = [("green", None), ("orange", 120), ("red", 180)]  # of what is done every minute
 _SILENT: Final[Steps] = [("green", None), ("orange", 60), ("red", 180)]
 _CERTIFICATE: Final[Steps] = [("red", None), ("orange", 7), ("green", 30)]  # days, as the alerts have it
 _UP: Final = {"0": ("DOWN", "red"), "1": ("up", "green")}
@@ -299,7 +300,7 @@ def what_it_stands_on() -> list[Panel]:
         graph(
             "Since a source was looked at", "A worker checks each source every minute, also one that writes nothing.",
             (f"time() - max by (source) (ei_relay_source_last_look_timestamp_seconds{{{SOURCE}}} > 0)", "{{source}}"),
-            unit="s", steps=_SILENT, size=(8, 5),
+            unit="s", steps=_LOOKED, size=(8, 5),
         ),
         graph(
             "Clocks", "How far each clock is ahead of the relay's database's; below 0: behind.",
