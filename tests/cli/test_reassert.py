@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from relay.post import ABSENT, UNKNOWN
 from relay.store import lanes, sources
 from relay.store.transaction import Store, Transaction
-from tests.cli.test_parked import Run, run, store  # noqa: F401 - fixtures
+from tests.cli.conftest import Run
+from tests.cli.test_parked import configuration, store  # noqa: F401 - fixtures
 from tests.store.conftest import LANE, SOURCE
 from tests.store.steps import CONTENT, alter, row, want
 
