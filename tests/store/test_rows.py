@@ -54,5 +54,7 @@ def test_times_sort_as_text() -> None:
 
 
 def test_what_has_no_form_in_json_is_refused_and_not_quoted() -> None:
-    with pytest.raises(TypeError, match=r"^cannot be given to a statement: bytes$"):
+    with pytest.raises(TypeError) as refused:
         as_json([{"id": b"191212121212"}])
+    assert str(refused.value) == "cannot be given to a statement: bytes"
+    assert "1912" not in "".join(getattr(refused.value, "__notes__", ()))  # Python 3.14 says where it stood
