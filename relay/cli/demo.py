@@ -25,7 +25,7 @@ from relay.system import ENDING
 
 @click.command()
 @click.option("--single", is_flag=True, help="One process on SQLite: no PostgreSQL, no broker, no workers.")
-@click.option("--seconds", type=Seconds(2, 600), default=26, show_default=True, help="How long bookings are written.")
+@click.option("--seconds", type=Seconds(2, 600), default=14, show_default=True, help="How long bookings are written.")
 @click.option(
     "--sources", type=click.IntRange(LEADING, len(SYSTEMS)), default=LEADING, show_default=True,
     help="How many booking systems there are, each with an outbox of its own.",
