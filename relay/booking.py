@@ -118,32 +118,14 @@ def _is_superseded(current: Booking, change: Change, is_later: bool) -> bool:
 
 def wanted_post(booking: Booking, policy: Policy, now: datetime) -> WantedPost | Withheld:
     """The post that `booking` should have at `now` (aware UTC), or why it should have none."""
+    if (reason := next(withheld(booking, policy, now), None)) is not None:
+        return reason
     details = booking.details
-    if details is None:
-        return REMOVED
-    expires_at = expiry(details)
-    controller = _controller(details, policy)
-    if not _is_plainly_published(booking, details, policy, controller, expires_at, now):
-        return next(withheld(booking, policy, now))
-    key = PostKey(details.resident_id, details.care_unit, booking.booking_id, booking.source_system, controller)
-    return WantedPost(key, content_of(details), expires_at)
-
-
-def _is_plainly_published(
-    booking: Booking, details: Details, policy: Policy, controller: str, expires_at: datetime | None, now: datetime
-) -> bool:
-    """Whether there is no reason in `withheld`, asked in a third of the time: nearly no booking has one."""
-    if policy.units is not None and ((unit := policy.units.get(details.care_unit)) is None or not unit.active):
-        return False
-    return (
-        details.presentable
-        and (expires_at is None or expires_at > now)
-        and not policy.retired
-        and (policy.residents is None or details.resident_id in policy.residents)
-        and not _is_local(details.resident_id, policy)
-        and is_storable(booking.booking_id)
-        and is_storable(controller)
+    assert details is not None
+    key = PostKey(
+        details.resident_id, details.care_unit, booking.booking_id, booking.source_system, _controller(details, policy)
     )
+    return WantedPost(key, content_of(details), expiry(details))
 
 
 def withheld(booking: Booking, policy: Policy, now: datetime) -> Iterator[Withheld]:
