@@ -18,9 +18,8 @@ _SEPARATED = re.compile(r"([0-9]{8})[-+]([0-9A-Zptf]{4})")
 
 _LENGTH: Final = 12
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the sum of the digits of twice a digit
-_PAIRS: Final = {
-    f"{a}{b}": _DOUBLED[a] + b for a in range(10) for b in range(10)
-}  # the sum of two digits by Luhn's rule
+# The sum of two digits by Luhn's rule.
+_PAIRS: Final = {f"{a}{b}": _DOUBLED[a] + b for a in range(10) for b in range(10)}
 _COORDINATION_DAY: Final = 60  # a samordningsnummer is the birth day + 60
 _DAYS: Final = (31, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # by month
 _CENTURIES: Final = ("18", "19", "20")  # of birth; 21 is not yet in use

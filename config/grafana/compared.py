@@ -18,6 +18,11 @@ def narrow(*headings: str) -> list[dict[str, Any]]:
     return [of_column(each, custom__width=80) for each in headings]
 
 
+def _of_sources(metric: str) -> tuple[str, str]:
+    """A metric of each source, summed; several exporters count once."""
+    return f"sum(max by (source) ({metric}{{{SOURCE}}}))", ""
+
+
 def is_it_right() -> list[Panel]:
     """What may be wrong while everything works."""
     unlike = f'ei_relay_verify_posts{{{LANE},result=~"lost|ghost|wrong"}}'
@@ -30,11 +35,11 @@ def is_it_right() -> list[Panel]:
         ),
         stat(
             "Changes held", "Changes of many posts at once that wait for an operator's decision (`ei-relay changes`).",
-            (f"sum(max by (source) (ei_relay_changes_held{{{SOURCE}}}))", ""), steps=ORANGE_IF_ANY,
+            _of_sources("ei_relay_changes_held"), steps=ORANGE_IF_ANY,
         ),
         stat(
             "Rows set aside", "Outbox rows that are taken and whose outcome cannot be written.",
-            (f"sum(max by (source) (ei_relay_rows_set_aside{{{SOURCE}}}))", ""), steps=ORANGE_IF_ANY,
+            _of_sources("ei_relay_rows_set_aside"), steps=ORANGE_IF_ANY,
         ),
         stat(
             "Full lists failed", "Sources whose full list of bookings could not be compared the last time.",
@@ -42,12 +47,12 @@ def is_it_right() -> list[Panel]:
         ),
         stat(
             "Lists disagree", "Sources of which the files of the workers' hosts say different things.",
-            (f"sum(max by (source) (ei_relay_lists_disagree{{{SOURCE}}}))", ""), steps=ORANGE_IF_ANY,
+            _of_sources("ei_relay_lists_disagree"), steps=ORANGE_IF_ANY,
         ),
         stat(
             "Restored?", "Sources of which nothing is sent, because the relay's database seems to have been "
             "restored (`ei-relay recover`).",
-            (f"sum(max by (source) (ei_relay_restore_suspected{{{SOURCE}}}))", ""), steps=RED_IF_ANY,
+            _of_sources("ei_relay_restore_suspected"), steps=RED_IF_ANY,
         ),
         stat(
             "Clocks off by", "The most that a worker's or an index's clock differs from the relay's database's. Alert "

@@ -26,13 +26,10 @@ from relay.cli.common import (
 from relay.cli.selecting import selected, selecting
 from relay.cli.tables import sheet
 from relay.identity import mask
-from relay.post import ABSENT, UNKNOWN
 from relay.report.facts import post_facts, short_facts
 from relay.store import overview
 from relay.store.selection import BIGGEST_KEY, STATES, listed
 from relay.store.transaction import Transaction
-
-_IN_WORDS = {ABSENT: "absent", UNKNOWN: "unknown"}
 
 
 @click.group()

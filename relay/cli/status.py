@@ -59,12 +59,11 @@ def _short(full_lists: Sequence[Facts]) -> list[Facts]:
 
 
 def _show(facts: Sequence[Facts], speaks: Callable[[Facts], bool], most: int | None, what: str) -> None:
-    """A table without empty columns; where not all of it is shown, those first of which something is to be reported."""
+    """A table; where not all of it is shown, those first of which something is to be reported."""
     shown = list(facts)
     if most is not None and len(facts) > most:
         shown = sorted(facts, key=lambda each: not speaks(each))[:most]
-    empty = {name for name in shown[0] if all(each[name] is None for each in shown)} if shown else set()
-    click.echo("\n" + table([{name: value for name, value in each.items() if name not in empty} for each in shown]))
+    click.echo("\n" + table(shown))
     _tell_of_rest(len(shown), len(facts), what)
 
 

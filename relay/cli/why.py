@@ -12,7 +12,7 @@ from relay.flow.inquiry.found import Inquiry
 from relay.flow.inquiry.gather import gather
 from relay.flow.relay import Relay
 from relay.identity import IdentityError, parse_resident_id
-from relay.language.said import ENGLISH, SWEDISH, Said, quoted, say
+from relay.language.said import ENGLISH, SWEDISH, quoted, say
 from relay.sessions import Bounds
 from relay.store import audit
 from relay.store.migrate import check
@@ -74,12 +74,7 @@ def why(
     finally:
         relay.close()
     if not stories:
-        _nothing(
-            say("no booking of this resident is known") if resident else say("nothing is known of it"),
-            inquiry,
-            json_,
-            language,
-        )
+        _nothing(inquiry, json_, language, of_resident=resident is not None)
     click.echo(as_json(as_object(stories)) if json_ else as_text(stories, language))
 
 
@@ -94,8 +89,8 @@ def _identity(relay: Relay, typed: str) -> str:
         raise click.BadParameter(str(error), param_hint="--resident") from None
 
 
-def _nothing(what: Said, inquiry: Inquiry, json_: bool, language: str) -> NoReturn:
-    told = [what]
+def _nothing(inquiry: Inquiry, json_: bool, language: str, *, of_resident: bool) -> NoReturn:
+    told = [say("no booking of this resident is known") if of_resident else say("nothing is known of it")]
     for name, row in inquiry.back_to.items():
         told.append(say("; the outbox of {source} was looked through back to row {row}", source=name, row=row))
     for name, trouble in inquiry.silent.items():
@@ -106,7 +101,7 @@ def _nothing(what: Said, inquiry: Inquiry, json_: bool, language: str) -> NoRetu
                 trouble=quoted(trouble),
             )
         )
-    if what.startswith("nothing"):
+    if not of_resident:
         told.append(
             say("; see that the id is the booking system's own, and whether it wrote a row (`ei-relay outbox check`)")
         )

@@ -13,9 +13,8 @@ from relay.exporter.census import Census
 from relay.exporter.round import Round
 from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
-from relay.index.certificate import validity
+from relay.index.certificate import of_client
 from relay.settings import EngagementIndex
-from relay.settings.files import key_password
 from relay.store import aside, changes, figures, notes, restores, verification, workers
 from relay.store.figures import Waiting
 from relay.store.migrate import check
@@ -115,4 +114,4 @@ def _figures(tx: Transaction) -> DatabaseFigures:
 
 
 def _expiry_of(index: EngagementIndex) -> Callable[[], datetime]:
-    return lambda: validity(str(index.client_certificate), key_password(index)).not_after
+    return lambda: of_client(index).not_after

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from relay.keyfiles import certificates
+from relay.settings import EngagementIndex
+from relay.settings.files import key_password
 
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _VERSION: Final = 0xA0  # [0] EXPLICIT, left out in version 1
@@ -42,6 +44,11 @@ def validity(path: str, password: str = "") -> Validity:
         return Validity(*map(_moment, _inside(dates)))
     except (IndexError, TypeError, ValueError):
         raise ValueError("The file's first certificate cannot be read") from None
+
+
+def of_client(index: EngagementIndex) -> Validity:
+    """The validity of the certificate that an index is called with, which is configured. Raises as `validity`."""
+    return validity(str(index.client_certificate), key_password(index))
 
 
 def subject(path: str, password: str = "") -> str:

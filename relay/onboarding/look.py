@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from relay.catalogue import CareUnit, read_care_units
-from relay.index.certificate import validity
+from relay.index.certificate import of_client
 from relay.onboarding.gate import Observed
 from relay.onboarding.steps import Facts
 from relay.settings import ALL, Settings, Source
-from relay.settings.files import key_password
 from relay.store import changes, evidence, figures, onboarding, overview
 from relay.store.selection import WINDOW
 from relay.store.transaction import Store, Transaction
@@ -81,6 +80,6 @@ def _certificate_ends(settings: Settings, source: Source) -> datetime | None:
     if index.client_certificate is None:
         return None
     try:
-        return validity(str(index.client_certificate), key_password(index)).not_after
+        return of_client(index).not_after
     except (OSError, ValueError):
         return datetime.now(UTC) - timedelta(seconds=1)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.flow.publishing.follow import CHECK
 from relay.flow.relay import Relay
 from relay.identity import mask
-from relay.index.certificate import validity
+from relay.index.certificate import of_client
 from relay.outbox.reader import Backlog
 from relay.outbox.trouble import explain
 from relay.report.facts import change_facts, is_alive, lane_facts, list_facts, verified_facts
@@ -25,7 +25,6 @@ from relay.report.health import Facts, HealthSummary
 from relay.report.probe import ping_broker, verdict
 from relay.sessions import Bounds
 from relay.settings import EngagementIndex, Settings
-from relay.settings.files import key_password
 from relay.store import aside, changes, figures, notes, overview, verification, workers
 from relay.store import rejected as rejections
 from relay.store.figures import Indexed
@@ -136,7 +135,7 @@ def _read(
 ]:  # fmt: skip
     return (
         tx.now, (figures.indexed(tx), figures.parked(tx)), overview.lanes_and_failures(tx), overview.sources(tx),
-        figures.rejected(tx),        changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
+        figures.rejected(tx), changes.every(tx), figures.unconfirmed(tx), aside.listed(tx),
     )  # fmt: skip
 
 
@@ -221,7 +220,7 @@ def _broker(loaded: Settings) -> Facts | None:
 
 def _certificate(name: str, index: EngagementIndex) -> Facts:
     try:
-        ends_at = validity(str(index.client_certificate), key_password(index)).not_after
+        ends_at = of_client(index).not_after
         return {"index": name, "ends_at": ends_at, "error": None}
     except (OSError, ValueError) as error:
         return {"index": name, "ends_at": None, "error": getattr(error, "strerror", None) or str(error)}

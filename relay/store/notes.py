@@ -17,7 +17,7 @@ from relay.store.upsert import upsert
 
 FULL_LIST: Final = "full list"  # of a source: the last comparison (relay.flow.maintenance.full_list)
 
-# Of "": the server that the relay's own database was last seen on (relay.flow.maintenance.cluster).
+# Of "": the server that the relay's own database was last seen on (relay.flow.delivery.cluster).
 CLUSTER: Final = "cluster"
 ODD: Final = "odd values"  # of a source's last outbox rows (relay.flow.maintenance.oddities)
 

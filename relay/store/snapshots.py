@@ -137,7 +137,7 @@ def _note(dialect: str) -> Executable:
 
 
 def note_gone(store: Store, run: Run, taken_at: datetime, *, look_only: bool = False) -> int:
-    """Find the upcoming bookings and are not on the list; how many bookings of the source are upcoming in all.
+    """Find the upcoming bookings that are not on the list; how many upcoming ones the source has in all.
 
     Those among the missing that are later than the list (`relay.snapshot.is_gone`) are not written down, and with
     `look_only` none is. Bookings whose time has passed are history: no current list has them.
